@@ -1,0 +1,63 @@
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PORT   ?= 8750
+
+.PHONY: help install demo serve test check bench docs constraints clean
+
+help: ## what can be done
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+install: $(VENV)/installed ## make .venv with the command outhaul
+
+demo: $(VENV)/installed ## a sample subscription, a server and two extracts, shown step by step
+	@$(BIN)/outhaul demo
+
+serve: $(VENV)/installed ## the sample subscription, kept running on port 8750
+	@$(BIN)/outhaul demo --serve --data sample --port $(PORT)
+
+test: $(VENV)/developing tests/acceptance/node_modules/.installed ## every test
+	$(BIN)/pytest -n auto
+
+check: $(VENV)/developing ## style, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/developing ## speed and memory, in ratios
+	$(BIN)/python benchmarks/run.py
+
+docs: $(VENV)/developing ## check that the pages agree with the code
+	$(BIN)/pytest -q tests/unit/test_docs.py
+
+constraints: $(VENV)/developing ## resolve the versions anew
+	$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header \
+		--python-version 3.11 --all-extras pyproject.toml --output-file constraints.txt
+
+clean: ## remove what was installed and what tests leave
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/acceptance/node_modules
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "outhaul needs Python 3.11 or later; set PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { echo "cannot make a virtual environment: on Debian, apt-get install python3-venv" >&2; \
+		     rm -rf $(VENV); exit 1; }
+
+$(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing outhaul into $(VENV) …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/developing: $(VENV)/installed
+	@echo "installing what tests and checks need …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# One of the real clients is a Node package; without npm its test is skipped, and says so.
+tests/acceptance/node_modules/.installed: tests/acceptance/package.json
+	@if command -v npm >/dev/null; then \
+		npm install --prefix tests/acceptance --no-package-lock --no-audit --no-fund --silent \
+		&& touch $@; \
+	else echo "npm is not installed: the test with node-marketo-rest will be skipped"; fi

@@ -1,0 +1,5 @@
+"""`python -m outhaul`."""
+
+from outhaul.cli import main
+
+main()

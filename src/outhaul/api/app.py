@@ -1,0 +1,30 @@
+"""The ASGI application."""
+
+from fastapi import FastAPI
+
+from outhaul import __version__
+from outhaul.api.bulk import bulk_router
+from outhaul.api.errors import install_error_handlers
+from outhaul.api.gate import Gate
+from outhaul.api.identity import identity_router
+from outhaul.api.service import Service
+from outhaul.kinds import KINDS
+from outhaul.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application over the data that `settings` name. The schema must be migrated."""
+    service = Service(settings)
+    app = FastAPI(
+        title="outhaul",
+        version=__version__,
+        description="Bulk extract of records kept in open tables.",
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    app.include_router(identity_router(service))
+    for kind in KINDS.values():
+        app.include_router(bulk_router(service, kind))
+    install_error_handlers(app)
+    app.add_middleware(Gate, limits=settings.limits_of({}))
+    return app

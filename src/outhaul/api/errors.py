@@ -1,0 +1,52 @@
+"""How errors are answered: one handler for the table in `outhaul.errors`, none builds a body."""
+
+import structlog
+from fastapi import FastAPI
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from outhaul.api.json import JsonResponse
+from outhaul.api.service import call_id
+from outhaul.errors import ApiError, Error
+from outhaul.protocol.envelope import failure
+
+log = structlog.get_logger()
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Answer every exception in the protocol's way."""
+    app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(OperationalError, _database_error)
+    app.add_exception_handler(Exception, _other_error)
+
+
+def render_error(call: str, error: ApiError) -> JsonResponse:
+    """Return the answer for a row of the table."""
+    body = failure(call, error.error.code, error.message)
+    return JsonResponse(body, status_code=error.error.status)
+
+
+def _api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)  # noqa: S101 - it is registered for these
+    return render_error(call_id(request), error)
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these
+    path = request.url.path
+    if error.status_code == 405:  # noqa: PLR2004 - the status that routing gives
+        return _api_error(request, Error.METHOD_NOT_SUPPORTED(method=request.method, path=path))
+    return _api_error(request, Error.PATH_UNKNOWN(path=path))
+
+
+def _database_error(request: Request, error: Exception) -> Response:
+    log.error("the database cannot be reached", error=str(error))
+    return _api_error(request, Error.TRANSIENT(problem="the database cannot be reached"))
+
+
+def _other_error(request: Request, error: Exception) -> Response:
+    log.error("a call failed", path=request.url.path, exc_info=error)
+    return _api_error(request, Error.SYSTEM_ERROR())

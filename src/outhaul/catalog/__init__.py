@@ -1,0 +1,1 @@
+"""What can be asked for: lead fields, activity types, and the assets that filters name."""

@@ -1,0 +1,167 @@
+"""The catalog of a subscription: the built-in entries, and those that were loaded."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from outhaul.catalog.entries import (
+    ActivityType,
+    Asset,
+    AssetType,
+    Entries,
+    LeadField,
+    parse_catalog,
+)
+from outhaul.state.database import Database
+from outhaul.state.schema import activity_type, asset, lead_field
+
+
+@cache
+def standard_entries() -> Entries:
+    """Return the lead fields and activity types that every instance has."""
+    folder = files("outhaul.catalog") / "standard"
+    fields = parse_catalog(json.loads((folder / "lead_fields.json").read_text("utf-8")))
+    types = parse_catalog(json.loads((folder / "activity_types.json").read_text("utf-8")))
+    return Entries(lead_fields=fields.lead_fields, activity_types=types.activity_types)
+
+
+class Catalog:
+    """The catalog of one subscription."""
+
+    def __init__(self, database: Database, subscription: str) -> None:
+        self._database = database
+        self._subscription = subscription
+
+    def lead_fields(self) -> Mapping[str, LeadField]:
+        """Return all lead fields by name: standard ones first, then those that were loaded.
+
+        A loaded field takes the place of a standard one of its name. A standard field whose id a
+        loaded one has is given another.
+        """
+        loaded = {
+            row.name: LeadField(
+                id=row.id,
+                name=row.name,
+                display_name=row.display_name,
+                data_type=row.data_type,
+                description=row.description,
+            )
+            for row in self._rows(lead_field, lead_field.c.id)
+        }
+        taken = {entry.id for entry in loaded.values()}
+        standard = standard_entries().lead_fields
+        free = max(taken | {entry.id for entry in standard}) + 1
+        fields: dict[str, LeadField] = {}
+        for entry in standard:
+            if entry.name in loaded:
+                fields[entry.name] = loaded[entry.name]
+            elif entry.id in taken:
+                fields[entry.name] = _with_id(entry, free)
+                free += 1
+            else:
+                fields[entry.name] = entry
+        return fields | loaded
+
+    def activity_types(self) -> Mapping[int, ActivityType]:
+        """Return all activity types by id; a loaded one takes the place of a standard one."""
+        types = {entry.id: entry for entry in standard_entries().activity_types}
+        for row in self._rows(activity_type, activity_type.c.id):
+            types[row.id] = ActivityType(id=row.id, name=row.name, description=row.description)
+        return dict(sorted(types.items()))
+
+    def assets(self, kind: AssetType) -> Iterable[Asset]:
+        """Return the assets of one type, by id."""
+        for row in self._rows(asset, asset.c.id, asset.c.type == kind):
+            yield _asset(row)
+
+    def asset(self, kind: AssetType, asset_id: int) -> Asset | None:
+        """Return one asset by its id."""
+        rows = self._rows(asset, asset.c.id, asset.c.type == kind, asset.c.id == asset_id)
+        return next((_asset(row) for row in rows), None)
+
+    def assets_named(self, kind: AssetType, names: Collection[str]) -> list[Asset]:
+        """Return the assets that have one of these names, qualified by their program or not."""
+        bare = {name.rpartition(".")[2] for name in names} | set(names)
+        # A name may hold dots of its own, so that what follows the last one is not all of it.
+        bare |= {name[n + 1 :] for name in names for n, mark in enumerate(name) if mark == "."}
+        rows = self._rows(asset, asset.c.id, asset.c.type == kind, asset.c.name.in_(bare))
+        found = [_asset(row) for row in rows]
+        return [entry for entry in found if {entry.name, entry.qualified_name} & set(names)]
+
+    def store(self, entries: Entries) -> None:
+        """Put entries into the catalog, in one transaction; those of the same name or id go."""
+        with self._database.write() as connection:
+            for entry in entries.lead_fields:
+                self._put(
+                    connection,
+                    lead_field,
+                    name=entry.name,
+                    id=entry.id,
+                    display_name=entry.display_name,
+                    data_type=entry.data_type,
+                    description=dict(entry.description),
+                )
+            for kind in entries.activity_types:
+                self._put(
+                    connection,
+                    activity_type,
+                    id=kind.id,
+                    name=kind.name,
+                    description=dict(kind.description),
+                )
+            for thing in entries.assets:
+                self._put(
+                    connection,
+                    asset,
+                    type=thing.type.value,
+                    id=thing.id,
+                    name=thing.name,
+                    program=thing.program,
+                    description=dict(thing.description),
+                )
+
+    def _rows(
+        self, table: sa.Table, order: sa.Column[Any], *where: sa.ColumnElement[bool]
+    ) -> list[sa.Row[Any]]:
+        statement = (
+            sa.select(table)
+            .where(table.c.subscription == self._subscription, *where)
+            .order_by(order)
+        )
+        with self._database.read() as connection:
+            return list(connection.execute(statement))
+
+    def _put(self, connection: sa.Connection, table: sa.Table, **values: object) -> None:
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        keys = [column.name for column in table.primary_key]
+        others = {name: value for name, value in values.items() if name not in keys}
+        connection.execute(
+            insert(table)
+            .values(subscription=self._subscription, **values)
+            .on_conflict_do_update(index_elements=keys, set_=others)
+        )
+
+
+def _with_id(entry: LeadField, field_id: int) -> LeadField:
+    return LeadField(
+        id=field_id,
+        name=entry.name,
+        display_name=entry.display_name,
+        data_type=entry.data_type,
+        description={**entry.description, "id": field_id},
+    )
+
+
+def _asset(row: sa.Row[Any]) -> Asset:
+    return Asset(
+        type=AssetType(row.type),
+        id=row.id,
+        name=row.name,
+        program=row.program,
+        description=row.description,
+    )

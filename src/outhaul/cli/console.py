@@ -1,0 +1,83 @@
+"""What commands share: where they write, and how they end."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import structlog
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from outhaul.settings import Settings, limit_overrides
+
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+"""Standard error: progress and messages. Standard output is for what was asked for."""
+
+Data = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        envvar="OUTHAUL_DATA",
+        help="Folder that holds everything; made on first use.",
+        file_okay=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+def set_up_logging() -> None:
+    """Write events to standard error: for people in a terminal, as JSON elsewhere."""
+    terminal = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if terminal else [structlog.processors.dict_tracebacks]),
+            structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def fail(message: str) -> NoReturn:
+    """Say why on standard error, and exit with 1."""
+    errors.print(f"[bold red]error:[/] {_plain(message)}")
+    raise typer.Exit(1)
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """Print one object on standard output."""
+    typer.echo(json.dumps(content, ensure_ascii=False))
+
+
+@contextmanager
+def named_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """End the command with the message of an error of these kinds."""
+    try:
+        yield
+    except kinds as error:
+        fail(str(error))
+
+
+def make_settings(environ: Mapping[str, str], **values: Any) -> Settings:  # noqa: ANN401
+    """Return the settings of a command, with the limits that the environment sets."""
+    try:
+        settings = Settings(limit_overrides=limit_overrides(environ), **values)
+        settings.limits_of({})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
+        )
+        fail(f"a setting does not fit: {problems}")
+    return settings
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,198 @@
+"""`outhaul demo`: a sample subscription, a server and two extracts, step by step."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from outhaul.cli.console import errors, fail, make_settings, named_errors
+from outhaul.cli.extraction import Order, extract
+from outhaul.cli.sampling import is_loaded, load_sample, make_sample_service
+from outhaul.cli.store import open_database
+from outhaul.clock import now
+from outhaul.protocol.dialects import Format
+from outhaul.protocol.instants import render_instant
+from outhaul.serving import PortTakenError
+from outhaul.serving import serve as serve_until_stopped
+from outhaul.settings import Settings
+from outhaul.state.database import Database
+from outhaul.subscription.services import Credentials
+
+SERVES = "outhaul serves "
+SHOWN_ROWS = 6
+ENVIRONMENT = "sample.env"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extract:
+    """One extract that the demo runs."""
+
+    kind: str
+    filters: Mapping[str, Any]
+    fields: list[str] | None
+    headers: dict[str, str]
+
+
+def demo(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            envvar="OUTHAUL_DATA",
+            help="Folder for the sample subscription; without it a temporary one, which goes.",
+            file_okay=False,
+        ),
+    ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Keep the sample subscription served, until stopped.")
+    ] = False,
+    port: Annotated[
+        int,
+        typer.Option(envvar="OUTHAUL_PORT", min=0, max=65535, help="Port; 0 takes a free one."),
+    ] = 0,
+) -> None:
+    """Show the whole way of an export: load, serve, extract, check.
+
+    Example: `outhaul demo`; to keep the sample served: `outhaul demo --serve --data sample`
+    """
+    with TemporaryDirectory(prefix="outhaul-demo-") as temporary:
+        settings = make_settings(os.environ, data=data or Path(temporary), port=port)
+        with open_database(settings.data) as database:
+            _load(database, settings)
+            credentials = make_sample_service(database, now())
+        if serve:
+            _serve(settings, credentials)
+        else:
+            _show(settings, credentials, Path(temporary))
+
+
+def _load(database: Database, settings: Settings) -> None:
+    if is_loaded(settings):
+        errors.print(f"[bold]1[/] the sample subscription is in {settings.data}")
+        return
+    columns = (
+        TextColumn("  loading {task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=errors, transient=True) as progress:
+        task = progress.add_task("the sample", total=1.0)
+        counts = load_sample(
+            database,
+            settings,
+            now(),
+            lambda what, share: progress.update(task, description=what, completed=share),
+        )
+    loaded = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+    errors.print(f"[bold]1[/] a sample subscription, loaded into open tables: {loaded}")
+
+
+def _serve(settings: Settings, credentials: Credentials) -> None:
+    """Serve until stopped; leave what a shell needs to call beside the data."""
+
+    def ready(url: str) -> None:
+        environment = settings.data / ENVIRONMENT
+        environment.touch(mode=0o600)
+        environment.write_text(
+            f"URL={url}\n"
+            f"CLIENT_ID={credentials.client_id}\n"
+            f"CLIENT_SECRET={credentials.client_secret}\n"
+        )
+        errors.print(f"[bold]2[/] {SERVES}{url}; Ctrl-C ends it")
+        errors.print(f"[bold]3[/] in another shell, then as the README shows:  . {environment}")
+
+    with named_errors(PortTakenError):
+        serve_until_stopped(settings, ready)
+
+
+def _show(settings: Settings, credentials: Credentials, folder: Path) -> None:
+    moment = now()
+    extracts = (
+        Extract(
+            kind="leads",
+            filters={"createdAt": _window(moment, days=30)},
+            fields=["id", "firstName", "lastName", "email", "createdAt"],
+            headers={"id": "Lead", "email": "Email Address"},
+        ),
+        Extract(
+            kind="activities",
+            filters={"createdAt": _window(moment, days=7), "activityTypeIds": [1, 2, 13]},
+            fields=None,
+            headers={},
+        ),
+    )
+    with _server(settings) as url:
+        errors.print(f"[bold]2[/] {SERVES}{url}")
+        for step, wanted in enumerate(extracts, 3):
+            errors.print(f"[bold]{step}[/] {wanted.kind} by the bulk extract protocol")
+            target = folder / f"{wanted.kind}.csv"
+            order = Order(
+                url=url,
+                client_id=credentials.client_id,
+                client_secret=credentials.client_secret,
+                output=str(target),
+                json=False,
+                fields=wanted.fields,
+                headers=wanted.headers,
+                file_format=Format.CSV,
+            )
+            extract(order, wanted.kind, wanted.filters)
+            errors.print("  size and SHA-256 are those that the server gave; the first rows:")
+            _show_rows(target)
+    errors.print(
+        "[bold]5[/] the server is stopped. Next:\n"
+        "  make serve                       the same subscription, kept running on port 8750\n"
+        "  outhaul load leads FILE…         your own records, into --data DIR\n"
+        "  outhaul extract leads --help     from any endpoint that speaks the protocol"
+    )
+
+
+@contextmanager
+def _server(settings: Settings) -> Iterator[str]:
+    """Run a server beside us and give its URL."""
+    command = [
+        *(sys.executable, "-m", "outhaul", "serve"),
+        *("--data", str(settings.data), "--port", str(settings.port)),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None  # noqa: S101 - it is a pipe
+        said: list[str] = []
+        try:
+            for line in server.stderr:
+                said.append(line)
+                if line.startswith(SERVES):
+                    yield line.removeprefix(SERVES).strip()
+                    return
+            fail("the server did not start:\n" + "".join(said))
+        finally:
+            server.terminate()
+            # What it still says is read to its end, so that it can end.
+            server.stderr.read()
+
+
+def _window(moment: datetime, *, days: int) -> dict[str, str]:
+    return {
+        "startAt": render_instant(moment - timedelta(days=days)),
+        "endAt": render_instant(moment),
+    }
+
+
+def _show_rows(path: Path) -> None:
+    """Show the beginning of a file as it is, cut to the terminal's width."""
+    with path.open(encoding="utf-8", newline="") as source:
+        for line in islice(source, SHOWN_ROWS):
+            text = Text("  " + line.rstrip("\n"))
+            text.truncate(errors.width, overflow="ellipsis")
+            errors.print(text, style="dim")

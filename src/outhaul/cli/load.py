@@ -1,0 +1,220 @@
+"""`outhaul load`: records and catalogs from files."""
+
+import json as json_module
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from outhaul.catalog.entries import CatalogError, Entries, LeadField, parse_catalog
+from outhaul.catalog.store import Catalog
+from outhaul.cli.console import Data, Json, errors, fail, named_errors, print_json
+from outhaul.cli.store import open_database
+from outhaul.clock import now
+from outhaul.lake.load.fit import data_type
+from outhaul.lake.load.loads import Loaded, load_activities, load_leads, load_list_members
+from outhaul.lake.load.readers import FileError, Report
+from outhaul.lake.snapshot import Lake
+from outhaul.settings import Settings
+from outhaul.subscription.services import DEFAULT_SUBSCRIPTION
+
+app = typer.Typer(
+    help="Load records and catalogs. A file is loaded whole or not at all, and loading it again "
+    "changes nothing.",
+    no_args_is_help=True,
+)
+
+Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Files: CSV as a live instance exports it (.csv, .tsv, .ssv), "
+        "JSON Lines (.jsonl, .ndjson) or Parquet (.parquet)."
+    ),
+]
+
+Load = Callable[[Lake, Catalog, Path, Report], Loaded]
+
+
+@app.command()
+def leads(
+    paths: Paths,
+    data: Data,
+    infer_fields: Annotated[
+        bool,
+        typer.Option(
+            "--infer-fields",
+            envvar="OUTHAUL_INFER_FIELDS",
+            help="Take in columns that the catalog does not know, as new fields.",
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Load leads; they merge by id.
+
+    Example: `outhaul load leads leads.csv --data ./data --infer-fields`
+    """
+
+    def load(lake: Lake, catalog: Catalog, path: Path, report: Report) -> Loaded:
+        loaded = load_leads(lake, catalog, path, now(), report, infer_fields=infer_fields)
+        catalog.store(Entries(lead_fields=_fields(catalog, loaded)))
+        return loaded
+
+    _load("leads", paths, data, load, as_json=json)
+
+
+@app.command()
+def activities(paths: Paths, data: Data, json: Json = False) -> None:
+    """Load activities; they merge by marketoGUID.
+
+    Example: `outhaul load activities 2026-01.csv 2026-02.csv --data ./data`
+    """
+    _load(
+        "activities",
+        paths,
+        data,
+        lambda lake, catalog, path, report: load_activities(lake, catalog, path, now(), report),
+        as_json=json,
+    )
+
+
+@app.command("list-members")
+def list_members(paths: Paths, data: Data, json: Json = False) -> None:
+    """Load members of static lists: pairs of listId and leadId.
+
+    Example: `outhaul load list-members members.jsonl --data ./data`
+    """
+    _load(
+        "list members",
+        paths,
+        data,
+        lambda lake, catalog, path, report: load_list_members(lake, catalog, path, now(), report),
+        as_json=json,
+    )
+
+
+@app.command()
+def catalog(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            help="JSON: answers of a live instance (leads/describe.json, activities/types.json), "
+            "or outhaul's own file of programs, forms and staticLists."
+        ),
+    ],
+    data: Data,
+    json: Json = False,
+) -> None:
+    """Load what can be asked for: lead fields, activity types, programs, forms, static lists.
+
+    Example: `outhaul load catalog describe.json types.json --data ./data`
+    """
+    read = [(path, _read_catalog(path)) for path in paths]
+    with open_database(data) as database:
+        store = Catalog(database, DEFAULT_SUBSCRIPTION)
+        for _, entries in read:
+            store.store(entries)
+    counts = [
+        {
+            "path": str(path),
+            "leadFields": len(entries.lead_fields),
+            "activityTypes": len(entries.activity_types),
+            "assets": len(entries.assets),
+        }
+        for path, entries in read
+    ]
+    if json:
+        print_json({"files": counts})
+        return
+    for path, entries in read:
+        errors.print(f"{path}: {len(entries)} entries of the catalog")
+
+
+def _load(what: str, paths: Sequence[Path], data: Path, load: Load, *, as_json: bool) -> None:
+    """Load files one after the other, up to the first that does not fit."""
+    done: list[Loaded] = []
+    with open_database(data) as database, _progress() as progress:
+        store = Catalog(database, DEFAULT_SUBSCRIPTION)
+        lake = Lake(Settings(data=data).lake_folder / DEFAULT_SUBSCRIPTION)
+        for path in paths:
+            task = progress.add_task(path.name, total=1.0)
+            try:
+                done.append(load(lake, store, path, _reporter(progress, task)))
+            except FileError as error:
+                progress.stop()
+                _refused(error, done, left=len(paths) - len(done) - 1)
+            progress.update(task, completed=1.0)
+    if as_json:
+        print_json({"files": [_summary(loaded) for loaded in done]})
+        return
+    for loaded in done:
+        counts = loaded.merged
+        errors.print(
+            f"{loaded.path}: {counts.added} {what} added, "
+            f"{counts.changed} changed, {counts.unchanged} as they were"
+        )
+
+
+def _refused(error: FileError, done: Sequence[Loaded], *, left: int) -> None:
+    before = f"; {len(done)} before it were loaded" if done else ""
+    after = f"; {left} after it were not tried" if left else ""
+    fail(f"nothing of {error.path} was loaded{before}{after}:\n{error}")
+
+
+def _reporter(progress: Progress, task: Any) -> Report:  # noqa: ANN401 - rich's id of a task
+    return lambda share: progress.update(task, completed=share)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("loading {task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+    )
+
+
+def _summary(loaded: Loaded) -> dict[str, Any]:
+    counts = loaded.merged
+    return {
+        "path": str(loaded.path),
+        "records": counts.added + counts.changed + counts.unchanged,
+        "added": counts.added,
+        "changed": counts.changed,
+        "unchanged": counts.unchanged,
+        "inferredFields": {name: data_type(of) for name, of in loaded.inferred.items()},
+    }
+
+
+def _fields(catalog: Catalog, loaded: Loaded) -> tuple[LeadField, ...]:
+    """Return the entries of inferred fields, as `describe.json` would show them."""
+    known = catalog.lead_fields()
+    free = max(entry.id for entry in known.values()) + 1
+    return tuple(
+        LeadField(
+            id=free + n,
+            name=name,
+            display_name=name,
+            data_type=data_type(of),
+            description={
+                "id": free + n,
+                "displayName": name,
+                "dataType": data_type(of),
+                "rest": {"name": name, "readOnly": False},
+            },
+        )
+        for n, (name, of) in enumerate(loaded.inferred.items())
+        if name not in known
+    )
+
+
+def _read_catalog(path: Path) -> Entries:
+    with named_errors(OSError):
+        text = path.read_text("utf-8")
+    try:
+        return parse_catalog(json_module.loads(text))
+    except (CatalogError, json_module.JSONDecodeError) as error:
+        fail(f"nothing of {path} was loaded: {error}")

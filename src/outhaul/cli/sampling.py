@@ -1,0 +1,72 @@
+"""The sample subscription, in a data folder."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from outhaul import sample
+from outhaul.catalog.entries import parse_catalog
+from outhaul.catalog.store import Catalog
+from outhaul.lake.load.loads import load_activities, load_leads, load_list_members
+from outhaul.lake.snapshot import Lake
+from outhaul.lake.tables import LEADS
+from outhaul.settings import Settings
+from outhaul.state.database import Database
+from outhaul.subscription.services import DEFAULT_SUBSCRIPTION, Credentials, create_service
+
+EMAIL = "sample@example.com"
+PERMISSIONS = ("Read-Only Lead", "Read-Only Activity")
+
+
+def is_loaded(settings: Settings) -> bool:
+    """Tell whether the folder's subscription has leads already."""
+    return _lake(settings).snapshot(LEADS) is not None
+
+
+def load_sample(
+    database: Database, settings: Settings, moment: datetime, report: Callable[[str, float], None]
+) -> dict[str, int]:
+    """Load the sample's catalog and records, which end at `moment`; return how many of each.
+
+    `report` is told what is being loaded, and how much of it is, from 0 to 1.
+    """
+    catalog = Catalog(database, DEFAULT_SUBSCRIPTION)
+    catalog.store(parse_catalog(sample.catalog()))
+    lake = _lake(settings)
+    counts: dict[str, int] = {}
+    # The leads come last: where they are, all of the sample is (`is_loaded`).
+    steps = (
+        ("list members", load_list_members, sample.list_members()),
+        ("activities", load_activities, sample.activities(until=moment)),
+        ("leads", load_leads, sample.leads(until=moment)),
+    )
+    with TemporaryDirectory() as folder:
+        for what, load, records in steps:
+            report(what, 0.0)
+            path = Path(folder) / f"{what.replace(' ', '-')}.jsonl"
+            counts[what] = _write(path, records)
+            load(lake, catalog, path, moment, partial(report, what))
+            report(what, 1.0)
+    return counts
+
+
+def make_sample_service(database: Database, moment: datetime) -> Credentials:
+    """Return the credentials of a new custom service that may read all of the sample."""
+    return create_service(database, "sample", email=EMAIL, permissions=PERMISSIONS, moment=moment)
+
+
+def _lake(settings: Settings) -> Lake:
+    return Lake(settings.lake_folder / DEFAULT_SUBSCRIPTION)
+
+
+def _write(path: Path, records: Iterable[Mapping[str, Any]]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8") as target:
+        for record in records:
+            target.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
+            count += 1
+    return count

@@ -1,0 +1,53 @@
+"""`outhaul service`."""
+
+from typing import Annotated
+
+import typer
+
+from outhaul.cli.console import Data, Json, errors, named_errors, print_json
+from outhaul.cli.store import open_database
+from outhaul.clock import now
+from outhaul.subscription.services import PermissionUnknownError, create_service
+
+app = typer.Typer(help="Custom services: what programs call with.", no_args_is_help=True)
+
+
+@app.callback()
+def _service() -> None:
+    """Keep `create` a command of its own, though it is the only one."""
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Name of the custom service.")],
+    data: Data,
+    user: Annotated[
+        str,
+        typer.Option(
+            envvar="OUTHAUL_USER",
+            help="E-mail address of the API user that it acts for; made if it is new.",
+        ),
+    ],
+    permission: Annotated[
+        list[str],
+        typer.Option(
+            envvar="OUTHAUL_PERMISSION",
+            help='What the user may do, such as "Read-Only Lead" or "Read-Only Activity"; '
+            "may be repeated.",
+        ),
+    ],
+    json: Json = False,
+) -> None:
+    """Make a custom service, and show its client id and secret, this once.
+
+    Example: `outhaul service create nightly --data ./data --user etl@example.com
+    --permission "Read-Only Lead" --permission "Read-Only Activity"`
+    """
+    with open_database(data) as database, named_errors(PermissionUnknownError):
+        made = create_service(database, name, email=user, permissions=permission, moment=now())
+    if json:
+        print_json({"clientId": made.client_id, "clientSecret": made.client_secret})
+        return
+    typer.echo(f"clientId      {made.client_id}")
+    typer.echo(f"clientSecret  {made.client_secret}")
+    errors.print("[dim]the secret is not kept: note it down now[/]")

@@ -1,0 +1,47 @@
+"""Calls any endpoint that speaks the bulk extract protocol: a live instance, or outhaul.
+
+with Session("https://123-ABC-456.mktorest.com", client_id, client_secret) as session:
+    exports = Exports(session, "leads")
+    job = exports.run({"fields": ["id", "email"], "filter": {"staticListId": 1001}})
+    download(session, exports.file_path(job.export_id), job, Path("leads.csv"))
+"""
+
+from outhaul.client.download import download, download_to
+from outhaul.client.errors import (
+    AlreadyQueuedError,
+    AnswerError,
+    ChecksumError,
+    ClientError,
+    CredentialsError,
+    DownloadError,
+    FileMissingError,
+    HttpError,
+    JobFailedError,
+    ProtocolError,
+    QueueFullError,
+    QuotaExceededError,
+    UnreachableError,
+)
+from outhaul.client.exports import Exports, Job
+from outhaul.client.session import Session
+
+__all__ = [
+    "AlreadyQueuedError",
+    "AnswerError",
+    "ChecksumError",
+    "ClientError",
+    "CredentialsError",
+    "DownloadError",
+    "Exports",
+    "FileMissingError",
+    "HttpError",
+    "Job",
+    "JobFailedError",
+    "ProtocolError",
+    "QueueFullError",
+    "QuotaExceededError",
+    "Session",
+    "UnreachableError",
+    "download",
+    "download_to",
+]

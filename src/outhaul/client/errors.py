@@ -1,0 +1,130 @@
+"""What can go wrong between a client and an endpoint.
+
+ClientError
+├── UnreachableError         no answer: no connection, a broken one, a timeout
+├── HttpError                an HTTP status that is not the protocol's
+├── AnswerError              an answer that is not of the protocol
+├── CredentialsError         the client id or the secret was refused
+├── ProtocolError            an answer with `success: false`
+│   ├── QuotaExceededError
+│   ├── QueueFullError
+│   └── AlreadyQueuedError
+├── JobFailedError           the job ended without a file
+└── DownloadError            the file could not be fetched
+    ├── FileMissingError
+    └── ChecksumError
+
+The first line of a class's docstring is the message, followed by what is known of the case.
+"""
+
+import inspect
+import re
+
+from outhaul.protocol.states import State
+
+
+class ClientError(Exception):
+    """The endpoint could not be used."""
+
+    def __init__(self, detail: str = "") -> None:
+        message = (inspect.getdoc(type(self)) or "").partition("\n")[0]
+        super().__init__(f"{message.rstrip('.')}: {detail}" if detail else message)
+
+
+class UnreachableError(ClientError):
+    """The server cannot be reached.
+
+    `sent` tells whether the request may have arrived all the same.
+    """
+
+    def __init__(self, detail: str = "", *, sent: bool) -> None:
+        super().__init__(detail)
+        self.sent = sent
+
+
+class HttpError(ClientError):
+    """The server answered with an HTTP error.
+
+    `status` is the HTTP status; `retry_after` the seconds that the server asked to wait, if any.
+    """
+
+    def __init__(self, status: int, detail: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(f"{status} {detail}".strip())
+        self.status = status
+        self.retry_after = retry_after
+
+
+class AnswerError(ClientError):
+    """The server's answer is not of the bulk extract protocol."""
+
+
+class CredentialsError(ClientError):
+    """The server refused the client id or the client secret."""
+
+
+class ProtocolError(ClientError):
+    """The server refused the call.
+
+    `code` and `message` are the first error of its answer; `repeated` tells that an earlier
+    attempt of the same call may have been carried out.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code} {message}".strip())
+        self.code = code
+        self.message = message
+        self.repeated = False
+
+
+class QuotaExceededError(ProtocolError):
+    """The day's export quota is used up until midnight in America/Chicago."""
+
+
+class QueueFullError(ProtocolError):
+    """The server's queue of export jobs is full."""
+
+
+class AlreadyQueuedError(ProtocolError):
+    """The job was put in the queue before."""
+
+
+class JobFailedError(ClientError):
+    """The export job ended without a file.
+
+    `state` is Failed or Cancelled; `error_message` is the server's, if it gave one.
+    """
+
+    def __init__(self, export_id: str, state: State, error_message: str | None) -> None:
+        reason = f": {error_message}" if error_message else ""
+        super().__init__(f"{export_id} is {state}{reason}")
+        self.export_id = export_id
+        self.state = state
+        self.error_message = error_message
+
+
+class DownloadError(ClientError):
+    """The export file could not be fetched."""
+
+
+class FileMissingError(DownloadError):
+    """The server has no such export file: it has expired, or the job is not completed."""
+
+
+class ChecksumError(DownloadError):
+    """The export file that arrived is not the one that the server announced."""
+
+
+_BY_MESSAGE: tuple[tuple[re.Pattern[str], type[ProtocolError]], ...] = (
+    (re.compile(r"Export daily quota \d+MB exceeded"), QuotaExceededError),
+    (re.compile(r"Too many jobs in queue"), QueueFullError),
+    (re.compile(r"Job already queued"), AlreadyQueuedError),
+)
+
+
+def refusal(code: str, message: str) -> ProtocolError:
+    """Return the error that a refusal stands for: 1029 has three meanings, told by its message."""
+    if code == "1029":
+        for pattern, error in _BY_MESSAGE:
+            if pattern.search(message):
+                return error(code, message)
+    return ProtocolError(code, message)

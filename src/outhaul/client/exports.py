@@ -1,0 +1,223 @@
+"""Export jobs of one kind at an endpoint: create, enqueue, wait for the end."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+from urllib.parse import quote
+
+from outhaul.client.errors import (
+    AnswerError,
+    ClientError,
+    JobFailedError,
+    ProtocolError,
+    QueueFullError,
+)
+from outhaul.client.session import Session
+from outhaul.protocol.dialects import Format
+from outhaul.protocol.instants import parse_instant
+from outhaul.protocol.states import State, parse_state
+
+_FIRST_PAUSE_SECONDS = 0.2
+_PAUSE_GROWTH = 1.5
+_PAGE = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """An export job as the endpoint describes it: moments in UTC, `file_size` in bytes.
+
+    What the endpoint does not tell, or not yet, is `None`. `checksum` reads `sha256:<hex>`.
+    """
+
+    export_id: str
+    status: State
+    format: Format = Format.CSV
+    created_at: datetime | None = None
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    records: int | None = None
+    file_size: int | None = None
+    checksum: str | None = None
+    error_message: str | None = None
+
+    @classmethod
+    def from_answer(cls, entry: object) -> Self:
+        """Return the job that an entry of `result` describes. Raises `AnswerError`."""
+        if not isinstance(entry, Mapping):
+            raise AnswerError(f"{entry!r} is not an export job")
+        try:
+            return cls(
+                export_id=str(entry["exportId"]),
+                status=parse_state(entry["status"]),
+                format=Format(str(entry.get("format") or Format.CSV).upper()),
+                created_at=_moment(entry.get("createdAt")),
+                queued_at=_moment(entry.get("queuedAt")),
+                started_at=_moment(entry.get("startedAt")),
+                finished_at=_moment(entry.get("finishedAt")),
+                records=_count(entry.get("numberOfRecords")),
+                file_size=_count(entry.get("fileSize")),
+                checksum=entry.get("fileChecksum") or None,
+                error_message=entry.get("errorMsg") or None,
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise AnswerError(f"an export job cannot be read: {error!r}") from error
+
+
+def _quiet(_job: Job) -> None:
+    pass
+
+
+class Exports:
+    """The export jobs of one kind.
+
+    `kind_path` is `leads`, `activities`, `program/members` or `customobjects/<name>`.
+    """
+
+    def __init__(
+        self, session: Session, kind_path: str, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._session = session
+        self._path = f"/bulk/v1/{quote(kind_path.strip('/'))}/export"
+        self._sleep = sleep
+
+    def create(self, request: Mapping[str, Any]) -> Job:
+        """Return a new job for a request: `filter`, `fields`, `format`, `columnHeaderNames`.
+
+        Made again only after errors that left no job behind. Raises `ClientError`.
+        """
+        return self._one(self._session.call("POST", f"{self._path}/create.json", json=request))
+
+    def enqueue(self, export_id: str) -> Job:
+        """Put a job in the queue and return it as it is then.
+
+        A job that an earlier attempt of this call has put there is no error. Raises
+        `QueueFullError`, `QuotaExceededError` and other `ClientError`s.
+        """
+        return self._step(export_id, "enqueue", lambda job: job.status is not State.CREATED)
+
+    def cancel(self, export_id: str) -> Job:
+        """Cancel a job that has not ended and return it. Raises `ClientError`."""
+        return self._step(export_id, "cancel", lambda job: job.status is State.CANCELLED)
+
+    def status(self, export_id: str) -> Job:
+        """Return a job as it is now. Raises `ClientError`."""
+        return self._one(self._session.call("GET", self._of(export_id, "status")))
+
+    def jobs(self, status: Iterable[State] = ()) -> Iterator[Job]:
+        """Yield the jobs of this API user, in these states or in any, over all pages.
+
+        Raises `ClientError`.
+        """
+        params: dict[str, str | int | list[str]] = {"batchSize": _PAGE}
+        if states := [state.value for state in status]:
+            params["status"] = states
+        seen = set()
+        while True:
+            answer = self._session.call("GET", f"{self._path}.json", params)
+            yield from map(Job.from_answer, answer.get("result") or ())
+            token = answer.get("nextPageToken")
+            if not token:
+                return
+            if token in seen:
+                raise AnswerError("the list of jobs comes back to a page that it has given")
+            seen.add(token)
+            params["nextPageToken"] = token
+
+    def file_path(self, export_id: str) -> str:
+        """Return the path of a job's file, for `download`."""
+        return self._of(export_id, "file")
+
+    def run(
+        self,
+        request: Mapping[str, Any],
+        on_status: Callable[[Job], None] = _quiet,
+        *,
+        poll_seconds: float = 5.0,
+        queue_wait: float = 3600.0,
+    ) -> Job:
+        """Create a job, enqueue it, and return it when it is Completed.
+
+        Between two questions lies a pause that grows from 0.2 to `poll_seconds`; `on_status` is
+        told of each answer. While the queue is full, `queue_wait` seconds are waited for a place.
+        Raises `JobFailedError` where the job ends otherwise, and other `ClientError`s; a job that
+        the endpoint would not go on with, or that the user interrupts, is cancelled first.
+        """
+        job = self.create(request)
+        try:
+            on_status(job)
+            job = self._enqueue_patiently(job, on_status, poll_seconds, queue_wait)
+            pauses = _pauses(poll_seconds)
+            while not job.status.ended:
+                self._sleep(next(pauses))
+                job = self.status(job.export_id)
+                on_status(job)
+        except (ProtocolError, KeyboardInterrupt):
+            with contextlib.suppress(ClientError):
+                self.cancel(job.export_id)
+            raise
+        if job.status is not State.COMPLETED:
+            raise JobFailedError(job.export_id, job.status, job.error_message)
+        return job
+
+    def _enqueue_patiently(
+        self, job: Job, on_status: Callable[[Job], None], poll_seconds: float, queue_wait: float
+    ) -> Job:
+        waited = 0.0
+        pauses = _pauses(poll_seconds)
+        while True:
+            try:
+                queued = self.enqueue(job.export_id)
+            except QueueFullError:
+                if waited >= queue_wait:
+                    raise
+                pause = min(next(pauses), queue_wait - waited)
+                self._sleep(pause)
+                waited += pause
+                on_status(job)
+            else:
+                on_status(queued)
+                return queued
+
+    def _step(self, export_id: str, action: str, is_done: Callable[[Job], bool]) -> Job:
+        """Make a call that may be repeated: a refusal of a repeated one may be the echo of itself.
+
+        Which refusals those are differs with how far the job has come, so its state decides.
+        """
+        try:
+            return self._one(
+                self._session.call("POST", self._of(export_id, action), repeatable=True)
+            )
+        except ProtocolError as error:
+            if error.repeated and is_done(job := self.status(export_id)):
+                return job
+            raise
+
+    def _of(self, export_id: str, action: str) -> str:
+        return f"{self._path}/{quote(export_id, safe='')}/{action}.json"
+
+    @staticmethod
+    def _one(answer: Mapping[str, Any]) -> Job:
+        match answer.get("result"):
+            case [entry]:
+                return Job.from_answer(entry)
+        raise AnswerError("it does not describe one export job")
+
+
+def _pauses(longest: float) -> Iterator[float]:
+    """Yield seconds to wait, each longer than the last, up to `longest`."""
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        yield min(pause, longest)
+        pause = min(pause * _PAUSE_GROWTH, longest)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return parse_instant(text) if text else None
+
+
+def _count(value: int | str | None) -> int | None:
+    return None if value is None else int(value)

@@ -1,0 +1,234 @@
+"""Calls of an endpoint: the access token, the envelope, and what is tried again."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx2
+
+from outhaul.client.answers import http_error, json_object, oauth_problem, unwrap
+from outhaul.client.errors import (
+    AnswerError,
+    ClientError,
+    CredentialsError,
+    ProtocolError,
+    UnreachableError,
+)
+from outhaul.client.retries import TOKEN_CODES, did_nothing, passes, repeat
+
+T = TypeVar("T")
+Params = Mapping[str, str | int | list[str]]
+
+_TOKEN_PATH = "/identity/oauth/token"  # noqa: S105 - a path
+_URL = re.compile(r"(https?://[^/?#\s]+(?:/[^?#\s]*?)??)/*(?:/(?:rest|identity|bulk)/*)?", re.ASCII)
+_NOT_SENT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+)
+_CONNECT_SECONDS = 10.0
+_RENEW_SECONDS = 60.0
+_FIRST_CONTACT_ATTEMPTS = 3
+
+
+class Session:
+    """The calls of one custom service at one endpoint. Threads may share it.
+
+    `url` is the endpoint's root, or its `/rest` or `/identity` address; a `ValueError` is raised
+    where it is no HTTP address. `timeout` is in seconds, and `transport` takes the place of the
+    network. A session is a context manager that closes its connections.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a part of how an endpoint is reached
+        self,
+        url: str,
+        client_id: str,
+        client_secret: str,
+        *,
+        transport: httpx2.BaseTransport | None = None,
+        timeout: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        match = _URL.fullmatch(url.strip())
+        if match is None:
+            raise ValueError(f"{url!r} is not an address such as https://123-ABC-456.mktorest.com")
+        self.url = match.group(1)
+        self._credentials = {"client_id": client_id, "client_secret": client_secret}
+        self._clock = clock
+        try:
+            self._client = httpx2.Client(
+                base_url=self.url,
+                transport=transport,
+                timeout=httpx2.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
+            )
+        except httpx2.InvalidURL as error:
+            raise ValueError(f"{url!r} is not an address: {error}") from error
+        self._token = ""
+        self._token_ends = float("-inf")
+        self._token_lock = threading.Lock()
+        self._met = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        params: Params | None = None,
+        json: Mapping[str, Any] | None = None,
+        *,
+        repeatable: bool | None = None,
+    ) -> dict[str, Any]:
+        """Return the answer of a call that went well: `result`, `nextPageToken` and so on.
+
+        Errors that may pass are waited out. A call that is not `repeatable` (by default all but
+        GET) is made again only where it is certain that nothing was done; of a repeatable one, a
+        `ProtocolError` that may come from its own earlier attempt is marked as `repeated`.
+        Raises `ClientError`.
+        """
+        if repeatable is None:
+            repeatable = method == "GET"
+        unsure = False
+
+        def attempt() -> dict[str, Any]:
+            nonlocal unsure
+            try:
+                return self._with_token(lambda token: self._send(method, path, params, json, token))
+            except ClientError as error:
+                if isinstance(error, ProtocolError):
+                    error.repeated = unsure
+                unsure = unsure or not did_nothing(error)
+                raise
+
+        return self.repeat(attempt, on=passes if repeatable else _certain)
+
+    def repeat(self, call: Callable[[], T], *, on: Callable[[ClientError], bool]) -> T:
+        """Return what `call` returns, made again after the errors that `on` says yes to.
+
+        A server that has never answered is given up soon: its address is most likely wrong.
+        """
+        misses = 0
+
+        def again(error: ClientError) -> bool:
+            nonlocal misses
+            if isinstance(error, UnreachableError) and not self._met:
+                misses += 1
+                if misses >= _FIRST_CONTACT_ATTEMPTS:
+                    return False
+            return on(error)
+
+        return repeat(call, on=again)
+
+    @contextmanager
+    def stream(
+        self, path: str, headers: Mapping[str, str] | None = None
+    ) -> Iterator[httpx2.Response]:
+        """Give the answer of a file call, status 200 or 206, before its body is read.
+
+        Tried once, but for a new token. Raises `ClientError`, also while the body is read.
+        """
+        response = self._with_token(lambda token: self._open(path, headers or {}, token))
+        try:
+            with self._network():
+                yield response
+        finally:
+            response.close()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        params: Params | None,
+        json: Mapping[str, Any] | None,
+        token: str,
+    ) -> dict[str, Any]:
+        with self._network():
+            response = self._client.request(
+                method, path, params=params, json=json, headers=_bearer(token)
+            )
+        return unwrap(response)
+
+    def _open(self, path: str, headers: Mapping[str, str], token: str) -> httpx2.Response:
+        # Ranges and checksums are of the file itself, so it must not come compressed.
+        headers = {**headers, **_bearer(token), "Accept-Encoding": "identity"}
+        with self._network():
+            request = self._client.build_request("GET", path, headers=headers)
+            response = self._client.send(request, stream=True)
+            is_json = "json" in response.headers.get("Content-Type", "").lower()
+            if response.status_code in (200, 206) and not is_json:
+                return response
+            try:
+                response.read()
+            finally:
+                response.close()
+        unwrap(response)
+        raise AnswerError("JSON came in place of a file")
+
+    def _with_token(self, call: Callable[[str], T]) -> T:
+        token = self._fresh_token()
+        try:
+            return call(token)
+        except ProtocolError as error:
+            if error.code not in TOKEN_CODES:
+                raise
+        return call(self._fresh_token(refused=token))
+
+    def _fresh_token(self, refused: str | None = None) -> str:
+        with self._token_lock:
+            if self._token == refused or self._clock() >= self._token_ends:
+                self._token, life = self._ask_token()
+                # A short life is what is left of a token that the server gives out again.
+                self._token_ends = self._clock() + life - min(_RENEW_SECONDS, life / 10)
+            return self._token
+
+    def _ask_token(self) -> tuple[str, float]:
+        """Return an access token and its life in seconds. Raises `CredentialsError`."""
+        params = {"grant_type": "client_credentials", **self._credentials}
+        with self._network():
+            response = self._client.get(_TOKEN_PATH, params=params)
+        if response.status_code == httpx2.codes.UNAUTHORIZED:
+            raise CredentialsError(oauth_problem(response))
+        if response.is_error or response.is_redirect:
+            raise http_error(response)
+        body = json_object(response)
+        token, life = body.get("access_token"), body.get("expires_in")
+        if not isinstance(token, str) or not isinstance(life, int | float):
+            raise AnswerError("the token call gave no access_token and expires_in")
+        return token, life
+
+    @contextmanager
+    def _network(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx2.RequestError as error:
+            sent = not isinstance(error, _NOT_SENT)
+            detail = f"{self.url}: {error or type(error).__name__}"
+            raise UnreachableError(detail, sent=sent) from error
+        self._met = True
+
+
+def _certain(error: ClientError) -> bool:
+    return passes(error) and did_nothing(error)
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}

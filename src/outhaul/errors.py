@@ -1,0 +1,67 @@
+"""Every error that the API answers, in one table: name, code, message, HTTP status.
+
+Domain code raises a row of the table (`raise Error.FIELD_UNKNOWN(field="favouriteColour")`), and
+one handler in `outhaul.api` renders it. Codes and messages are those of the protocol's error
+page; messages that say more than the original's begin like it.
+"""
+
+from enum import Enum
+from string import Formatter
+
+
+class ApiError(Exception):
+    """An error that a client is told of: a row of the table with its blanks filled in."""
+
+    def __init__(self, error: "Error", message: str) -> None:
+        super().__init__(f"{error.code} {message}")
+        self.error = error
+        self.message = message
+
+
+class Error(Enum):
+    """The table. A member is called with the values of its message's blanks."""
+
+    TOKEN_MISSING = ("600", "Access token not specified")
+    TOKEN_INVALID = ("601", "Access token invalid")
+    TOKEN_EXPIRED = ("602", "Access token expired")
+    ACCESS_DENIED = ("603", "Access denied")
+    METHOD_NOT_SUPPORTED = ("605", "Request method '{method}' not supported for {path}")
+    JSON_INVALID = ("609", "Invalid JSON: {problem}")
+    PATH_UNKNOWN = ("610", "Requested resource not found: {path}")
+    SYSTEM_ERROR = ("611", "System error")
+    CONTENT_TYPE_INVALID = (
+        "612",
+        "Invalid content type '{content_type}': the body must be application/json",
+    )
+    TRANSIENT = ("713", "Transient error: {problem}")
+
+    BODY_TOO_LARGE = ("413", "Request body larger than {limit} bytes", 413)
+    URI_TOO_LONG = ("414", "Request URI longer than {limit} bytes", 414)
+
+    WRONG_TYPE = (
+        "1001",
+        "Invalid value '{value}' for parameter '{parameter}'. Required of type '{expected}'",
+    )
+    PARAMETER_MISSING = ("1002", "Missing value for required parameter '{parameter}'")
+    INVALID = ("1003", "Invalid value for parameter '{parameter}': {problem}")
+    JOB_UNKNOWN = ("1003", "Export job '{export_id}' not found")
+    JOB_STATE = ("1003", "Export job '{export_id}' is {state} and cannot be {action}")
+    FIELD_UNKNOWN = ("1006", "Field '{field}' not found")
+    QUEUE_FULL = ("1029", "Too many jobs in queue")
+    QUOTA_EXCEEDED = ("1029", "Export daily quota {limit}MB exceeded")
+    ALREADY_QUEUED = ("1029", "Job already queued")
+    FILTER_UNSUPPORTED = ("1035", "Unsupported filter type for target subscription")
+
+    def __init__(self, code: str, text: str, status: int = 200) -> None:
+        self.code = code
+        self.text = text
+        self.status = status
+
+    @property
+    def blanks(self) -> frozenset[str]:
+        """The names of the values that the message needs."""
+        return frozenset(name for _, name, _, _ in Formatter().parse(self.text) if name)
+
+    def __call__(self, **values: object) -> ApiError:
+        """Return this error, to be raised, with its message's blanks filled in."""
+        return ApiError(self, self.text.format(**values))

@@ -1,0 +1,206 @@
+"""The plan of a job: which files of which versions it reads, in which parts, and what it writes.
+
+A plan is made once, when the job begins processing, and kept with it as plain data. The same plan
+gives the same bytes, wherever and however often it is rendered: membership of lists and smart
+lists is as of that moment (bulk lead extract, filters), and whatever is loaded later is not seen.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+
+from outhaul.kinds.kind import Context, ExportRequest, Kind
+from outhaul.lake.predicates import Clause, MemberOf, Within, parse_clause
+from outhaul.lake.snapshot import Lake, LakeFile, Snapshot, parse_type, type_name
+from outhaul.lake.tables import LIST_MEMBERS, Table
+from outhaul.protocol.dialects import delimiter, line
+
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedPart:
+    """A piece of the file: some partitions one after the other, or a slice of a large one."""
+
+    partitions: Sequence[Sequence[str]]
+    """The files of each partition, as paths under the table's folder; to be merged."""
+    ids: tuple[int, int] | None = None
+    """Least and greatest lead id in the files, where the table is kept by it."""
+    slice: Within | None = None
+    """The stretch of the partition that the part has, where it has not all of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What one job reads and writes."""
+
+    table: str
+    version: int | None
+    """The version that is pinned; `None` where nothing was ever loaded."""
+    columns: Mapping[str, pl.DataType]
+    """The columns of the table that are read, and their types."""
+    order: Sequence[str]
+    fields: Sequence[str]
+    """The columns of the file, in order; one that the table has not got is null."""
+    header: str
+    separator: str
+    clauses: Sequence[Clause]
+    parts: Sequence[PlannedPart]
+    members: Mapping[int, Sequence[str]]
+    """The files of the static lists that clauses name, as paths under that table's folder."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain data."""
+        return {
+            "table": self.table,
+            "version": self.version,
+            "columns": {name: type_name(of) for name, of in self.columns.items()},
+            "order": list(self.order),
+            "fields": list(self.fields),
+            "header": self.header,
+            "separator": self.separator,
+            "clauses": [clause.to_json() for clause in self.clauses],
+            "parts": [
+                {
+                    "partitions": [list(files) for files in part.partitions],
+                    "ids": part.ids,
+                    "slice": part.slice.to_json() if part.slice else None,
+                }
+                for part in self.parts
+            ],
+            "members": {str(name): list(files) for name, files in self.members.items()},
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Plan":
+        """Return the plan that `to_json` gave."""
+        return cls(
+            table=content["table"],
+            version=content["version"],
+            columns={name: parse_type(of) for name, of in content["columns"].items()},
+            order=content["order"],
+            fields=content["fields"],
+            header=content["header"],
+            separator=content["separator"],
+            clauses=[parse_clause(clause) for clause in content["clauses"]],
+            parts=[_parse_part(part) for part in content["parts"]],
+            members={int(name): files for name, files in content["members"].items()},
+        )
+
+
+def make_plan(
+    kind: Kind, request: ExportRequest, context: Context, lake: Lake, part_records: int
+) -> Plan:
+    """Return the plan of a job that begins processing now.
+
+    Only files whose partition and statistics can match are in it. A part has about `part_records`
+    records at most: small partitions share one, a large one is cut into slices of time.
+    """
+    clauses = kind.clauses(request, context)
+    snapshot = lake.snapshot(kind.table)
+    columns = {} if snapshot is None else _columns(snapshot, kind.table, request, clauses)
+    partitions = [] if snapshot is None else _partitions(snapshot, clauses)
+    separator = delimiter(request.format, context.limits.ssv_delimiter)
+    return Plan(
+        table=kind.table.name,
+        version=None if snapshot is None else snapshot.version,
+        columns=columns,
+        order=kind.table.order,
+        fields=request.fields,
+        header=line(request.headers, separator),
+        separator=separator,
+        clauses=clauses,
+        parts=list(_parts(partitions, kind.table, clauses, part_records)),
+        members={
+            clause.list_id: _member_files(lake, clause.list_id)
+            for clause in clauses
+            if isinstance(clause, MemberOf)
+        },
+    )
+
+
+def _columns(
+    snapshot: Snapshot, table: Table, request: ExportRequest, clauses: Sequence[Clause]
+) -> Mapping[str, pl.DataType]:
+    wanted = {*request.fields, *table.order, *(name for c in clauses for name in c.columns)}
+    return {name: of for name, of in snapshot.columns.items() if name in wanted}
+
+
+def _partitions(snapshot: Snapshot, clauses: Sequence[Clause]) -> list[list[LakeFile]]:
+    """Return the files that may hold a record that is wanted, by partition, in order."""
+    found: dict[Any, list[LakeFile]] = {}
+    for file in snapshot.files:
+        if all(clause.may_match(file.bounds) for clause in clauses):
+            found.setdefault(file.partition, []).append(file)
+    return list(found.values())
+
+
+def _parts(
+    partitions: Sequence[Sequence[LakeFile]],
+    table: Table,
+    clauses: Sequence[Clause],
+    part_records: int,
+) -> Iterator[PlannedPart]:
+    together: list[Sequence[LakeFile]] = []
+    waiting = 0
+    for files in partitions:
+        records = sum(file.records for file in files)
+        if waiting and waiting + records > part_records:
+            yield _part(together)
+            together, waiting = [], 0
+        if records > part_records and isinstance(table.columns[table.order[0]], pl.Datetime):
+            yield from _slices(files, table.order[0], clauses, -(-records // part_records))
+            continue
+        together.append(files)
+        waiting += records
+    if together:
+        yield _part(together)
+
+
+def _slices(
+    files: Sequence[LakeFile], column: str, clauses: Sequence[Clause], count: int
+) -> Iterator[PlannedPart]:
+    """Cut a partition into stretches of equal time, over what the job wants of it."""
+    first = min(file.bounds[column][0] for file in files).replace(microsecond=0)
+    last = max(file.bounds[column][1] for file in files).replace(microsecond=0)
+    for clause in clauses:
+        if isinstance(clause, Within) and clause.column == column:
+            first, last = max(first, clause.start), min(last, clause.end)
+    step = max(_SECOND, _whole_seconds((last - first + _SECOND) / count))
+    while first <= last:
+        end = min(last, first + step - _SECOND)
+        stretch = Within(column, first, end)
+        inside = [file for file in files if stretch.may_match(file.bounds)]
+        yield _part([inside], stretch)
+        first = end + _SECOND
+
+
+def _part(partitions: Sequence[Sequence[LakeFile]], stretch: Within | None = None) -> PlannedPart:
+    ids = [bound for files in partitions for file in files for bound in file.bounds.get("id", ())]
+    return PlannedPart(
+        partitions=[[file.path for file in files] for files in partitions],
+        ids=(min(ids), max(ids)) if ids else None,
+        slice=stretch,
+    )
+
+
+def _parse_part(content: Mapping[str, Any]) -> PlannedPart:
+    stretch = parse_clause(content["slice"]) if content["slice"] else None
+    return PlannedPart(
+        partitions=content["partitions"],
+        ids=tuple(content["ids"]) if content["ids"] else None,
+        slice=stretch if isinstance(stretch, Within) else None,
+    )
+
+
+def _member_files(lake: Lake, list_id: int) -> list[str]:
+    snapshot = lake.snapshot(LIST_MEMBERS)
+    files = () if snapshot is None else snapshot.files
+    return [file.path for file in files if file.partition == list_id]
+
+
+def _whole_seconds(length: timedelta) -> timedelta:
+    return timedelta(seconds=-(-length // _SECOND))

@@ -1,0 +1,111 @@
+"""One part of a file, from the lake's files to the bytes that a client will read.
+
+Records go through in batches, so that a part needs the same memory however large it is.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import IO, cast
+
+import polars as pl
+
+from outhaul.extract.plan import Plan, PlannedPart
+from outhaul.files.store import Writable
+from outhaul.lake.load.fit import render
+from outhaul.lake.predicates import all_of
+from outhaul.lake.snapshot import scan_files
+from outhaul.lake.tables import LIST_MEMBERS
+from outhaul.protocol.dialects import DATE_FORMAT, DATETIME_FORMAT, NULL
+
+BATCH_RECORDS = 50_000
+
+
+def render_part(
+    plan: Plan, number: int, lake: Path, target: Writable, check: Callable[[], None]
+) -> int:
+    """Write part `number` of a plan to `target`; return its records.
+
+    The first part begins with the header line. `lake` is the folder of the subscription's tables;
+    `check` is called between batches, and may raise to stop.
+    """
+    if number == 0:
+        target.write(plan.header.encode())
+    if number >= len(plan.parts):
+        return 0
+    records = 0
+    part = plan.parts[number]
+    for batch in _scan(plan, part, lake).collect_batches(
+        chunk_size=BATCH_RECORDS, maintain_order=True, engine="streaming"
+    ):
+        check()
+        records += batch.height
+        write_batch(batch, plan.separator, target)
+    return records
+
+
+def write_batch(batch: pl.DataFrame, separator: str, target: Writable) -> None:
+    """Write records as lines of text, in the dialect of `protocol.dialects`.
+
+    Polars writes that dialect by itself, but for the text "null", which it would not quote:
+    batches that have it, and they are rare, are quoted here.
+    """
+    texts = [name for name, of in batch.schema.items() if of == pl.String]
+    by_hand = any((batch[name] == NULL).any() for name in texts)
+    if by_hand:
+        batch = batch.with_columns(_quoted(name, separator) for name in texts)
+    batch.write_csv(
+        cast("IO[bytes]", target),
+        include_header=False,
+        separator=separator,
+        null_value=NULL,
+        date_format=DATE_FORMAT,
+        datetime_format=DATETIME_FORMAT,
+        quote_style="never" if by_hand else "necessary",
+    )
+
+
+def _quoted(name: str, separator: str) -> pl.Expr:
+    text = pl.col(name)
+    marks = pl.any_horizontal(
+        text.str.contains(mark, literal=True) for mark in (separator, '"', "\n", "\r")
+    )
+    quoted = pl.concat_str(pl.lit('"'), text.str.replace_all('"', '""', literal=True), pl.lit('"'))
+    return pl.when(marks | text.is_in(["", NULL])).then(quoted).otherwise(text).alias(name)
+
+
+def _scan(plan: Plan, part: PlannedPart, lake: Path) -> pl.LazyFrame:
+    """Return the records of a part: filtered, in order, with the columns of the file."""
+
+    def members(list_id: int) -> pl.Series:
+        return _members(lake, plan.members[list_id], part.ids)
+
+    clauses = [*plan.clauses, *([part.slice] if part.slice else [])]
+    wanted = all_of(clauses, members)
+    folder = lake / plan.table
+    ordered = [
+        _merged(
+            [scan_files([folder / path], plan.columns).filter(wanted) for path in files],
+            plan.order,
+        )
+        for files in part.partitions
+    ]
+    return pl.concat(ordered).select(_cell(plan, name) for name in plan.fields)
+
+
+def _cell(plan: Plan, name: str) -> pl.Expr:
+    of = plan.columns.get(name)
+    if of is None:
+        return pl.lit(None, dtype=pl.String).alias(name)
+    return render(pl.col(name), of).alias(name) if of == pl.Float64 else pl.col(name)
+
+
+def _merged(files: Sequence[pl.LazyFrame], order: Sequence[str]) -> pl.LazyFrame:
+    return reduce(lambda left, right: left.merge_sorted(right, key=list(order)), files)
+
+
+def _members(lake: Path, files: Sequence[str], ids: tuple[int, int] | None) -> pl.Series:
+    if not files or ids is None:
+        return pl.Series("leadId", [], dtype=pl.Int64)
+    scan = scan_files([lake / LIST_MEMBERS.name / path for path in files], LIST_MEMBERS.columns)
+    return scan.filter(pl.col("leadId").is_between(*ids)).collect()["leadId"]

@@ -1,0 +1,1 @@
+"""Finished files: parts in a store, read back in pieces."""

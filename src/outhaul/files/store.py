@@ -1,0 +1,42 @@
+"""Where the parts of export files are kept."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import obstore
+from obstore.store import LocalStore
+
+READ_BYTES = 2**20
+"""Read and sent at a time: smaller pieces cost a server most of its speed."""
+
+
+class Writable(Protocol):
+    """Takes bytes."""
+
+    def write(self, content: bytes, /) -> int:
+        """Take some bytes; return how many."""
+        ...
+
+
+class FileStore:
+    """Parts under keys. A part is there whole, once its writer is closed, or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self._store = LocalStore(prefix=folder, mkdir=True, automatic_cleanup=True)
+
+    @contextmanager
+    def writer(self, key: str) -> Iterator[Writable]:
+        """Open a part for writing; where it is left by an exception, nothing is kept."""
+        with obstore.open_writer(self._store, key, buffer_size=8 * READ_BYTES) as target:
+            yield target
+
+    def read(self, key: str, first: int, length: int) -> bytes:
+        """Return `length` bytes of a part from `first` on. Raises `FileNotFoundError`."""
+        return bytes(obstore.get_range(self._store, key, start=first, length=length))
+
+    def delete(self, prefix: str) -> None:
+        """Remove all parts whose key is under a prefix; there may be none."""
+        for page in obstore.list(self._store, prefix):
+            obstore.delete(self._store, [entry["path"] for entry in page])

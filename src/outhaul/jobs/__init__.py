@@ -1,0 +1,1 @@
+"""Export jobs: what they are, how they change their state, the queue and its rules."""

@@ -1,0 +1,73 @@
+"""An export job, and the only ways in which it changes its state."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from outhaul.kinds.kind import ExportRequest
+from outhaul.protocol.instants import render_instant
+from outhaul.protocol.states import State
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.CREATED: frozenset({State.QUEUED, State.CANCELLED}),
+    State.QUEUED: frozenset({State.PROCESSING, State.CANCELLED}),
+    State.PROCESSING: frozenset({State.COMPLETED, State.FAILED, State.CANCELLED}),
+    State.CANCELLED: frozenset(),
+    State.COMPLETED: frozenset(),
+    State.FAILED: frozenset(),
+}
+"""Where a job may go from each state; `docs/jobs.md` draws it."""
+
+
+def sources(target: State) -> list[State]:
+    """Return the states from which a job may come to `target`."""
+    return [state for state, targets in TRANSITIONS.items() if target in targets]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """An export job as it was at one moment. Sizes are in bytes, times in UTC."""
+
+    id: str
+    subscription: str
+    user: int
+    kind: str
+    state: State
+    request: ExportRequest
+    created_at: datetime
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    records: int | None = None
+    file_size: int | None = None
+    checksum: str | None = None
+    """SHA-256 of the whole file, in hexadecimal digits."""
+    error_message: str | None = None
+    plan: Mapping[str, Any] | None = None
+    """What the job reads, from when it began processing; the same at every attempt."""
+    attempts: int = 0
+
+    def to_answer(self) -> dict[str, Any]:
+        """Return the job as answers show it: what is not reached yet is left out."""
+        answer: dict[str, Any] = {
+            "exportId": self.id,
+            "format": self.request.format.value,
+            "status": self.state.value,
+            "createdAt": render_instant(self.created_at),
+        }
+        reached = {
+            "queuedAt": self.queued_at,
+            "startedAt": self.started_at,
+            "finishedAt": self.finished_at,
+        }
+        answer |= {name: render_instant(when) for name, when in reached.items() if when}
+        if self.state is State.COMPLETED:
+            answer |= {
+                "numberOfRecords": self.records,
+                "fileSize": self.file_size,
+                "fileChecksum": f"sha256:{self.checksum}",
+            }
+        if self.state is State.FAILED:
+            answer["errorMsg"] = self.error_message
+        return answer

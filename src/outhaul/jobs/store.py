@@ -1,0 +1,235 @@
+"""Export jobs as their owners see and change them: create, enqueue, cancel, look, list."""
+
+import uuid
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from outhaul.clock import quota_day
+from outhaul.errors import Error
+from outhaul.jobs.job import Job, sources
+from outhaul.kinds.kind import ExportRequest
+from outhaul.protocol.paging import decode_token, encode_token
+from outhaul.protocol.states import State
+from outhaul.settings import Limits
+from outhaul.state.database import Database
+from outhaul.state.schema import export_job, export_part
+from outhaul.subscription.tokens import Caller
+
+_OPEN = (State.QUEUED.value, State.PROCESSING.value)
+_MEGABYTE = 1_000_000
+
+
+class JobStore:
+    """The jobs of one caller: those of others are not there for it."""
+
+    def __init__(self, database: Database, caller: Caller, limits: Limits) -> None:
+        self._database = database
+        self._caller = caller
+        self._limits = limits
+
+    def create(self, kind: str, request: ExportRequest, moment: datetime) -> Job:
+        """Make a job in state Created. Raises 1029 where the day's quota is used up."""
+        job = Job(
+            id=str(uuid.uuid4()),
+            subscription=self._caller.subscription,
+            user=self._caller.user,
+            kind=kind,
+            state=State.CREATED,
+            request=request,
+            created_at=moment,
+        )
+        with self._database.write() as connection:
+            self._check_quota(connection, moment)
+            connection.execute(
+                export_job.insert().values(
+                    id=job.id,
+                    subscription=job.subscription,
+                    api_user=job.user,
+                    kind=kind,
+                    state=job.state.value,
+                    request=request.to_json(),
+                    created_at=moment,
+                    attempts=0,
+                )
+            )
+        return job
+
+    def enqueue(self, kind: str, job_id: str, moment: datetime) -> Job:
+        """Put a job into the queue.
+
+        Raises 1029 where it was put there before, where the queue is full, and where the day's
+        quota is used up; 1003 where it was cancelled.
+        """
+        with self._database.write() as connection:
+            job = self._job(connection, kind, job_id)
+            if job.state is State.CANCELLED:
+                raise Error.JOB_STATE(export_id=job_id, state=job.state.value, action="enqueued")
+            if job.state not in sources(State.QUEUED):
+                raise Error.ALREADY_QUEUED()
+            self._check_quota(connection, moment)
+            self._check_queue(connection)
+            connection.execute(
+                export_job.update()
+                .where(export_job.c.id == job_id)
+                .values(state=State.QUEUED.value, queued_at=moment)
+            )
+            return self._job(connection, kind, job_id)
+
+    def cancel(self, kind: str, job_id: str, moment: datetime) -> Job:
+        """End a job that is not done yet; one that is cancelled already stays so.
+
+        Raises 1003 where it is Completed or Failed.
+        """
+        with self._database.write() as connection:
+            job = self._job(connection, kind, job_id)
+            if job.state is State.CANCELLED:
+                return job
+            if job.state not in sources(State.CANCELLED):
+                raise Error.JOB_STATE(export_id=job_id, state=job.state.value, action="cancelled")
+            # The worker that holds it, if one does, finds its lease gone and cleans up.
+            connection.execute(
+                export_job.update()
+                .where(export_job.c.id == job_id)
+                .values(
+                    state=State.CANCELLED.value,
+                    finished_at=moment,
+                    lease_owner=None,
+                    lease_until=None,
+                )
+            )
+            return self._job(connection, kind, job_id)
+
+    def get(self, kind: str, job_id: str) -> Job:
+        """Return a job. Raises 1003 where there is none of this id for the caller."""
+        with self._database.read() as connection:
+            return self._job(connection, kind, job_id)
+
+    def page(
+        self,
+        kind: str,
+        moment: datetime,
+        *,
+        states: Collection[State] = (),
+        size: int | None = None,
+        token: str | None = None,
+    ) -> tuple[list[Job], str | None]:
+        """Return jobs of the last days, oldest first, and the token of the next page if any."""
+        size = min(size or self._limits.list_page, self._limits.list_page)
+        where = [
+            export_job.c.api_user == self._caller.user,
+            export_job.c.kind == kind,
+            export_job.c.created_at >= moment - timedelta(days=self._limits.list_days),
+        ]
+        if states:
+            where.append(export_job.c.state.in_([state.value for state in states]))
+        if token is not None:
+            where.append(self._after(token))
+        place = (export_job.c.created_at, export_job.c.id)
+        statement = sa.select(export_job).where(*where).order_by(*place).limit(size + 1)
+        with self._database.read() as connection:
+            jobs = [to_job(row) for row in connection.execute(statement)]
+        if len(jobs) <= size:
+            return jobs, None
+        last = jobs[size - 1]
+        return jobs[:size], encode_token([last.created_at.isoformat(), last.id])
+
+    def file(self, kind: str, job_id: str, moment: datetime) -> tuple[Job, list[tuple[str, int]]]:
+        """Return a Completed job, and key and size (bytes) of each part of its file, in order.
+
+        Raises `LookupError` where there is no such file: for the caller, yet, or any more.
+        """
+        with self._database.read() as connection:
+            found = connection.execute(self._find(kind, job_id)).first()
+            if found is None:
+                raise LookupError(f"no export job {job_id}")
+            job = to_job(found)
+            kept = timedelta(days=self._limits.file_days)
+            if job.state is not State.COMPLETED or job.finished_at is None:
+                raise LookupError(f"export job {job_id} is {job.state.value}")
+            if job.finished_at + kept <= moment:
+                raise LookupError(f"the file of export job {job_id} was kept for {kept.days} days")
+            parts = connection.execute(
+                sa.select(export_part.c.key, export_part.c.size)
+                .where(export_part.c.job == job_id)
+                .order_by(export_part.c.number)
+            )
+            return job, [(row.key, row.size) for row in parts]
+
+    def _find(self, kind: str, job_id: str) -> sa.Select[Any]:
+        return sa.select(export_job).where(
+            export_job.c.id == job_id,
+            export_job.c.kind == kind,
+            export_job.c.api_user == self._caller.user,
+        )
+
+    def _job(self, connection: sa.Connection, kind: str, job_id: str) -> Job:
+        row = connection.execute(self._find(kind, job_id)).first()
+        if row is None:
+            raise Error.JOB_UNKNOWN(export_id=job_id)
+        return to_job(row)
+
+    def _check_queue(self, connection: sa.Connection) -> None:
+        """Raise 1029 where the queue is full: the rule is of a subscription, not of a user."""
+        if self._limits.queued_jobs is None:
+            return
+        waiting = sa.select(sa.func.count()).where(
+            export_job.c.subscription == self._caller.subscription, export_job.c.state.in_(_OPEN)
+        )
+        if connection.execute(waiting).scalar_one() >= self._limits.queued_jobs:
+            raise Error.QUEUE_FULL()
+
+    def _check_quota(self, connection: sa.Connection, moment: datetime) -> None:
+        """Raise 1029 where the exports that were finished today reach the day's size."""
+        limit = self._limits.daily_export_mb
+        if limit is None:
+            return
+        begin, end = quota_day(moment)
+        used = sa.select(sa.func.coalesce(sa.func.sum(export_job.c.file_size), 0)).where(
+            export_job.c.subscription == self._caller.subscription,
+            export_job.c.state == State.COMPLETED.value,
+            export_job.c.finished_at >= begin,
+            export_job.c.finished_at < end,
+        )
+        if connection.execute(used).scalar_one() >= limit * _MEGABYTE:
+            raise Error.QUOTA_EXCEEDED(limit=limit)
+
+    def _after(self, token: str) -> sa.ColumnElement[bool]:
+        try:
+            created, last = decode_token(token, 2)
+            moment = datetime.fromisoformat(created)
+        except ValueError:
+            raise Error.INVALID(
+                parameter="nextPageToken", problem="it is not a token of this list"
+            ) from None
+        if moment.tzinfo is None:
+            raise Error.INVALID(parameter="nextPageToken", problem="it is not a token of this list")
+        return sa.or_(
+            export_job.c.created_at > moment,
+            sa.and_(export_job.c.created_at == moment, export_job.c.id > last),
+        )
+
+
+def to_job(row: sa.Row[Any]) -> Job:
+    """Return the job that a row of the table holds."""
+    plan: Mapping[str, Any] | None = row.plan
+    return Job(
+        id=row.id,
+        subscription=row.subscription,
+        user=row.api_user,
+        kind=row.kind,
+        state=State(row.state),
+        request=ExportRequest.from_json(row.request),
+        created_at=row.created_at,
+        queued_at=row.queued_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        records=row.records,
+        file_size=row.file_size,
+        checksum=row.checksum,
+        error_message=row.error_message,
+        plan=plan,
+        attempts=row.attempts,
+    )

@@ -1,0 +1,158 @@
+"""Activities (bulk activity extract): a window, and filters by type and primary attribute."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from outhaul.catalog.entries import AssetType
+from outhaul.errors import Error
+from outhaul.kinds.filters import window
+from outhaul.kinds.kind import Context, Filter, Kind
+from outhaul.lake.predicates import AnyOf, Clause, OneOf
+from outhaul.lake.tables import ACTIVITIES as TABLE
+from outhaul.protocol.body import read_integers, read_texts
+
+DELETE_LEAD = 37
+
+DEFAULT_FIELDS = (
+    "marketoGUID",
+    "leadId",
+    "activityDate",
+    "activityTypeId",
+    "campaignId",
+    "primaryAttributeValueId",
+    "primaryAttributeValue",
+    "attributes",
+)
+FURTHER_FIELDS = ("actionResult",)
+
+
+@dataclass(frozen=True)
+class AssetGroup:
+    """Activity types whose primary attribute is of one sort."""
+
+    name: str
+    activity_types: frozenset[int]
+    assets: AssetType | None
+    """What the primary attribute is, where it is an asset of the catalog."""
+
+
+ASSET_GROUPS = (
+    AssetGroup("Attribute Name", frozenset({13, 22}), None),
+    AssetGroup("Marketing Program", frozenset({104}), AssetType.PROGRAM),
+    AssetGroup("Static List", frozenset({24, 25}), AssetType.STATIC_LIST),
+    AssetGroup("Web Form", frozenset({2}), AssetType.FORM),
+)
+
+
+def _read_types(value: object, parameter: str, context: Context) -> list[int]:
+    types = read_integers(value, parameter)
+    if DELETE_LEAD in types:
+        raise Error.INVALID(
+            parameter=parameter,
+            problem="type 37 (Delete Lead) cannot be exported in bulk; "
+            "use /rest/v1/activities/deletedleads.json",
+        )
+    known = context.catalog.activity_types()
+    for type_id in types:
+        if type_id not in known:
+            raise Error.INVALID(parameter=parameter, problem=f"there is no activity type {type_id}")
+    return sorted(set(types))
+
+
+def _at_most(values: list[Any], parameter: str, limit: int) -> None:
+    if len(values) > limit:
+        raise Error.INVALID(
+            parameter=parameter, problem=f"{len(values)} values, where {limit} are allowed"
+        )
+
+
+def _read_value_ids(value: object, parameter: str, context: Context) -> list[int]:
+    ids = read_integers(value, parameter)
+    _at_most(ids, parameter, context.limits.primary_attribute_values)
+    return ids
+
+
+def _read_values(value: object, parameter: str, context: Context) -> list[str]:
+    names = read_texts(value, parameter)
+    _at_most(names, parameter, context.limits.primary_attribute_values)
+    return names
+
+
+def _types_clause(filters: Mapping[str, Any], _: Context) -> Clause:
+    return OneOf("activityTypeId", tuple(filters["activityTypeIds"]))
+
+
+def _value_ids_clause(filters: Mapping[str, Any], _: Context) -> Clause:
+    return OneOf("primaryAttributeValueId", tuple(filters["primaryAttributeValueIds"]))
+
+
+def _values_clause(filters: Mapping[str, Any], context: Context) -> Clause:
+    """Return the clause for names: the name itself, or the asset that the catalog has under it.
+
+    An activity may carry the bare name of a form, where the filter has `program.form`.
+    """
+    names = filters["primaryAttributeValues"]
+    by_name = OneOf("primaryAttributeValue", tuple(names))
+    group = _asset_group(filters["activityTypeIds"], "primaryAttributeValues")
+    if group.assets is None:
+        return by_name
+    found = context.catalog.assets_named(group.assets, names)
+    if not found:
+        return by_name
+    return AnyOf((by_name, OneOf("primaryAttributeValueId", tuple(entry.id for entry in found))))
+
+
+_FILTERS = (
+    window("createdAt", "activityDate"),
+    Filter(name="activityTypeIds", read=_read_types, clause=_types_clause),
+    Filter(name="primaryAttributeValueIds", read=_read_value_ids, clause=_value_ids_clause),
+    Filter(name="primaryAttributeValues", read=_read_values, clause=_values_clause),
+)
+
+
+def _check(filters: Mapping[str, Any], _context: Context) -> None:
+    if "createdAt" not in filters:
+        raise Error.PARAMETER_MISSING(parameter="filter.createdAt")
+    primary = [name for name in filters if name.startswith("primaryAttribute")]
+    if len(primary) > 1:
+        raise Error.INVALID(
+            parameter=f"filter.{primary[1]}", problem=f"it cannot be used with {primary[0]}"
+        )
+    if primary:
+        _asset_group(filters.get("activityTypeIds"), primary[0])
+
+
+def _asset_group(types: list[int] | None, filter_name: str) -> AssetGroup:
+    """Return the group that all `types` are of (bulk activity extract, filters)."""
+    if types is None:
+        raise Error.PARAMETER_MISSING(parameter="filter.activityTypeIds")
+    for group in ASSET_GROUPS:
+        if group.activity_types >= set(types):
+            return group
+    groups = "; ".join(
+        f"{', '.join(map(str, sorted(group.activity_types)))} ({group.name})"
+        for group in ASSET_GROUPS
+    )
+    raise Error.INVALID(
+        parameter="filter.activityTypeIds",
+        problem=f"with {filter_name} all types must be of one asset group: {groups}",
+    )
+
+
+def _fields(_: Context) -> Mapping[str, pl.DataType]:
+    return {name: TABLE.columns[name] for name in (*DEFAULT_FIELDS, *FURTHER_FIELDS)}
+
+
+ACTIVITIES = Kind(
+    name="activities",
+    path="activities",
+    permissions=frozenset({"Read-Only Activity", "Read-Write Activity"}),
+    table=TABLE,
+    filters=_FILTERS,
+    check=_check,
+    fields=_fields,
+    default_fields=DEFAULT_FIELDS,
+)

@@ -1,0 +1,148 @@
+"""What a kind is: a path, permissions, filters, fields, a table, and one rule over its filters."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from outhaul.catalog.store import Catalog
+from outhaul.errors import Error
+from outhaul.lake.predicates import Clause
+from outhaul.lake.tables import Table
+from outhaul.protocol.body import read_format, read_headers, read_object, read_texts
+from outhaul.protocol.dialects import Format
+from outhaul.settings import Limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What the meaning of a request depends on beside the request."""
+
+    catalog: Catalog
+    limits: Limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """A filter type: how its value is read from a request, and what it asks of a record.
+
+    `read` takes the value, its parameter's name and the context, and returns the value as the job
+    keeps it, plain data; it raises `ApiError`. `clause` takes all filters of a request, as they
+    are kept, and returns what this one asks.
+    """
+
+    name: str
+    read: Callable[[object, str, Context], Any]
+    clause: Callable[[Mapping[str, Any], Context], Clause]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest:
+    """What a job was asked for, checked; it is kept with the job as plain data."""
+
+    fields: list[str]
+    headers: list[str]
+    format: Format
+    filter: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the request as plain data."""
+        return {
+            "fields": self.fields,
+            "headers": self.headers,
+            "format": self.format.value,
+            "filter": dict(self.filter),
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "ExportRequest":
+        """Return the request that `to_json` gave."""
+        return cls(
+            fields=content["fields"],
+            headers=content["headers"],
+            format=Format(content["format"]),
+            filter=content["filter"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of records that can be exported."""
+
+    name: str
+    path: str
+    """Between `/bulk/v1/` and `/export`."""
+    permissions: frozenset[str]
+    """A caller needs one of them."""
+    table: Table
+    filters: tuple[Filter, ...]
+    check: Callable[[Mapping[str, Any], Context], None]
+    """The rule over all filters of a request, which are given as they are kept."""
+    fields: Callable[[Context], Mapping[str, pl.DataType]]
+    """The fields that may be asked for, and their types."""
+    default_fields: tuple[str, ...] = ()
+    """Exported where a request names no fields; if there are none, it must."""
+
+    def read(self, body: Mapping[str, Any], context: Context) -> ExportRequest:
+        """Return what a create call asks for. Raises `ApiError` for anything that does not fit."""
+        filters = self._filters(body.get("filter"), context)
+        fields = self._fields(body.get("fields"), context)
+        return ExportRequest(
+            fields=fields,
+            headers=read_headers(body.get("columnHeaderNames"), fields),
+            format=read_format(body.get("format")),
+            filter=filters,
+        )
+
+    def clauses(self, request: ExportRequest, context: Context) -> list[Clause]:
+        """Return what a request asks of a record: all of these clauses."""
+        return [
+            entry.clause(request.filter, context)
+            for entry in self.filters
+            if entry.name in request.filter
+        ]
+
+    def _filters(self, value: object, context: Context) -> Mapping[str, Any]:
+        given = _one_object(value)
+        known = {entry.name: entry for entry in self.filters}
+        for name in given:
+            if name not in known:
+                raise Error.INVALID(
+                    parameter=f"filter.{name}",
+                    problem=f"there is no such filter; there are {', '.join(known)}",
+                )
+        kept = {
+            name: known[name].read(content, f"filter.{name}", context)
+            for name, content in given.items()
+        }
+        self.check(kept, context)
+        return kept
+
+    def _fields(self, value: object, context: Context) -> list[str]:
+        if self.default_fields and value in (None, []):
+            return list(self.default_fields)
+        fields = read_texts(value, "fields")
+        known = self.fields(context)
+        for n, field in enumerate(fields):
+            if field not in known:
+                raise Error.FIELD_UNKNOWN(field=field)
+            if field in fields[:n]:
+                raise Error.INVALID(parameter="fields", problem=f"'{field}' is there twice")
+        return fields
+
+
+def _one_object(value: object) -> Mapping[str, Any]:
+    """Return the filters of a request, given as an object or as an array of objects.
+
+    The seeds show an object and speak of an array (bulk activity extract, options).
+    """
+    if not isinstance(value, list):
+        return read_object(value, "filter")
+    together: dict[str, Any] = {}
+    for n, entry in enumerate(value):
+        for name, content in read_object(entry, f"filter[{n}]").items():
+            if name in together:
+                raise Error.INVALID(parameter=f"filter.{name}", problem="it is there twice")
+            together[name] = content
+    return together

@@ -1,0 +1,1 @@
+"""The records themselves, as Delta Lake tables that any engine can read."""

@@ -1,0 +1,1 @@
+"""Files of records, read, checked and merged into a table: one commit a file, or nothing."""

@@ -1,0 +1,181 @@
+"""What can be loaded, and what is checked: activities, leads, members of static lists."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from outhaul.catalog.entries import AssetType, LeadField
+from outhaul.catalog.store import Catalog
+from outhaul.lake.load.fit import Column, Narrowest, fit
+from outhaul.lake.load.readers import FileError, Misfit, Reader, Report, open_reader
+from outhaul.lake.load.staging import Staging
+from outhaul.lake.merge import Merged, merge
+from outhaul.lake.snapshot import Lake
+from outhaul.lake.tables import ACTIVITIES, LEADS, LIST_MEMBERS, Table, column_type
+
+ECIDS = "ecids"
+"""The Experience Cloud ids of a lead: exported on request, but no field of the catalog."""
+
+MISFITS_SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What loading a file did; `inferred` are the columns that are new to the catalog."""
+
+    path: Path
+    merged: Merged
+    inferred: Mapping[str, pl.DataType] = field(default_factory=dict)
+
+
+def load_activities(
+    lake: Lake, catalog: Catalog, path: Path, moment: datetime, report: Report
+) -> Loaded:
+    """Load a file of activities; they merge by marketoGUID. Raises `FileError`."""
+    columns = [
+        Column(name="marketoGUID", type=pl.String(), required=True),
+        Column(name="leadId", type=pl.Int64(), required=True, positive=True),
+        Column(name="activityDate", type=column_type("datetime"), required=True),
+        Column(
+            name="activityTypeId",
+            type=pl.Int64(),
+            required=True,
+            members=catalog.activity_types().keys(),
+            members_of="an activity type of the catalog",
+        ),
+        Column(name="campaignId", type=pl.Int64()),
+        Column(name="primaryAttributeValueId", type=pl.Int64()),
+        Column(name="primaryAttributeValue", type=pl.String()),
+        Column(name="attributes", type=pl.String(), json_object=True),
+        Column(name="actionResult", type=pl.String()),
+    ]
+    return _Load(lake, ACTIVITIES, path, columns).run(moment, report)
+
+
+def load_leads(  # noqa: PLR0913 - each is a word of the command
+    lake: Lake,
+    catalog: Catalog,
+    path: Path,
+    moment: datetime,
+    report: Report,
+    *,
+    infer_fields: bool = False,
+) -> Loaded:
+    """Load a file of leads; they merge by id, and columns that it does not have stay as they are.
+
+    With `infer_fields`, columns that the catalog does not know are taken in too, in the narrowest
+    type whose every value renders back to the same text. Raises `FileError`.
+    """
+    columns = [
+        Column(
+            name=name,
+            type=column_type(entry.data_type),
+            required=name == "id",
+            positive=name == "id",
+        )
+        for name, entry in _lead_columns(catalog.lead_fields()).items()
+    ]
+    return _Load(lake, LEADS, path, columns, infer=infer_fields).run(moment, report)
+
+
+def load_list_members(
+    lake: Lake, catalog: Catalog, path: Path, moment: datetime, report: Report
+) -> Loaded:
+    """Load a file of pairs of listId and leadId; those that are there stay. Raises `FileError`."""
+    columns = [
+        Column(
+            name="listId",
+            type=pl.Int64(),
+            required=True,
+            members=[entry.id for entry in catalog.assets(AssetType.STATIC_LIST)],
+            members_of="a static list of the catalog",
+        ),
+        Column(name="leadId", type=pl.Int64(), required=True, positive=True),
+    ]
+    return _Load(lake, LIST_MEMBERS, path, columns).run(moment, report)
+
+
+def _lead_columns(fields: Mapping[str, LeadField]) -> Mapping[str, LeadField]:
+    ecids = LeadField(id=0, name=ECIDS, display_name="ECIDs", data_type="string")
+    return {"id": LeadField(id=0, name="id", display_name="Id", data_type="integer")} | {
+        **fields,
+        ECIDS: ecids,
+    }
+
+
+class _Load:
+    """One file on its way into a table."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        table: Table,
+        path: Path,
+        columns: Collection[Column],
+        *,
+        infer: bool = False,
+    ) -> None:
+        self._lake = lake
+        self._table = table
+        self._path = path
+        self._columns = {column.name: column for column in self._as_kept(columns)}
+        self._infer = infer
+        self._narrowest: dict[str, Narrowest] = {}
+        self._misfits: list[Misfit] = []
+        self._more = 0
+
+    def _as_kept(self, columns: Iterable[Column]) -> Iterator[Column]:
+        """Give the columns in the types that the table has already, whatever the catalog says."""
+        snapshot = self._lake.snapshot(self._table)
+        kept = {} if snapshot is None else snapshot.columns
+        for column in columns:
+            yield replace(column, type=kept.get(column.name, column.type))
+
+    def run(self, moment: datetime, report: Report) -> Loaded:
+        """Read, check and merge the file."""
+        reader = open_reader(self._path)
+        self._lake.folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self._lake.folder, prefix=".staging-") as folder:
+            staging = Staging(Path(folder), self._table)
+            first = 0
+            for batch in reader.batches(report):
+                self._stage(reader, batch, first, staging)
+                first += batch.height
+            if self._misfits:
+                raise FileError(self._path, self._misfits, self._more)
+            inferred = {name: found.type for name, found in self._narrowest.items()}
+            staging.settle(inferred)
+            merged = merge(self._lake, self._table, staging, moment)
+        return Loaded(path=self._path, merged=merged, inferred=inferred)
+
+    def _stage(self, reader: Reader, batch: pl.DataFrame, first: int, staging: Staging) -> None:
+        unknown = [name for name in batch.columns if name not in self._columns]
+        if unknown and not self._infer:
+            raise FileError(self._path, [Misfit(1, self._unknown(unknown))])
+        fitted, misfits = fit(batch, self._columns.values())
+        for misfit in misfits:
+            if len(self._misfits) < MISFITS_SHOWN:
+                line = reader.line_of(first + misfit.record)
+                self._misfits.append(Misfit(line, misfit.reason))
+            else:
+                self._more += 1
+        for name in unknown:
+            self._narrowest.setdefault(name, Narrowest()).look(batch[name])
+        if not self._misfits and fitted.height:
+            staging.add(fitted.with_columns(_text(batch[name]) for name in unknown))
+
+    def _unknown(self, names: Iterable[str]) -> str:
+        listed = ", ".join(repr(name) for name in names)
+        if self._table is LEADS:
+            return f"the catalog has no field {listed}; --infer-fields would add it"
+        return f"{self._table.name} have no column {listed}; they have {', '.join(self._columns)}"
+
+
+def _text(given: pl.Series) -> pl.Series:
+    """Return values as text until their type is known; a type that the file gives is lost."""
+    fitted, _ = fit(pl.DataFrame(given), [Column(name=given.name, type=pl.String())])
+    return fitted.to_series()

@@ -1,0 +1,100 @@
+"""The tables of a lake: columns, what identifies a record, order, partitions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+INSTANT = pl.Datetime("us", "UTC")
+
+CHANGED_AT = "outhaul_changed_at"
+"""When any field of a lead changed last: what the filter updatedAt means (bulk lead extract)."""
+
+LEADS_A_RANGE = 50_000
+"""Ids that one partition of leads covers."""
+
+_TYPES: Mapping[str, pl.DataType] = {
+    "boolean": pl.Boolean(),
+    "integer": pl.Int64(),
+    "score": pl.Int64(),
+    "currency": pl.Float64(),
+    "float": pl.Float64(),
+    "percent": pl.Float64(),
+    "date": pl.Date(),
+    "datetime": INSTANT,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A Delta table: partitioned by one column, its files sorted by `order`."""
+
+    name: str
+    key: tuple[str, ...]
+    """What identifies a record."""
+    order: tuple[str, ...]
+    """The order of the records in a file and, over the partitions, in an export."""
+    partition: str
+    """The partition column; partitions follow the order."""
+    partition_value: pl.Expr
+    """What the partition column is, of the other columns."""
+    columns: Mapping[str, pl.DataType]
+    """The columns that are always there, without the partition column."""
+    statistics: tuple[str, ...]
+    """The columns whose least and greatest value every file carries."""
+
+    @property
+    def partition_type(self) -> pl.DataType:
+        """The type of the partition column."""
+        return pl.Date() if self.partition == "day" else pl.Int64()
+
+
+ACTIVITIES = Table(
+    name="activities",
+    key=("marketoGUID",),
+    order=("activityDate", "marketoGUID"),
+    partition="day",
+    partition_value=pl.col("activityDate").dt.date(),
+    columns={
+        "marketoGUID": pl.String(),
+        "leadId": pl.Int64(),
+        "activityDate": INSTANT,
+        "activityTypeId": pl.Int64(),
+        "campaignId": pl.Int64(),
+        "primaryAttributeValueId": pl.Int64(),
+        "primaryAttributeValue": pl.String(),
+        "attributes": pl.String(),
+        "actionResult": pl.String(),
+    },
+    statistics=("marketoGUID", "leadId", "activityDate", "activityTypeId"),
+)
+
+LEADS = Table(
+    name="leads",
+    key=("id",),
+    order=("id",),
+    partition="outhaul_range",
+    partition_value=pl.col("id") // LEADS_A_RANGE,
+    columns={
+        "id": pl.Int64(),
+        "createdAt": INSTANT,
+        "updatedAt": INSTANT,
+        CHANGED_AT: INSTANT,
+    },
+    statistics=("id", "createdAt", "updatedAt", CHANGED_AT),
+)
+
+LIST_MEMBERS = Table(
+    name="list_members",
+    key=("listId", "leadId"),
+    order=("leadId",),
+    partition="listId",
+    partition_value=pl.col("listId"),
+    columns={"leadId": pl.Int64()},
+    statistics=("leadId",),
+)
+
+
+def column_type(data_type: str) -> pl.DataType:
+    """Return the type of the column that holds a field of a catalog's `dataType`; mostly text."""
+    return _TYPES.get(data_type, pl.String())

@@ -1,0 +1,1 @@
+"""What goes over the wire, as functions of their arguments: no I/O, no clock."""

@@ -1,0 +1,148 @@
+"""Reading a request's JSON: every wrong value is an error that names its parameter.
+
+The functions take a value and the path of its parameter (`filter.createdAt.startAt`), and return
+it in the type that is wanted. They raise `ApiError`: 609 for text that is not JSON, 1001 for a
+wrong type, 1002 for a missing value, 1003 for a value that is not allowed.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+
+from outhaul.errors import ApiError, Error
+from outhaul.protocol.dialects import Format
+from outhaul.protocol.instants import EXPECTED, parse_instant, render_instant
+
+INTEGER_RANGE = range(-(2**63), 2**63)
+_SHOWN = 80
+
+
+class Window(NamedTuple):
+    """A window of time; both ends belong to it, to the second."""
+
+    start: datetime
+    end: datetime
+
+
+def parse_object(body: bytes) -> Mapping[str, Any]:
+    """Return the JSON object that a request's body holds."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Error.JSON_INVALID(problem=str(error)) from error
+    if not isinstance(value, dict):
+        raise Error.JSON_INVALID(problem="the body must be a JSON object")
+    return value
+
+
+def wrong_type(value: object, parameter: str, expected: str) -> ApiError:
+    """Return the error of a value that is not of the `expected` type."""
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:  # nested as deep as could be read, and here the stack is deeper
+        text = "…"
+    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    return Error.WRONG_TYPE(value=shown, parameter=parameter, expected=expected)
+
+
+def read_object(value: object, parameter: str) -> Mapping[str, Any]:
+    """Return a value that must be an object."""
+    if value is None:
+        raise Error.PARAMETER_MISSING(parameter=parameter)
+    if not isinstance(value, dict):
+        raise wrong_type(value, parameter, "object")
+    return value
+
+
+def read_text(value: object, parameter: str) -> str:
+    """Return a value that must be a string that is not empty."""
+    if value is None or value == "":
+        raise Error.PARAMETER_MISSING(parameter=parameter)
+    if not isinstance(value, str):
+        raise wrong_type(value, parameter, "string")
+    return value
+
+
+def read_integer(value: object, parameter: str) -> int:
+    """Return a value that must be an integer of 64 bits."""
+    if value is None:
+        raise Error.PARAMETER_MISSING(parameter=parameter)
+    if isinstance(value, bool) or not isinstance(value, int) or value not in INTEGER_RANGE:
+        raise wrong_type(value, parameter, "integer")
+    return value
+
+
+def read_texts(value: object, parameter: str) -> list[str]:
+    """Return a value that must be an array of strings, at least one."""
+    return [read_text(entry, f"{parameter}[{n}]") for n, entry in _entries(value, parameter)]
+
+
+def read_integers(value: object, parameter: str) -> list[int]:
+    """Return a value that must be an array of integers, at least one."""
+    return [read_integer(entry, f"{parameter}[{n}]") for n, entry in _entries(value, parameter)]
+
+
+def read_window(value: object, parameter: str, longest_days: int) -> Window:
+    """Return a value that must be an object of `startAt` and `endAt`, `longest_days` apart at most.
+
+    The rule is of the filters' table (bulk lead extract, filters).
+    """
+    window = read_object(value, parameter)
+    start = _read_instant(window.get("startAt"), f"{parameter}.startAt")
+    end = _read_instant(window.get("endAt"), f"{parameter}.endAt")
+    shown = f"{render_instant(start)} to {render_instant(end)}"
+    if end < start:
+        raise Error.INVALID(parameter=parameter, problem=f"endAt is before startAt ({shown})")
+    if end - start > timedelta(days=longest_days):
+        raise Error.INVALID(
+            parameter=parameter,
+            problem=f"the range {shown} is longer than {longest_days} days",
+        )
+    return Window(start, end)
+
+
+def read_format(value: object) -> Format:
+    """Return the format that a job asks for; CSV where it asks for none."""
+    if value is None:
+        return Format.CSV
+    text = read_text(value, "format")
+    try:
+        return Format(text.upper())
+    except ValueError:
+        raise Error.INVALID(
+            parameter="format", problem=f"'{text}' is none of CSV, TSV, SSV"
+        ) from None
+
+
+def read_headers(value: object, fields: list[str]) -> list[str]:
+    """Return the column headers of `fields`: their names, where no other header is asked for."""
+    if value is None:
+        return fields
+    headers = read_object(value, "columnHeaderNames")
+    for field, header in headers.items():
+        if field not in fields:
+            raise Error.INVALID(
+                parameter=f"columnHeaderNames.{field}",
+                problem=f"field '{field}' is not among the fields that are exported",
+            )
+        read_text(header, f"columnHeaderNames.{field}")
+    return [headers.get(field, field) for field in fields]
+
+
+def _read_instant(value: object, parameter: str) -> datetime:
+    text = read_text(value, parameter)
+    try:
+        return parse_instant(text)
+    except ValueError:
+        raise wrong_type(text, parameter, EXPECTED) from None
+
+
+def _entries(value: object, parameter: str) -> list[tuple[int, object]]:
+    if value is None or value == []:
+        raise Error.PARAMETER_MISSING(parameter=parameter)
+    if not isinstance(value, list):
+        raise wrong_type(value, parameter, "array")
+    return list(enumerate(value))

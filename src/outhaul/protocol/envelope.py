@@ -1,0 +1,33 @@
+"""The envelope that every JSON answer comes in."""
+
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any
+
+
+def request_id() -> str:
+    """Return a new id of a call, in the form `e42b#14272d07d78`: chance, then milliseconds."""
+    return f"{secrets.randbits(16):x}#{time.time_ns() // 1_000_000:x}"
+
+
+def success(
+    call: str, result: Sequence[Any], *, next_page_token: str | None = None
+) -> dict[str, Any]:
+    """Return the answer of a call that went well.
+
+    On the last page there is no `nextPageToken` at all: a null one sends clients round for ever.
+    """
+    body: dict[str, Any] = {"requestId": call, "result": list(result), "success": True}
+    if next_page_token is not None:
+        body["nextPageToken"] = next_page_token
+    return body
+
+
+def failure(call: str, code: str, message: str) -> dict[str, Any]:
+    """Return the answer of a call that did not."""
+    return {
+        "requestId": call,
+        "success": False,
+        "errors": [{"code": code, "message": message}],
+    }

@@ -1,0 +1,151 @@
+"""Every setting, once: where things are, how the service runs, and what a subscription may do."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+LIMIT_PREFIX = "OUTHAUL_LIMIT_"
+
+# Days beyond which a limit is a slip of the hand, and dates would leave the calendar.
+_CENTURY = 36_500
+
+
+class Limits(BaseModel):
+    """What a subscription may do. The defaults are the `marketo` set; `None` means no limit.
+
+    A single value is overridden by the environment variable `OUTHAUL_LIMIT_<NAME>`, with `none`
+    for no limit, and for one subscription by its own overrides.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    date_range_days: int = Field(
+        default=31, ge=1, le=_CENTURY, description="longest window of a date filter, in days"
+    )
+    primary_attribute_values: int = Field(
+        default=50, ge=1, description="most ids or names in a primary attribute filter"
+    )
+    queued_jobs: int | None = Field(
+        default=10, ge=0, description="most export jobs Queued or Processing at a time"
+    )
+    processing_jobs: int | None = Field(
+        default=2, ge=1, description="most export jobs Processing at a time"
+    )
+    daily_export_mb: int | None = Field(
+        default=500,
+        ge=0,
+        description="size of finished exports in a day (America/Chicago), in MB of 1,000,000 bytes",
+    )
+    file_days: int = Field(
+        default=7, ge=0, le=_CENTURY, description="days that a file is kept after its completion"
+    )
+    list_days: int = Field(
+        default=7, ge=0, le=_CENTURY, description="age in days up to which jobs are listed"
+    )
+    list_page: int = Field(default=300, ge=1, description="most jobs on a page of the list")
+    status_days: int = Field(
+        default=30, ge=0, le=_CENTURY, description="days that a job is kept after its end"
+    )
+    body_bytes: int = Field(default=1_000_000, ge=1, description="largest request body, in bytes")
+    bulk_body_bytes: int = Field(
+        default=10_000_000, ge=1, description="largest request body under /bulk, in bytes"
+    )
+    uri_bytes: int = Field(default=8_192, ge=1, description="longest path and query, in bytes")
+    token_seconds: int = Field(
+        default=3_600, ge=1, le=2**31 - 1, description="life of an access token, in seconds"
+    )
+    query_token: bool = Field(
+        default=True, description="take the token from the query parameter access_token as well"
+    )
+    updated_at_filter: bool = Field(default=True, description="offer the filter updatedAt")
+    ecids: bool = Field(default=False, description="offer the lead field ecids")
+    ssv_delimiter: Literal["space", "semicolon"] = Field(
+        default="space", description="what separates the cells of an SSV file"
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _none_by_name(cls, value: Any) -> Any:  # noqa: ANN401 - whatever was set
+        return None if isinstance(value, str) and value.lower() == "none" else value
+
+
+LIMIT_SETS: Mapping[str, Limits] = {
+    "marketo": Limits(),
+    "open": Limits(queued_jobs=None, processing_jobs=None, daily_export_mb=None),
+}
+
+
+class Settings(BaseModel):
+    """How one process of the service is set up."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Path = Field(description="folder that holds everything; made on first use")
+    host: str = Field(default="127.0.0.1", description="address that the server listens on")
+    port: int = Field(default=8750, ge=0, le=65_535, description="port; 0 takes a free one")
+    workers: int = Field(
+        default=2, ge=0, description="export jobs that this process runs at a time"
+    )
+    limits: Literal["marketo", "open"] = Field(
+        default="marketo", description="set of limits to start from"
+    )
+    limit_overrides: Mapping[str, Any] = Field(
+        default_factory=dict, description="single limits that differ from the set"
+    )
+    part_threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        description="parts rendered at a time, over all jobs of the process",
+    )
+    part_records: int = Field(
+        default=500_000, ge=1, description="records from which a partition is rendered in slices"
+    )
+    lease_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="time after which a job of a dead worker is taken up by another",
+    )
+    poll_seconds: float = Field(default=0.2, gt=0, description="how often a worker looks for a job")
+
+    @field_validator("limit_overrides")
+    @classmethod
+    def _name_limits(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        # A slip is told when the process starts, and not by the first call of each subscription.
+        Limits.model_validate(dict(value))
+        return value
+
+    @property
+    def database_url(self) -> str:
+        """Where the state is kept, as SQLAlchemy writes it: the path is percent-encoded."""
+        return f"sqlite:///{quote(str(self.data / 'outhaul.db'))}"
+
+    @property
+    def lake_folder(self) -> Path:
+        """Where the tables of all subscriptions are kept, one folder a subscription."""
+        return self.data / "lake"
+
+    @property
+    def files_folder(self) -> Path:
+        """Where finished exports are kept."""
+        return self.data / "files"
+
+    def limits_of(self, overrides: Mapping[str, Any]) -> Limits:
+        """Return the limits of a subscription that has these overrides of its own.
+
+        Raises `pydantic.ValidationError` where an override names no limit or has a wrong value.
+        """
+        chosen = LIMIT_SETS[self.limits].model_dump() | dict(self.limit_overrides)
+        return Limits.model_validate(chosen | dict(overrides))
+
+
+def limit_overrides(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the limits that environment variables set, by their names in `Limits`."""
+    return {
+        name.removeprefix(LIMIT_PREFIX).lower(): value
+        for name, value in environ.items()
+        if name.startswith(LIMIT_PREFIX)
+    }

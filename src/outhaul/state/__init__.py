@@ -1,0 +1,1 @@
+"""The SQL schema, its migrations, and the engine: what the service knows besides the records."""

@@ -1,0 +1,1 @@
+"""Who may ask: subscriptions, API users, their permissions, custom services and tokens."""

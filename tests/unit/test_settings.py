@@ -1,0 +1,129 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from outhaul.settings import LIMIT_SETS, Limits, Settings, limit_overrides
+from outhaul.state.database import Database
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("date_range_days", 31),
+        ("primary_attribute_values", 50),
+        ("queued_jobs", 10),
+        ("processing_jobs", 2),
+        ("daily_export_mb", 500),
+        ("file_days", 7),
+        ("list_days", 7),
+        ("list_page", 300),
+        ("status_days", 30),
+        ("body_bytes", 1_000_000),
+        ("bulk_body_bytes", 10_000_000),
+        ("uri_bytes", 8_192),
+        ("token_seconds", 3_600),
+        ("query_token", True),
+        ("updated_at_filter", True),
+        ("ssv_delimiter", "space"),
+    ],
+)
+def test_the_set_marketo_is_the_table_of_the_design(name: str, value: object) -> None:
+    assert getattr(LIMIT_SETS["marketo"], name) == value
+
+
+def test_the_set_open_has_no_quotas() -> None:
+    limits = Settings(data=Path("d"), limits="open").limits_of({})
+    assert (limits.queued_jobs, limits.processing_jobs, limits.daily_export_mb) == (None,) * 3
+    assert limits.list_page == 300
+
+
+def test_a_subscription_overrides_the_process_which_overrides_the_set() -> None:
+    settings = Settings(
+        data=Path("d"), limits="open", limit_overrides={"queued_jobs": "5", "list_page": "10"}
+    )
+    limits = settings.limits_of({"list_page": 20})
+    assert (limits.queued_jobs, limits.list_page, limits.processing_jobs) == (5, 20, None)
+
+
+@pytest.mark.parametrize("text", ["none", "None", "NONE"])
+def test_a_limit_is_lifted_by_the_word_none(text: str) -> None:
+    assert Settings(data=Path("d")).limits_of({"daily_export_mb": text}).daily_export_mb is None
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"queue_jobs": 3},
+        {"": 3},
+        {"queued_jobs": "many"},
+        {"queued_jobs": -1},
+        {"list_page": "none"},
+        {"list_page": 0},
+        {"ssv_delimiter": "none"},
+        {"ssv_delimiter": "comma"},
+        # so far away that a date would leave the calendar
+        {"date_range_days": 10**10},
+        {"file_days": 10**10},
+        {"token_seconds": 10**12},
+    ],
+)
+def test_a_limit_that_is_none_is_refused_when_the_process_starts(
+    overrides: dict[str, Any],
+) -> None:
+    with pytest.raises(ValidationError, match=next(iter(overrides)) or "limit_overrides"):
+        Settings(data=Path("d"), limit_overrides=overrides)
+    with pytest.raises(ValidationError):
+        Settings(data=Path("d")).limits_of(overrides)
+
+
+def test_limits_are_read_from_the_environment() -> None:
+    environ = {
+        "OUTHAUL_LIMIT_QUEUED_JOBS": "none",
+        "OUTHAUL_LIMIT_QUERY_TOKEN": "false",
+        "OUTHAUL_LIMITS": "open",
+        "PATH": "/bin",
+    }
+    overrides = limit_overrides(environ)
+    assert overrides == {"queued_jobs": "none", "query_token": "false"}
+    limits = Settings(data=Path("d"), limit_overrides=overrides).limits_of({})
+    assert (limits.queued_jobs, limits.query_token) == (None, False)
+
+
+@pytest.mark.parametrize("model", [Limits, Settings])
+def test_every_setting_is_described(model: type[Limits] | type[Settings]) -> None:
+    missing = [name for name, field in model.model_fields.items() if not field.description]
+    assert missing == []
+
+
+def test_settings_do_not_change_and_know_no_others() -> None:
+    settings = Settings(data=Path("d"))
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.port = 1  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.limits_of({}).list_page = 1  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="prot"):
+        Settings(data=Path("d"), prot=1)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("name", ["plain", "with space", "a?b#c", "100%41", "é", "a@b:c"])
+def test_the_state_is_kept_in_the_folder_whatever_its_name(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    database = Database(Settings(data=folder).database_url)
+    database.migrate()
+    database.close()
+    assert (folder / "outhaul.db").stat().st_size > 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_relative_folder_stays_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(data=Path("here"))
+    settings.data.mkdir()
+    database = Database(settings.database_url)
+    database.migrate()
+    database.close()
+    assert (tmp_path / "here" / "outhaul.db").is_file()
+    assert (settings.lake_folder, settings.files_folder) == (Path("here/lake"), Path("here/files"))
