@@ -1,13 +1,12 @@
 """One running service: the API in this process, export jobs in a worker process beside it."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import structlog
 from granian.constants import Interfaces
@@ -21,8 +20,8 @@ from outhaul.state.database import Database
 LOOK_SECONDS = 0.5
 """How often the worker process is looked after."""
 
-STOP_SECONDS = 10
-"""What a worker has to finish or hand back its jobs when the service stops."""
+STOP_SECONDS = 5
+"""What a worker has to hand back its jobs when the service stops, and calls have to be answered."""
 
 log = structlog.get_logger()
 
@@ -70,15 +69,23 @@ async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with _worker(settings):
-        serving = asyncio.create_task(server.serve())
+    keeping = asyncio.create_task(_keep(settings))
+    serving = asyncio.create_task(server.serve())
+    try:
         await _answering(settings, serving)
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        on_ready(f"http://{host}:{settings.port}")
+        if not serving.done():
+            host = f"[{settings.host}]" if ":" in settings.host else settings.host
+            on_ready(f"http://{host}:{settings.port}")
         ended = asyncio.create_task(stopping.wait())
         await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        keeping.cancel()
         server.stop()  # type: ignore[no-untyped-call]
-        await serving
+        # The server would wait without end for a client that does not read on.
+        await asyncio.wait({serving}, timeout=STOP_SECONDS)
+        await asyncio.wait({keeping})
+    if serving.done():
+        serving.result()
 
 
 async def _answering(settings: Settings, serving: asyncio.Task[None]) -> None:
@@ -93,22 +100,10 @@ async def _answering(settings: Settings, serving: asyncio.Task[None]) -> None:
             return
 
 
-@contextlib.asynccontextmanager
-async def _worker(settings: Settings) -> AsyncIterator[None]:
-    """Keep a worker process running meanwhile, if there is to be one."""
-    if settings.workers == 0:
-        yield
-        return
-    keeping = asyncio.create_task(_keep(settings))
-    try:
-        yield
-    finally:
-        keeping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeping
-
-
 async def _keep(settings: Settings) -> None:
+    """Keep a worker process running until cancelled, if there is to be one."""
+    if settings.workers == 0:
+        return
     process = _start(settings)
     try:
         while True:
@@ -137,7 +132,10 @@ def _start(settings: Settings) -> subprocess.Popen[bytes]:
             *("--data", str(settings.data)),
             *("--workers", str(settings.workers)),
             *("--limits", settings.limits),
+            *("--lease-seconds", str(settings.lease_seconds)),
         ],
         env=os.environ | overrides,
         stdin=subprocess.PIPE,
+        # Ctrl-C in a terminal is for this process, which then stops the worker.
+        process_group=0,
     )

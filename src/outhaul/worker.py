@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 
 import structlog
+from polars.exceptions import PanicException
 
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now
@@ -76,7 +77,6 @@ class Worker:
         """Run one job to an end: published, failed, handed back, or left to who has it now."""
         bound = log.bind(job=job.id, kind=job.kind, attempt=job.attempts)
         prefix = f"{job.id}/{uuid.uuid4()}"
-        done = False
         stop = threading.Event()
         watch = threading.Thread(target=self._watch, args=(queue, job.id, stop), name="watch")
         watch.start()
@@ -94,21 +94,22 @@ class Worker:
                 stop=stop,
             )
             queue.publish(job.id, manifest, self._clock())
-            done = True
             bound.info("completed", records=manifest.records, bytes=manifest.size)
         except (LeaseLostError, StoppedError):
             if self._stop.is_set():
                 with suppress(LeaseLostError):
                     queue.release(job.id, counts=False)
             bound.info("let go")
-        except Exception as error:  # noqa: BLE001 - the job says what it was
+        except (Exception, PanicException) as error:  # noqa: BLE001 - the job says what it was
             bound.exception("the attempt failed")
             with suppress(LeaseLostError):
                 self._failed(queue, job, error)
         finally:
             stop.set()
             watch.join()
-            if not done:
+            # An error may have come after the commit. Where the database cannot say, the parts
+            # stay: the next attempt removes them.
+            if not queue.has_published(job.id, prefix):
                 self._files.delete(prefix)
 
     def _plan(self, queue: Queue, job: Job) -> Plan:

@@ -1,5 +1,8 @@
 """The ASGI application."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 from fastapi import FastAPI
 
 from outhaul import __version__
@@ -8,13 +11,14 @@ from outhaul.api.errors import install_error_handlers
 from outhaul.api.gate import Gate
 from outhaul.api.identity import identity_router
 from outhaul.api.service import Service
+from outhaul.clock import now
 from outhaul.kinds import KINDS
 from outhaul.settings import Settings
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, clock: Callable[[], datetime] = now) -> FastAPI:
     """Return the application over the data that `settings` name. The schema must be migrated."""
-    service = Service(settings)
+    service = Service(settings, clock)
     app = FastAPI(
         title="outhaul",
         version=__version__,

@@ -139,7 +139,8 @@ class _Routes:
     def status(self, request: Request, export_id: str) -> Response:
         """Tell how far an export job is."""
         jobs = self._service.jobs(self._caller(request))
-        return self._answer(request, [jobs.get(self._kind.name, _uuid(export_id))])
+        job = jobs.get(self._kind.name, _uuid(export_id), self._service.clock())
+        return self._answer(request, [job])
 
     def jobs(self, request: Request) -> Response:
         """List the caller's export jobs of the last days, oldest first.

@@ -12,6 +12,8 @@ from outhaul.errors import ApiError, Error
 from outhaul.protocol.envelope import request_id
 from outhaul.settings import Limits
 
+_DIGITS = 18
+
 
 class Gate:
     """ASGI middleware."""
@@ -25,25 +27,27 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        uri_bytes = _uri_bytes(scope)
         # Clients send /rest/../bulk/v1/leads/export/create.json.
         path = normal_path(scope["path"])
         scope = {**scope, "path": path, "raw_path": path.encode()}
         try:
-            body_limit = self._check(scope)
+            body_limit = self._check(scope, uri_bytes)
         except ApiError as error:
             await render_error(request_id(), error)(scope, receive, send)
             return
         await self._app(scope, _Metered(receive, body_limit), send)
 
-    def _check(self, scope: Scope) -> int:
+    def _check(self, scope: Scope, uri_bytes: int) -> int:
         """Return how long the body may be."""
         limit = self._limits.uri_bytes
-        if len(scope["path"].encode()) + 1 + len(scope["query_string"]) > limit:
+        if uri_bytes > limit:
             raise Error.URI_TOO_LONG(limit=limit)
         bulk = scope["path"].startswith("/bulk/")
         limit = self._limits.bulk_body_bytes if bulk else self._limits.body_bytes
         length = Headers(scope=scope).get("content-length", "")
-        if length.isdecimal() and int(length) > limit:
+        # Python refuses to read integers of thousands of digits; no body is as long as that.
+        if length.isdecimal() and (len(length) > _DIGITS or int(length) > limit):
             raise Error.BODY_TOO_LARGE(limit=limit)
         return limit
 
@@ -64,6 +68,13 @@ class _Metered:
         if self._seen > self._limit:
             raise Error.BODY_TOO_LARGE(limit=self._limit)
         return message
+
+
+def _uri_bytes(scope: Scope) -> int:
+    """Return how long the URI is as the client wrote it: path and query, before any decoding."""
+    path = scope.get("raw_path") or scope["path"].encode()
+    query = scope["query_string"]
+    return len(path) + (len(query) + 1 if query else 0)
 
 
 def normal_path(path: str) -> str:

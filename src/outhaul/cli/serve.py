@@ -39,9 +39,17 @@ Workers = Annotated[
         help="Export jobs that run at a time; with 0 the server only answers calls.",
     ),
 ]
+LeaseSeconds = Annotated[
+    float,
+    typer.Option(
+        envvar="OUTHAUL_LEASE_SECONDS",
+        min=1.0,
+        help="After so many seconds a job whose worker died is taken up by another.",
+    ),
+]
 
 
-def serve(
+def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command
     data: Data,
     host: Annotated[
         str, typer.Option(envvar="OUTHAUL_HOST", help="Address to listen on.")
@@ -52,13 +60,20 @@ def serve(
     ] = 8750,
     workers: Workers = 2,
     limits: Limits = LimitSet.marketo,
+    lease_seconds: LeaseSeconds = 30.0,
 ) -> None:
     """Serve the records of a data folder by the bulk extract protocol, until stopped.
 
     Example: `outhaul serve --data ./data`
     """
     settings = make_settings(
-        os.environ, data=data, host=host, port=port, workers=workers, limits=limits.value
+        os.environ,
+        data=data,
+        host=host,
+        port=port,
+        workers=workers,
+        limits=limits.value,
+        lease_seconds=lease_seconds,
     )
     with named_errors(PortTakenError):
         serve_until_stopped(settings, lambda url: errors.print(f"outhaul serves {url}"))
@@ -68,6 +83,7 @@ def worker(
     data: Data,
     workers: Workers = 2,
     limits: Limits = LimitSet.marketo,
+    lease_seconds: LeaseSeconds = 30.0,
     with_parent: Annotated[
         bool, typer.Option("--with-parent", hidden=True, help="End when standard input does.")
     ] = False,
@@ -76,7 +92,13 @@ def worker(
 
     Example: `outhaul worker --data ./data --workers 4`
     """
-    settings = make_settings(os.environ, data=data, workers=workers, limits=limits.value)
+    settings = make_settings(
+        os.environ,
+        data=data,
+        workers=workers,
+        limits=limits.value,
+        lease_seconds=lease_seconds,
+    )
     data.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
     database.migrate()
@@ -90,5 +112,7 @@ def worker(
 
 
 def _stop_with_input(running: Worker) -> None:
-    sys.stdin.buffer.read()
+    # Not through sys.stdin: its lock would be held when the interpreter ends.
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
     running.stop()

@@ -3,8 +3,9 @@
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,8 @@ from outhaul.extract.render import render_part
 from outhaul.files.manifest import Manifest, Part
 from outhaul.files.store import READ_BYTES, FileStore
 
+Parts = Generator[Part, None, None]
+
 
 class StoppedError(Exception):
     """Rendering was asked to stop."""
@@ -22,10 +25,11 @@ class StoppedError(Exception):
 class Executor(Protocol):
     """Renders the parts of a plan, several at a time."""
 
-    def render(self, plan: Plan, lake: Path, prefix: str, stop: threading.Event) -> Iterator[Part]:
+    def render(self, plan: Plan, lake: Path, prefix: str, stop: threading.Event) -> Parts:
         """Give the parts in order as they are done; their keys begin with `prefix`.
 
-        Raises `StoppedError` soon after `stop` is set.
+        Raises `StoppedError` soon after `stop` is set. Once it has raised or is closed, nothing
+        is written any more.
         """
         ...
 
@@ -39,7 +43,7 @@ class LocalExecutor:
         self._ahead = 2 * threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="part")
 
-    def render(self, plan: Plan, lake: Path, prefix: str, stop: threading.Event) -> Iterator[Part]:
+    def render(self, plan: Plan, lake: Path, prefix: str, stop: threading.Event) -> Parts:
         """Give the parts in order as they are done."""
         numbers = iter(range(max(1, len(plan.parts))))  # no records still make a header
         futures: deque[Future[Part]] = deque()
@@ -57,9 +61,7 @@ class LocalExecutor:
                 submit(1)
                 yield part
         finally:
-            for future in futures:
-                future.cancel()
-            wait(futures)  # nothing is written any more when the job is let go
+            wait([future for future in futures if not future.cancel()])
 
     def close(self) -> None:
         """Stop the threads."""
@@ -96,13 +98,14 @@ def export(  # noqa: PLR0913 - what it reads, where it writes, who does it, when
     """
     digest = hashlib.sha256()
     parts = []
-    for part in executor.render(plan, lake, prefix, stop):
-        for first in range(0, part.size, READ_BYTES):
-            if stop.is_set():
-                raise StoppedError(prefix)
-            length = min(READ_BYTES, part.size - first)
-            digest.update(files.read(part.key, first, length))
-        parts.append(part)
+    with closing(executor.render(plan, lake, prefix, stop)) as rendered:
+        for part in rendered:
+            for first in range(0, part.size, READ_BYTES):
+                if stop.is_set():
+                    raise StoppedError(prefix)
+                length = min(READ_BYTES, part.size - first)
+                digest.update(files.read(part.key, first, length))
+            parts.append(part)
     return Manifest(parts=parts, checksum=digest.hexdigest())
 
 

@@ -81,7 +81,7 @@ class Plan:
             table=content["table"],
             version=content["version"],
             columns={name: parse_type(of) for name, of in content["columns"].items()},
-            order=content["order"],
+            order=tuple(content["order"]),
             fields=content["fields"],
             header=content["header"],
             separator=content["separator"],
@@ -148,7 +148,7 @@ def _parts(
     waiting = 0
     for files in partitions:
         records = sum(file.records for file in files)
-        if waiting and waiting + records > part_records:
+        if together and waiting + records > part_records:
             yield _part(together)
             together, waiting = [], 0
         if records > part_records and isinstance(table.columns[table.order[0]], pl.Datetime):

@@ -1,7 +1,8 @@
 """Where the parts of export files are kept."""
 
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -24,12 +25,13 @@ class FileStore:
     """Parts under keys. A part is there whole, once its writer is closed, or not at all."""
 
     def __init__(self, folder: Path) -> None:
-        self._store = LocalStore(prefix=folder, mkdir=True, automatic_cleanup=True)
+        self._folder = folder
+        self._store = LocalStore(prefix=folder, mkdir=True)
 
     @contextmanager
     def writer(self, key: str) -> Iterator[Writable]:
         """Open a part for writing; where it is left by an exception, nothing is kept."""
-        with obstore.open_writer(self._store, key, buffer_size=8 * READ_BYTES) as target:
+        with obstore.open_writer(self._store, key, buffer_size=READ_BYTES, max_concurrency=2) as target:
             yield target
 
     def read(self, key: str, first: int, length: int) -> bytes:
@@ -37,6 +39,11 @@ class FileStore:
         return bytes(obstore.get_range(self._store, key, start=first, length=length))
 
     def delete(self, prefix: str) -> None:
-        """Remove all parts whose key is under a prefix; there may be none."""
-        for page in obstore.list(self._store, prefix):
-            obstore.delete(self._store, [entry["path"] for entry in page])
+        """Remove all parts whose key is under a prefix, begun ones too; there may be none."""
+        # The store does not list what a writer began whose process was killed. Two attempts at a
+        # job may clean up at once: each removes what is still there.
+        folder = self._folder / prefix
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.parent != self._folder:
+            with suppress(OSError):
+                folder.parent.rmdir()  # unless another attempt has parts there

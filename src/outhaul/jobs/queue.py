@@ -106,6 +106,14 @@ class Queue:
                 ],
             )
 
+    def has_published(self, job_id: str, prefix: str) -> bool:
+        """Tell whether the job's file is made of the parts whose keys begin with `prefix`."""
+        with self._database.read() as connection:
+            ours = sa.select(export_part.c.key).where(
+                export_part.c.job == job_id, export_part.c.key.startswith(prefix, autoescape=True)
+            )
+            return connection.execute(ours.limit(1)).first() is not None
+
     def fail(self, job_id: str, message: str, moment: datetime) -> None:
         """Make a job Failed. Raises `LeaseLostError`."""
         with self._database.write() as connection:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,7 +23,7 @@ _MEGABYTE = 1_000_000
 
 
 class JobStore:
-    """The jobs of one caller: those of others are not there for it."""
+    """The jobs of one caller: those of others, and those that ended long ago, are not there."""
 
     def __init__(self, database: Database, caller: Caller, limits: Limits) -> None:
         self._database = database
@@ -64,7 +64,7 @@ class JobStore:
         quota is used up; 1003 where it was cancelled.
         """
         with self._database.write() as connection:
-            job = self._job(connection, kind, job_id)
+            job = self._job(connection, kind, job_id, moment)
             if job.state is State.CANCELLED:
                 raise Error.JOB_STATE(export_id=job_id, state=job.state.value, action="enqueued")
             if job.state not in sources(State.QUEUED):
@@ -76,7 +76,7 @@ class JobStore:
                 .where(export_job.c.id == job_id)
                 .values(state=State.QUEUED.value, queued_at=moment)
             )
-            return self._job(connection, kind, job_id)
+            return self._job(connection, kind, job_id, moment)
 
     def cancel(self, kind: str, job_id: str, moment: datetime) -> Job:
         """End a job that is not done yet; one that is cancelled already stays so.
@@ -84,7 +84,7 @@ class JobStore:
         Raises 1003 where it is Completed or Failed.
         """
         with self._database.write() as connection:
-            job = self._job(connection, kind, job_id)
+            job = self._job(connection, kind, job_id, moment)
             if job.state is State.CANCELLED:
                 return job
             if job.state not in sources(State.CANCELLED):
@@ -100,12 +100,12 @@ class JobStore:
                     lease_until=None,
                 )
             )
-            return self._job(connection, kind, job_id)
+            return self._job(connection, kind, job_id, moment)
 
-    def get(self, kind: str, job_id: str) -> Job:
+    def get(self, kind: str, job_id: str, moment: datetime) -> Job:
         """Return a job. Raises 1003 where there is none of this id for the caller."""
         with self._database.read() as connection:
-            return self._job(connection, kind, job_id)
+            return self._job(connection, kind, job_id, moment)
 
     def page(
         self,
@@ -119,8 +119,7 @@ class JobStore:
         """Return jobs of the last days, oldest first, and the token of the next page if any."""
         size = min(size or self._limits.list_page, self._limits.list_page)
         where = [
-            export_job.c.api_user == self._caller.user,
-            export_job.c.kind == kind,
+            *self._kept(kind, moment),
             export_job.c.created_at >= moment - timedelta(days=self._limits.list_days),
         ]
         if states:
@@ -142,7 +141,7 @@ class JobStore:
         Raises `LookupError` where there is no such file: for the caller, yet, or any more.
         """
         with self._database.read() as connection:
-            found = connection.execute(self._find(kind, job_id)).first()
+            found = connection.execute(self._find(kind, job_id, moment)).first()
             if found is None:
                 raise LookupError(f"no export job {job_id}")
             job = to_job(found)
@@ -158,15 +157,22 @@ class JobStore:
             )
             return job, [(row.key, row.size) for row in parts]
 
-    def _find(self, kind: str, job_id: str) -> sa.Select[Any]:
-        return sa.select(export_job).where(
-            export_job.c.id == job_id,
-            export_job.c.kind == kind,
+    def _kept(self, kind: str, moment: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+        """Return what is so of the jobs that are there for the caller: it made them, and they
+        have not ended longer ago than their status is kept.
+        """
+        forgotten = moment - timedelta(days=self._limits.status_days)
+        return (
             export_job.c.api_user == self._caller.user,
+            export_job.c.kind == kind,
+            sa.or_(export_job.c.finished_at.is_(None), export_job.c.finished_at >= forgotten),
         )
 
-    def _job(self, connection: sa.Connection, kind: str, job_id: str) -> Job:
-        row = connection.execute(self._find(kind, job_id)).first()
+    def _find(self, kind: str, job_id: str, moment: datetime) -> sa.Select[Any]:
+        return sa.select(export_job).where(export_job.c.id == job_id, *self._kept(kind, moment))
+
+    def _job(self, connection: sa.Connection, kind: str, job_id: str, moment: datetime) -> Job:
+        row = connection.execute(self._find(kind, job_id, moment)).first()
         if row is None:
             raise Error.JOB_UNKNOWN(export_id=job_id)
         return to_job(row)
@@ -198,18 +204,27 @@ class JobStore:
 
     def _after(self, token: str) -> sa.ColumnElement[bool]:
         try:
-            created, last = decode_token(token, 2)
-            moment = datetime.fromisoformat(created)
-        except ValueError:
+            moment, last = _place(token)
+        except (ValueError, OverflowError):
             raise Error.INVALID(
                 parameter="nextPageToken", problem="it is not a token of this list"
             ) from None
-        if moment.tzinfo is None:
-            raise Error.INVALID(parameter="nextPageToken", problem="it is not a token of this list")
         return sa.or_(
             export_job.c.created_at > moment,
             sa.and_(export_job.c.created_at == moment, export_job.c.id > last),
         )
+
+
+def _place(token: str) -> tuple[datetime, str]:
+    """Return creation and id of the job that a page ended with.
+
+    Raises `ValueError`, and `OverflowError` for a moment that is off the calendar in UTC.
+    """
+    created, last = decode_token(token, 2)
+    moment = datetime.fromisoformat(created)
+    if moment.tzinfo is None:
+        raise ValueError("a moment without a time zone")
+    return moment.astimezone(UTC), last
 
 
 def to_job(row: sa.Row[Any]) -> Job:

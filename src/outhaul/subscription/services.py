@@ -100,7 +100,7 @@ def secret_hash(secret: str) -> str:
     Secrets are 192 random bits: guessing is out of the question even for a fast hash, and a slow
     one would be felt, as some clients ask for a token before every call.
     """
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def secret_matches(secret: str, kept: str) -> bool:

@@ -12,7 +12,14 @@ from outhaul.protocol.dialects import DATE_FORMAT, DATETIME_FORMAT
 
 _SHOWN = 60
 
+# Polars alone would take a sign, blanks and single digits as well.
+_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 # Offsets may have a colon or not; seconds and the whole time of day may be missing.
+_OFFSET = r"[+-][0-9]{2}:?[0-9]{2}"
+_MOMENT = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    rf"(T[0-9]{{2}}:[0-9]{{2}}(:[0-5][0-9](\.[0-9]{{1,9}})?)?(Z|{_OFFSET})?)?$"
+)
 _INSTANT_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%dT%H:%M%z")
 
 _EXPECTED = {
@@ -56,15 +63,13 @@ def fit(batch: pl.DataFrame, columns: Iterable[Column]) -> tuple[pl.DataFrame, l
                 misfits += [Misfitting(n, absent) for n in range(batch.height)]
             continue
         given = batch[column.name]
-        typed = _convert(given, column.type)
+        typed = convert(given, column.type)
         misfits += _unfit(
             given,
             typed.is_null() & given.is_not_null(),
             f"{column.name}: {{}} is not {_EXPECTED.get(str(column.type), 'text')}",
         )
         misfits += _check(column, given, typed)
-        if column.json_object:
-            typed = typed.fill_null("{}")
         fitted.append(typed)
     return pl.DataFrame(fitted), sorted(misfits)
 
@@ -103,7 +108,9 @@ class Narrowest:
             return
         self._seen = True
         if given.dtype != pl.String:
-            self._left = [of for of in self._left if of == _typed(given.dtype)]
+            kept = _typed(given.dtype)
+            fits = not convert(given, kept).has_nulls()
+            self._left = [of for of in self._left if fits and of == kept]
             return
         self._left = [of for of in self._left if _renders_back(given, of)]
 
@@ -125,23 +132,42 @@ def data_type(of: pl.DataType) -> str:
     return names.get(str(of), "string")
 
 
-def _convert(given: pl.Series, to: pl.DataType) -> pl.Series:
+def convert(given: pl.Series, to: pl.DataType) -> pl.Series:
     """Return values in a type; those that cannot be are null."""
+    if given.dtype.is_decimal() and to != pl.String:
+        # A fraction of nothing but zeros does not keep a number from being an integer.
+        given = given.cast(pl.String).str.replace(r"\.0+$", "")
     if given.dtype == pl.String:
         from_text = _FROM_TEXT.get(str(to))
         return given if from_text is None else from_text(given, to)
     if to == pl.String:
         frame = pl.select(render(pl.lit(given), _typed(given.dtype)))
         return frame.to_series().alias(given.name)
-    if isinstance(given.dtype, pl.Datetime) and given.dtype.time_zone is None:
-        given = given.dt.replace_time_zone("UTC")
-    if to == pl.Int64 and given.dtype.is_float():
-        return given.set(given != given.floor(), None).cast(to, strict=False)
     if to.is_temporal() != given.dtype.is_temporal() or (to == pl.Boolean) != (
         given.dtype == pl.Boolean
     ):
         return pl.Series(given.name, [None] * len(given), dtype=to)
-    return given.cast(to, strict=False)
+    if to.is_temporal():
+        return _temporal(given, to)
+    if to == pl.Int64 and given.dtype.is_float():
+        given = given.set(given != given.floor(), None)
+    typed = given.cast(to, strict=False)
+    return typed.set(~typed.is_finite(), None) if to == pl.Float64 else typed
+
+
+def _temporal(given: pl.Series, to: pl.DataType) -> pl.Series:
+    """Return days or moments in a type; a day is its midnight, and only that becomes a day."""
+    if isinstance(given.dtype, pl.Datetime) and given.dtype.time_zone is None:
+        given = given.dt.replace_time_zone("UTC")
+    if to == pl.Date and given.dtype != pl.Date:
+        given = given.cast(INSTANT)
+        given = given.set(given != given.dt.truncate("1d"), None)
+    return _in_calendar(given.cast(to, strict=False))
+
+
+def _in_calendar(typed: pl.Series) -> pl.Series:
+    """Return days or moments, null where the year has not four digits."""
+    return typed.set(~typed.dt.year().is_between(1, 9999), None)
 
 
 def _boolean(given: pl.Series, to: pl.DataType) -> pl.Series:
@@ -160,25 +186,26 @@ def _number(given: pl.Series, to: pl.DataType) -> pl.Series:
 
 
 def _date(given: pl.Series, to: pl.DataType) -> pl.Series:  # noqa: ARG001
-    day = given.str.to_date(DATE_FORMAT, strict=False)
-    return day.set(given.str.len_bytes() != len("2026-01-31"), None)
+    written = given.set(~given.str.contains(_DATE), None)
+    return _in_calendar(written.str.to_date(DATE_FORMAT, strict=False))
 
 
 def _instant(given: pl.Series, to: pl.DataType) -> pl.Series:
+    written = pl.lit(given.set(~given.str.contains(_MOMENT), None))
     zoned = pl.select(
-        pl.when(pl.lit(given).str.contains(r"^\d{4}-\d\d-\d\d$"))
-        .then(pl.lit(given) + "T00:00+0000")
-        .when(pl.lit(given).str.ends_with("Z"))
-        .then(pl.lit(given).str.strip_suffix("Z") + "+0000")
-        .when(pl.lit(given).str.contains(r"[+-]\d\d:?\d\d$"))
-        .then(pl.lit(given))
-        .otherwise(pl.lit(given) + "+0000")
+        pl.when(written.str.len_bytes() == len("2026-01-31"))
+        .then(written + "T00:00+0000")
+        .when(written.str.ends_with("Z"))
+        .then(written.str.strip_suffix("Z") + "+0000")
+        .when(written.str.contains(_OFFSET + "$"))
+        .then(written)
+        .otherwise(written + "+0000")
     ).to_series()
     moments = zoned.str.to_datetime(_INSTANT_FORMATS[0], strict=False, time_unit="us")
-    if (moments.is_null() & given.is_not_null()).any():
+    if moments.null_count() > zoned.null_count():
         shorter = zoned.str.to_datetime(_INSTANT_FORMATS[1], strict=False, time_unit="us")
-        moments = pl.select(pl.coalesce(pl.lit(moments), pl.lit(shorter))).to_series()
-    return moments.cast(to).alias(given.name)
+        moments = moments.zip_with(moments.is_not_null(), shorter)
+    return _in_calendar(moments.cast(to).alias(given.name))
 
 
 _FROM_TEXT: dict[str, Callable[[pl.Series, pl.DataType], pl.Series]] = {
@@ -193,7 +220,8 @@ _FROM_TEXT: dict[str, Callable[[pl.Series, pl.DataType], pl.Series]] = {
 def _check(column: Column, given: pl.Series, typed: pl.Series) -> Iterable[Misfitting]:
     name = column.name
     if column.required:
-        yield from _unfit(given, given.is_null(), f"{name}: missing")
+        absent = given.is_null() | (given == "") if given.dtype == pl.String else given.is_null()
+        yield from _unfit(given, absent, f"{name}: missing")
     if column.positive:
         yield from _unfit(given, typed <= 0, f"{name}: {{}} is not a positive integer")
     if column.members is not None:
@@ -220,17 +248,19 @@ def _is_object(text: str | None) -> bool:
     if text is None:
         return True
     try:
-        return isinstance(_JSON.decode(text), dict)
+        _OBJECT.decode(text)
     except (msgspec.DecodeError, RecursionError):
         return False
+    return True
 
 
-_JSON = msgspec.json.Decoder()
+# The values stay as they are written: a number may be larger than any that Python knows.
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def _renders_back(given: pl.Series, of: pl.DataType) -> bool:
-    typed = _convert(given, of)
-    if typed.null_count():
+    typed = convert(given, of)
+    if typed.has_nulls():
         return False
     return pl.select(render(pl.lit(typed), of)).to_series().equals(given, check_names=False)
 

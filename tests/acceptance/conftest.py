@@ -1,0 +1,37 @@
+"""A real server, and a recording proxy before it that checks every answer."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from .contract import PROTOCOL, Contract
+from .processes import Server, outhaul, serve
+from .records import write_records
+from .recorder import recorded
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    return Contract(PROTOCOL)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`outhaul serve` over the records of `records.py`, loaded by the commands that load."""
+    files, data = tmp_path_factory.mktemp("files"), tmp_path_factory.mktemp("data")
+    write_records(files)
+    outhaul("load", "catalog", files / "catalog.json", "--data", data)
+    outhaul("load", "leads", files / "leads.csv", "--data", data)
+    outhaul("load", "activities", files / "activities.csv", "--data", data)
+    outhaul("load", "list-members", files / "members.csv", "--data", data)
+    with serve(data) as running:
+        yield running
+
+
+@pytest.fixture
+def endpoint(server: Server, contract: Contract) -> Iterator[str]:
+    """The address where clients call the server; at the end every answer is checked."""
+    with recorded(server.url) as recorder:
+        yield recorder.url
+    for call in recorder.calls:
+        contract.check(call)

@@ -1,0 +1,137 @@
+"""The command `outhaul` as people run it: a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from urllib.parse import urlsplit
+
+COMMAND = (sys.executable, "-m", "outhaul")
+SERVES = "outhaul serves "
+START_SECONDS = 60
+STOP_SECONDS = 30
+RUN_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command wrote."""
+
+    out: bytes
+    err: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A running `outhaul serve`, and a custom service that may read all of it."""
+
+    url: str
+    client_id: str
+    client_secret: str
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment without settings of ours, which would change what commands do."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("OUTHAUL_")}
+    return ours | more
+
+
+def outhaul(*arguments: object, status: int = 0, **variables: str) -> Said:
+    """Run a command to its end, and check its exit status."""
+    done = subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=environment(**variables),
+        timeout=RUN_SECONDS,
+        check=False,
+    )
+    err = done.stderr.decode()
+    assert done.returncode == status, err
+    assert "Traceback" not in err
+    return Said(done.stdout, err)
+
+
+def create_service(data: Path) -> tuple[str, str]:
+    """Make a custom service in a data folder; return its client id and secret."""
+    made = outhaul(
+        *("service", "create", "acceptance", "--data", data, "--user", "acceptance@example.com"),
+        *("--permission", "Read-Only Lead", "--permission", "Read-Only Activity", "--json"),
+    )
+    content = json.loads(made.out)
+    return content["clientId"], content["clientSecret"]
+
+
+@contextmanager
+def serve(data: Path) -> Iterator[Server]:
+    """Serve a data folder meanwhile; check that the server ends well and leaves nothing behind."""
+    client_id, client_secret = create_service(data)
+    with _running(data) as url:
+        yield Server(url=url, client_id=client_id, client_secret=client_secret)
+
+
+@contextmanager
+def _running(data: Path) -> Iterator[str]:
+    said: list[str] = []
+    addresses: SimpleQueue[str | None] = SimpleQueue()
+    with subprocess.Popen(
+        [*COMMAND, "serve", "--data", str(data), "--port", "0"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env=environment(),
+        start_new_session=True,
+    ) as process:
+
+        def read() -> None:
+            for line in process.stderr or ():
+                said.append(line)
+                if line.startswith(SERVES):
+                    addresses.put(line.removeprefix(SERVES).strip())
+            addresses.put(None)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            url = addresses.get(timeout=START_SECONDS)
+            assert url is not None, f"the server did not start:\n{''.join(said)}"
+            assert urlsplit(url).hostname == "127.0.0.1"
+            yield url
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+            finally:
+                reader.join()
+    assert process.returncode == 0, "".join(said)
+    assert not _errors(said)
+    assert not session_processes(process.pid)
+
+
+def _errors(said: Sequence[str]) -> list[str]:
+    """Return what a server complained of: its events are JSON, one a line."""
+    return [line for line in said if '"level": "error"' in line or "Traceback" in line]
+
+
+def session_processes(session: int) -> list[int]:
+    """Return the processes of a session that still run."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # pid (name) state parent group session …, where a name may hold anything.
+            state, _, _, of, *_ = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(of) == session and state != "Z":
+            found.append(int(stat.parent.name))
+    return found

@@ -1,0 +1,113 @@
+"""The published shapes of answers, against which tests hold every answer of ours."""
+
+import json
+import re
+from collections.abc import Mapping
+from copy import deepcopy
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft4Validator, FormatChecker
+
+FOLDER = Path(__file__).parents[2] / "shared" / "protocol"
+MISSING = f"the protocol's schemas are not in {FOLDER}"
+
+# Real answers leave out what is empty, whatever the extract requires (README of the folder).
+OFTEN_LEFT_OUT = {"errors", "result", "warnings"}
+
+_FORMATS = FormatChecker(formats=())
+
+
+@_FORMATS.checks("date-time", raises=ValueError)
+def _is_instant(value: object) -> bool:
+    return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
+
+
+class Contract:
+    """The paths and definitions of the Swagger extracts."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self._operations: dict[tuple[str, str], Draft4Validator] = {}
+        for path in sorted(folder.glob("*.schema.json")):
+            self._add(json.loads(path.read_text("utf-8")))
+        error = {"type": "object", "required": ["error", "error_description"]}
+        self._oauth_error = Draft4Validator(_closed(error, "error", "error_description"))
+
+    def operations(self) -> set[tuple[str, str]]:
+        """Return method and path of every call, with names in braces for what varies."""
+        return set(self._operations)
+
+    def check(self, method: str, path: str, status: int, body: Any) -> None:
+        """Raise `AssertionError` where the JSON answer of a call is not of its published shape."""
+        __tracebackhide__ = True
+        if path.startswith("/identity/"):
+            self._check_identity(method, path, status, body)
+            return
+        assert isinstance(body, dict)
+        assert isinstance(body.get("requestId"), str)
+        if body.get("success") is True:
+            assert status == 200
+            assert "result" in body
+            assert "errors" not in body
+            operation = self._operation(method, path)
+            assert operation is not None, f"{method} {path} is no call of the protocol"
+            _fits(operation, body)
+        else:
+            # An error answer holds these three and nothing else (clients.md, answers).
+            assert set(body) == {"requestId", "success", "errors"}, body
+            assert body["success"] is False
+            assert body["errors"]
+            for error in body["errors"]:
+                assert set(error) == {"code", "message"}, error
+                assert isinstance(error["code"], str)
+                assert isinstance(error["message"], str)
+
+    def _check_identity(self, method: str, path: str, status: int, body: Any) -> None:
+        operation = self._operation(method, path)
+        if status == 200 and operation is not None:
+            _fits(operation, body)
+        elif "error" in body:
+            assert status in (400, 401)
+            _fits(self._oauth_error, body)
+        else:
+            assert set(body) == {"requestId", "success", "errors"}, body
+
+    def _operation(self, method: str, path: str) -> Draft4Validator | None:
+        for (known, template), validator in self._operations.items():
+            if known == method and _pattern(template).fullmatch(path):
+                return validator
+        return None
+
+    def _add(self, extract: Mapping[str, Any]) -> None:
+        definitions = deepcopy(extract["definitions"])
+        for definition in definitions.values():
+            required = set(definition.pop("required", ())) - OFTEN_LEFT_OUT
+            if required:
+                definition["required"] = sorted(required)
+            if "success" in definition.get("properties", ()):
+                definition["additionalProperties"] = False
+        for path, methods in extract["paths"].items():
+            for method, operation in methods.items():
+                reference = operation["responses"]["200"].get("schema", {})
+                schema = {"definitions": definitions, "allOf": [reference]}
+                validator = Draft4Validator(schema, format_checker=_FORMATS)
+                self._operations[method.upper(), path] = validator
+
+
+def _fits(validator: Draft4Validator, body: Any) -> None:
+    __tracebackhide__ = True
+    wrong = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(body)]
+    assert not wrong, "\n".join(wrong)
+
+
+def _closed(schema: Mapping[str, Any], *properties: str) -> Mapping[str, Any]:
+    named = {name: {"type": "string"} for name in properties}
+    return {**schema, "properties": named, "additionalProperties": False}
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    pieces = re.split(r"\{\w+\}", template)
+    return re.compile("[^/]+".join(map(re.escape, pieces)))
