@@ -102,7 +102,7 @@ class Settings(BaseModel):
         description="parts rendered at a time, over all jobs of the process",
     )
     part_records: int = Field(
-        default=500_000, ge=1, description="records from which a partition is rendered in slices"
+        default=200_000, ge=1, description="records from which a partition is rendered in slices"
     )
     lease_seconds: float = Field(
         default=30.0,
@@ -140,6 +140,16 @@ class Settings(BaseModel):
         """
         chosen = LIMIT_SETS[self.limits].model_dump() | dict(self.limit_overrides)
         return Limits.model_validate(chosen | dict(overrides))
+
+
+INNER = ("part_threads", "part_records", "poll_seconds")
+"""Settings that no command has an option for; they are set by the environment alone."""
+
+
+def inner_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings without an option that environment variables set, by their names."""
+    names = {name: f"OUTHAUL_{name.upper()}" for name in INNER}
+    return {name: environ[variable] for name, variable in names.items() if variable in environ}
 
 
 def limit_overrides(environ: Mapping[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,13 +43,15 @@ def environment(**more: str) -> dict[str, str]:
     return ours | more
 
 
-def outhaul(*arguments: object, status: int = 0, **variables: str) -> Said:
+def outhaul(
+    *arguments: object, status: int = 0, variables: Mapping[str, str] | None = None
+) -> Said:
     """Run a command to its end, and check its exit status."""
     done = subprocess.run(
         [*COMMAND, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        env=environment(**variables),
+        env=environment(**(variables or {})),
         timeout=RUN_SECONDS,
         check=False,
     )

@@ -65,9 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         upstream = HTTPConnection(self.server.target)
         try:
-            upstream.putrequest(
-                self.command, self.path, skip_host=True, skip_accept_encoding=True
-            )
+            upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():
                 if name.lower() not in _OF_THE_CONNECTION:
                     upstream.putheader(name, value)
@@ -77,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
             upstream.close()
             self.close_connection = True
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815 - http.server's name
 
     def _answer(self, upstream: HTTPConnection) -> None:
         with upstream.getresponse() as answer:

@@ -31,7 +31,7 @@ LEADS = {
     '"two\nlines",2026-01-15T12:30:00Z,2026-03-02T00:00:00Z\n',
     3: '3,null,"null","",null,false,0,0.1,null,"carriage\r\nreturn",'
     "2026-01-31T23:59:59Z,2026-02-01T00:00:00Z\n",
-    4: "4,Łukasz,髙橋,l@example.com,one\u2028two\u0085three,true,-1,-3.0,2000-02-29,🦆,"
+    4: "4,Łukasz,髙橋,l@example.com,one\u2028two\u0085three,true,-1,-3,2000-02-29,🦆,"
     "2026-02-01T00:00:00Z,2026-02-01T00:00:01Z\n",
     10: "10,tab\there,O'Neill,o@example.com, spaces ,false,2147483647,1000000.25,null,null,"
     "2026-02-10T09:00:00Z,2026-02-10T09:00:00Z\n",

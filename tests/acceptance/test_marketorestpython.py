@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from marketorestpython.client import MarketoClient
 from marketorestpython.helper.exceptions import MarketoException
-
-from .processes import Server
-from .records import (
+from tests.acceptance.processes import Server
+from tests.acceptance.records import (
     ACTIVITIES,
     ACTIVITY_FIELDS,
     IN_JANUARY,
@@ -81,9 +80,7 @@ def test_leads_by_every_filter(client: Any, filters: dict[str, Any], ids: tuple[
         ({"activityTypeIds": [2], "primaryAttributeValues": ["Newsletter.Signup"]}, ["other form"]),
     ],
 )
-def test_activities_by_every_filter(
-    client: Any, filters: dict[str, Any], names: list[str]
-) -> None:
+def test_activities_by_every_filter(client: Any, filters: dict[str, Any], names: list[str]) -> None:
     content = _export(client, "activities", filters={"createdAt": JANUARY, **filters})
     assert content.decode() == standard_file(names)
 

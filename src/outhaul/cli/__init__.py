@@ -1,27 +1,47 @@
 """The command `outhaul`."""
 
 import sys
+from importlib import import_module
 
 import typer
+from typer.core import TyperGroup
 
 from outhaul import __version__
-from outhaul.cli import demo, extract, load, serve, service
 from outhaul.cli.console import errors, set_up_logging
+
+COMMANDS = {
+    "serve": "outhaul.cli.serve:serve_app",
+    "worker": "outhaul.cli.serve:worker_app",
+    "service": "outhaul.cli.service:app",
+    "load": "outhaul.cli.load:app",
+    "extract": "outhaul.cli.extract:app",
+    "demo": "outhaul.cli.demo:app",
+}
+"""Where each command is. Only the one that is called is imported: most need a second for it."""
+
+
+class _Commands(TyperGroup):
+    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: object, cmd_name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202, ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = typer.main.get_command(getattr(import_module(module), name))
+        command.name = cmd_name
+        return command
+
 
 app = typer.Typer(
     name="outhaul",
     help="A bulk extract service over records that you own, and a client for any that there is.",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # in 80 columns the panels of rich cut the names of long options
 )
-app.command("serve")(serve.serve)
-app.command("worker")(serve.worker)
-app.add_typer(service.app, name="service")
-app.add_typer(load.app, name="load")
-app.add_typer(extract.app, name="extract")
-app.command("demo")(demo.demo)
 
 
 def _show_version(wanted: bool) -> None:

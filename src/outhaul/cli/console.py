@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from outhaul.settings import Settings, limit_overrides
+from outhaul.settings import Settings, inner_settings, limit_overrides
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 """Standard error: progress and messages. Standard output is for what was asked for."""
@@ -27,7 +27,10 @@ Data = Annotated[
         file_okay=False,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Json = Annotated[
+    bool,
+    typer.Option("--json", envvar="OUTHAUL_JSON", help="Print one JSON object on standard output."),
+]
 
 
 def set_up_logging() -> None:
@@ -67,9 +70,10 @@ def named_errors(*kinds: type[Exception]) -> Iterator[None]:
 
 
 def make_settings(environ: Mapping[str, str], **values: Any) -> Settings:  # noqa: ANN401
-    """Return the settings of a command, with the limits that the environment sets."""
+    """Return the settings of a command, with what the environment alone sets."""
     try:
-        settings = Settings(limit_overrides=limit_overrides(environ), **values)
+        given = {**inner_settings(environ), **values}
+        settings = Settings(limit_overrides=limit_overrides(environ), **given)
         settings.limits_of({})
     except ValidationError as error:
         problems = "; ".join(

@@ -29,6 +29,8 @@ from outhaul.settings import Settings
 from outhaul.state.database import Database
 from outhaul.subscription.services import Credentials
 
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
 SERVES = "outhaul serves "
 SHOWN_ROWS = 6
 ENVIRONMENT = "sample.env"
@@ -44,6 +46,7 @@ class Extract:
     headers: dict[str, str]
 
 
+@app.command()
 def demo(
     data: Annotated[
         Path | None,
@@ -55,7 +58,12 @@ def demo(
         ),
     ] = None,
     serve: Annotated[
-        bool, typer.Option("--serve", help="Keep the sample subscription served, until stopped.")
+        bool,
+        typer.Option(
+            "--serve",
+            envvar="OUTHAUL_SERVE",
+            help="Keep the sample subscription served, until stopped.",
+        ),
     ] = False,
     port: Annotated[
         int,

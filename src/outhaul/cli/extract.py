@@ -14,6 +14,7 @@ app = typer.Typer(
     help="Extract records of any endpoint that speaks the bulk extract protocol, a live instance "
     "or outhaul, into a file.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 WINDOW = "2026-01-01T00:00:00Z/2026-01-31T23:59:59Z"

@@ -24,6 +24,7 @@ app = typer.Typer(
     help="Load records and catalogs. A file is loaded whole or not at all, and loading it again "
     "changes nothing.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 Paths = Annotated[

@@ -15,6 +15,9 @@ from outhaul.serving import serve as serve_until_stopped
 from outhaul.state.database import Database
 from outhaul.worker import Worker
 
+serve_app = typer.Typer(rich_markup_mode=None, add_completion=False)
+worker_app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
 
 class LimitSet(StrEnum):
     """The sets of limits that ship."""
@@ -49,6 +52,7 @@ LeaseSeconds = Annotated[
 ]
 
 
+@serve_app.command()
 def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command
     data: Data,
     host: Annotated[
@@ -79,6 +83,7 @@ def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command
         serve_until_stopped(settings, lambda url: errors.print(f"outhaul serves {url}"))
 
 
+@worker_app.command()
 def worker(
     data: Data,
     workers: Workers = 2,

@@ -9,7 +9,9 @@ from outhaul.cli.store import open_database
 from outhaul.clock import now
 from outhaul.subscription.services import PermissionUnknownError, create_service
 
-app = typer.Typer(help="Custom services: what programs call with.", no_args_is_help=True)
+app = typer.Typer(
+    help="Custom services: what programs call with.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.callback()
