@@ -19,6 +19,7 @@ from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
 from outhaul.kinds import KINDS
 from outhaul.kinds.kind import Context
 from outhaul.lake.snapshot import Lake
+from outhaul.protocol.states import State
 from outhaul.settings import Settings
 from outhaul.state.database import Database
 from outhaul.subscription.limits import limits_of
@@ -81,8 +82,6 @@ class Worker:
         watch = threading.Thread(target=self._watch, args=(queue, job.id, stop), name="watch")
         watch.start()
         try:
-            if job.attempts > 1:
-                self._files.delete(job.id)  # what an attempt left that ended with its process
             plan = self._plan(queue, job)
             lake = self._settings.lake_folder / job.subscription
             manifest = export(
@@ -107,10 +106,7 @@ class Worker:
         finally:
             stop.set()
             watch.join()
-            # An error may have come after the commit. Where the database cannot say, the parts
-            # stay: the next attempt removes them.
-            if not queue.has_published(job.id, prefix):
-                self._files.delete(prefix)
+            self._clean_up(queue, job, prefix)
 
     def _plan(self, queue: Queue, job: Job) -> Plan:
         """Return what the job reads: as it was pinned, or as of now, which is then pinned."""
@@ -128,6 +124,21 @@ class Worker:
         )
         queue.pin(job.id, plan.to_json())
         return plan
+
+    def _clean_up(self, queue: Queue, job: Job, prefix: str) -> None:
+        """Remove the parts that nobody will read; `prefix` is that of the attempt that ended.
+
+        What the attempt itself knows is not enough: an error may have come after the commit that
+        published it. Attempts that ended with their process left parts, too, and only when the
+        job has ended is it certain that they were not published. Where the database cannot say
+        how that is, all parts stay, for the next attempt to remove.
+        """
+        if queue.has_published(job.id, prefix):
+            self._files.delete_beside(prefix)
+        elif queue.state(job.id) in (State.CANCELLED, State.FAILED):
+            self._files.delete(job.id)
+        else:
+            self._files.delete(prefix)
 
     def _watch(self, queue: Queue, job_id: str, stop: threading.Event) -> None:
         """Renew the lease of a running job, and stop the job when it is lost or we are to end."""

@@ -37,7 +37,9 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_page_of_curl_can_be_pasted(folder: Path) -> None:
-    (script,) = re.findall(r"```sh\n(\. sample/sample\.env.*?)```", README.read_text("utf-8"), re.S)
+    (script,) = re.findall(
+        r"```sh\n(\. sample/sample\.env.*?)```", README.read_text("utf-8"), re.DOTALL
+    )
     # A person waits a second; a busy machine may need longer.
     script = script.replace(
         "sleep 1\n",

@@ -36,7 +36,7 @@ def _api_error(request: Request, error: Exception) -> Response:
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these
-    path = request.url.path
+    path = request.scope["path"]
     if error.status_code == 405:  # noqa: PLR2004 - the status that routing gives
         return _api_error(request, Error.METHOD_NOT_SUPPORTED(method=request.method, path=path))
     return _api_error(request, Error.PATH_UNKNOWN(path=path))
@@ -48,5 +48,5 @@ def _database_error(request: Request, error: Exception) -> Response:
 
 
 def _other_error(request: Request, error: Exception) -> Response:
-    log.error("a call failed", path=request.url.path, exc_info=error)
+    log.error("a call failed", path=request.scope["path"], exc_info=error)
     return _api_error(request, Error.SYSTEM_ERROR())

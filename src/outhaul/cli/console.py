@@ -12,10 +12,11 @@ import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from outhaul.settings import Settings, inner_settings, limit_overrides
 
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 """Standard error: progress and messages. Standard output is for what was asked for."""
 
 Data = Annotated[
@@ -51,7 +52,7 @@ def set_up_logging() -> None:
 
 def fail(message: str) -> NoReturn:
     """Say why on standard error, and exit with 1."""
-    errors.print(f"[bold red]error:[/] {_plain(message)}")
+    errors.print(f"[bold red]error:[/] {escape(message)}")
     raise typer.Exit(1)
 
 
@@ -81,7 +82,3 @@ def make_settings(environ: Mapping[str, str], **values: Any) -> Settings:  # noq
         )
         fail(f"a setting does not fit: {problems}")
     return settings
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")

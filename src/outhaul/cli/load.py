@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from outhaul.catalog.entries import CatalogError, Entries, LeadField, parse_catalog
+from outhaul.catalog.entries import Entries, LeadField, parse_catalog
 from outhaul.catalog.store import Catalog
-from outhaul.cli.console import Data, Json, errors, fail, named_errors, print_json
+from outhaul.cli.console import Data, Json, errors, fail, print_json
 from outhaul.cli.store import open_database
 from outhaul.clock import now
 from outhaul.lake.load.fit import data_type
@@ -129,7 +130,7 @@ def catalog(
         print_json({"files": counts})
         return
     for path, entries in read:
-        errors.print(f"{path}: {len(entries)} entries of the catalog")
+        errors.print(escape(f"{path}: {len(entries)} entries of the catalog"))
 
 
 def _load(what: str, paths: Sequence[Path], data: Path, load: Load, *, as_json: bool) -> None:
@@ -139,7 +140,7 @@ def _load(what: str, paths: Sequence[Path], data: Path, load: Load, *, as_json: 
         store = Catalog(database, DEFAULT_SUBSCRIPTION)
         lake = Lake(Settings(data=data).lake_folder / DEFAULT_SUBSCRIPTION)
         for path in paths:
-            task = progress.add_task(path.name, total=1.0)
+            task = progress.add_task(escape(path.name), total=1.0)
             try:
                 done.append(load(lake, store, path, _reporter(progress, task)))
             except FileError as error:
@@ -151,10 +152,8 @@ def _load(what: str, paths: Sequence[Path], data: Path, load: Load, *, as_json: 
         return
     for loaded in done:
         counts = loaded.merged
-        errors.print(
-            f"{loaded.path}: {counts.added} {what} added, "
-            f"{counts.changed} changed, {counts.unchanged} as they were"
-        )
+        did = f"{counts.added} {what} added, {counts.changed} changed"
+        errors.print(escape(f"{loaded.path}: {did}, {counts.unchanged} as they were"))
 
 
 def _refused(error: FileError, done: Sequence[Loaded], *, left: int) -> None:
@@ -213,9 +212,11 @@ def _fields(catalog: Catalog, loaded: Loaded) -> tuple[LeadField, ...]:
 
 
 def _read_catalog(path: Path) -> Entries:
-    with named_errors(OSError):
-        text = path.read_text("utf-8")
     try:
-        return parse_catalog(json_module.loads(text))
-    except (CatalogError, json_module.JSONDecodeError) as error:
+        return parse_catalog(json_module.loads(path.read_text("utf-8")))
+    except RecursionError:
+        fail(f"nothing of {path} was loaded: nested too deeply")
+    except OSError as error:
+        fail(f"nothing of {path} was loaded: {error.strerror}")
+    except ValueError as error:  # not UTF-8, not JSON, not a catalog
         fail(f"nothing of {path} was loaded: {error}")

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from outhaul.cli.console import Data, errors, make_settings, named_errors
+from outhaul.cli.store import make_folder, open_database
 from outhaul.serving import PortTakenError
 from outhaul.serving import serve as serve_until_stopped
-from outhaul.state.database import Database
 from outhaul.worker import Worker
 
 serve_app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -79,6 +79,7 @@ def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command
         limits=limits.value,
         lease_seconds=lease_seconds,
     )
+    make_folder(data)
     with named_errors(PortTakenError):
         serve_until_stopped(settings, lambda url: errors.print(f"outhaul serves {url}"))
 
@@ -104,10 +105,8 @@ def worker(
         limits=limits.value,
         lease_seconds=lease_seconds,
     )
-    data.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database_url)
-    database.migrate()
-    database.close()
+    with open_database(data):
+        pass  # made and migrated
     running = Worker(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())

@@ -45,6 +45,8 @@ class Plan:
     order: Sequence[str]
     fields: Sequence[str]
     """The columns of the file, in order; one that the table has not got is null."""
+    stand_ins: Mapping[str, str]
+    """What is written in place of null, by field."""
     header: str
     separator: str
     clauses: Sequence[Clause]
@@ -60,6 +62,7 @@ class Plan:
             "columns": {name: type_name(of) for name, of in self.columns.items()},
             "order": list(self.order),
             "fields": list(self.fields),
+            "standIns": dict(self.stand_ins),
             "header": self.header,
             "separator": self.separator,
             "clauses": [clause.to_json() for clause in self.clauses],
@@ -83,6 +86,7 @@ class Plan:
             columns={name: parse_type(of) for name, of in content["columns"].items()},
             order=tuple(content["order"]),
             fields=content["fields"],
+            stand_ins=content["standIns"],
             header=content["header"],
             separator=content["separator"],
             clauses=[parse_clause(clause) for clause in content["clauses"]],
@@ -110,6 +114,7 @@ def make_plan(
         columns=columns,
         order=kind.table.order,
         fields=request.fields,
+        stand_ins=kind.stand_ins,
         header=line(request.headers, separator),
         separator=separator,
         clauses=clauses,
@@ -169,13 +174,14 @@ def _slices(
     for clause in clauses:
         if isinstance(clause, Within) and clause.column == column:
             first, last = max(first, clause.start), min(last, clause.end)
-    step = max(_SECOND, _whole_seconds((last - first + _SECOND) / count))
-    while first <= last:
-        end = min(last, first + step - _SECOND)
-        stretch = Within(column, first, end)
+    seconds = (last - first) // _SECOND + 1
+    step = max(1, -(-seconds // count))
+    for begin in range(0, seconds, step):
+        end = min(begin + step, seconds) - 1
+        stretch = Within(column, first + begin * _SECOND, first + end * _SECOND)
         inside = [file for file in files if stretch.may_match(file.bounds)]
-        yield _part([inside], stretch)
-        first = end + _SECOND
+        if inside:
+            yield _part([inside], stretch)
 
 
 def _part(partitions: Sequence[Sequence[LakeFile]], stretch: Within | None = None) -> PlannedPart:
@@ -200,7 +206,3 @@ def _member_files(lake: Lake, list_id: int) -> list[str]:
     snapshot = lake.snapshot(LIST_MEMBERS)
     files = () if snapshot is None else snapshot.files
     return [file.path for file in files if file.partition == list_id]
-
-
-def _whole_seconds(length: timedelta) -> timedelta:
-    return timedelta(seconds=-(-length // _SECOND))

@@ -95,9 +95,12 @@ def _scan(plan: Plan, part: PlannedPart, lake: Path) -> pl.LazyFrame:
 
 def _cell(plan: Plan, name: str) -> pl.Expr:
     of = plan.columns.get(name)
-    if of is None:
-        return pl.lit(None, dtype=pl.String).alias(name)
-    return render(pl.col(name), of).alias(name) if of == pl.Float64 else pl.col(name)
+    cell = pl.lit(None, dtype=pl.String).alias(name) if of is None else pl.col(name)
+    if of == pl.Float64:
+        cell = render(cell, of)
+    if name in plan.stand_ins:
+        cell = cell.fill_null(plan.stand_ins[name])
+    return cell
 
 
 def _merged(files: Sequence[pl.LazyFrame], order: Sequence[str]) -> pl.LazyFrame:

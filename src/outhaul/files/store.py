@@ -31,7 +31,9 @@ class FileStore:
     @contextmanager
     def writer(self, key: str) -> Iterator[Writable]:
         """Open a part for writing; where it is left by an exception, nothing is kept."""
-        with obstore.open_writer(self._store, key, buffer_size=READ_BYTES, max_concurrency=2) as target:
+        with obstore.open_writer(
+            self._store, key, buffer_size=READ_BYTES, max_concurrency=2
+        ) as target:
             yield target
 
     def read(self, key: str, first: int, length: int) -> bytes:
@@ -40,10 +42,21 @@ class FileStore:
 
     def delete(self, prefix: str) -> None:
         """Remove all parts whose key is under a prefix, begun ones too; there may be none."""
-        # The store does not list what a writer began whose process was killed. Two attempts at a
-        # job may clean up at once: each removes what is still there.
         folder = self._folder / prefix
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         if folder.parent != self._folder:
             with suppress(OSError):
                 folder.parent.rmdir()  # unless another attempt has parts there
+
+    def delete_beside(self, prefix: str) -> None:
+        """Remove the parts that have all of a prefix in common but its last name."""
+        kept = self._folder / prefix
+        for folder in kept.parent.glob("*"):
+            if folder != kept:
+                _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    # The store does not list what a writer began whose process was killed. Two attempts at a job
+    # may clean up at once: each removes what is still there.
+    shutil.rmtree(folder, ignore_errors=True)

@@ -106,6 +106,12 @@ class Queue:
                 ],
             )
 
+    def state(self, job_id: str) -> State:
+        """Return the state of a job, whoever holds it."""
+        with self._database.read() as connection:
+            found = sa.select(export_job.c.state).where(export_job.c.id == job_id)
+            return State(connection.execute(found).scalar_one())
+
     def has_published(self, job_id: str, prefix: str) -> bool:
         """Tell whether the job's file is made of the parts whose keys begin with `prefix`."""
         with self._database.read() as connection:

@@ -158,8 +158,9 @@ class JobStore:
             return job, [(row.key, row.size) for row in parts]
 
     def _kept(self, kind: str, moment: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-        """Return what is so of the jobs that are there for the caller: it made them, and they
-        have not ended longer ago than their status is kept.
+        """Return what holds for the jobs that are there for the caller.
+
+        It made them, and they have not ended longer ago than their status is kept.
         """
         forgotten = moment - timedelta(days=self._limits.status_days)
         return (

@@ -155,4 +155,5 @@ ACTIVITIES = Kind(
     check=_check,
     fields=_fields,
     default_fields=DEFAULT_FIELDS,
+    stand_ins={"attributes": "{}"},
 )

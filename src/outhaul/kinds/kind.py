@@ -1,7 +1,7 @@
 """What a kind is: a path, permissions, filters, fields, a table, and one rule over its filters."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -83,6 +83,8 @@ class Kind:
     """The fields that may be asked for, and their types."""
     default_fields: tuple[str, ...] = ()
     """Exported where a request names no fields; if there are none, it must."""
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    """What is exported in place of null, by field: some clients fail on it."""
 
     def read(self, body: Mapping[str, Any], context: Context) -> ExportRequest:
         """Return what a create call asks for. Raises `ApiError` for anything that does not fit."""
@@ -124,11 +126,11 @@ class Kind:
             return list(self.default_fields)
         fields = read_texts(value, "fields")
         known = self.fields(context)
-        for n, field in enumerate(fields):
-            if field not in known:
-                raise Error.FIELD_UNKNOWN(field=field)
-            if field in fields[:n]:
-                raise Error.INVALID(parameter="fields", problem=f"'{field}' is there twice")
+        for n, name in enumerate(fields):
+            if name not in known:
+                raise Error.FIELD_UNKNOWN(field=name)
+            if name in fields[:n]:
+                raise Error.INVALID(parameter="fields", problem=f"'{name}' is there twice")
         return fields
 
 

@@ -5,7 +5,7 @@ their own beside the others; where a record changed, or the files have become ma
 is written anew. All files stay sorted, so an export merges a few of them and never sorts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
@@ -22,7 +22,12 @@ from outhaul.lake.writing import commit, write_file
 MANY_FILES = 8
 """Files of a partition from which the next load writes it anew."""
 
-_OLD = "__old"
+_OLD = "\0old"
+"""Ends the name of a column that holds what was there before; no column's own name has it."""
+
+
+class ColumnChangedError(ValueError):
+    """A column was added by another load meanwhile, in another type; load the file again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +53,7 @@ def merge(lake: Lake, table: Table, staging: Staging, moment: datetime) -> Merge
     """Merge staged records into a table: all of them in one commit, or none.
 
     A record with a known key takes the place of the one that is there, in the columns that it
-    has; the others stay. `moment` is the time of the change.
+    has; the others stay. `moment` is the time of the change. Raises `ColumnChangedError`.
     """
     with lake.writing(table):
         snapshot = lake.snapshot(table)
@@ -59,8 +64,10 @@ def merge(lake: Lake, table: Table, staging: Staging, moment: datetime) -> Merge
         new_columns = {
             name: of for name, of in staging.columns.items() if name not in snapshot.columns
         }
-        merger = _Merger(table, snapshot, staging, moment)
-        done = merger.run()
+        for name, of in staging.columns.items():
+            if of != snapshot.columns.get(name, of):
+                raise ColumnChangedError(f"{name}: {ColumnChangedError.__doc__}")
+        done = _Merger(table, snapshot, staging, moment).run()
         version = None
         if done.adds or done.removes:
             version = commit(
@@ -77,89 +84,80 @@ class _Merger:
         self._snapshot = snapshot
         self._staging = staging
         self._moment = moment
-        # Within a partition, one column is enough to tell records apart.
-        (self._key,) = (name for name in table.key if name != table.partition)
+        self._key = staging.key
         self._columns = {**snapshot.columns, **staging.columns}
         self._files: dict[Any, list[LakeFile]] = {}
         for file in snapshot.files:
             self._files.setdefault(file.partition, []).append(file)
+        self._leaving: dict[Any, list[Any]] = {}
+        """By partition, the keys of records that the file puts into another one."""
+        self._arriving: dict[Any, list[pl.DataFrame]] = {}
+        """By partition, those records, as they are where they come from."""
         self._done = _Transaction()
 
     def run(self) -> _Transaction:
         """Work out the merge, partition by partition."""
-        moved = self._moved()
-        staged = self._staging.partitions
-        for partition in sorted({*staged, *moved}):
-            rows = self._staging.read(partition) if partition in staged else None
-            self._partition(partition, rows, moved.get(partition, []))
+        if not self._table.key_decides_partition:
+            for keys in self._staging.staged_keys():
+                self._find_moved(keys)
+        for partition in sorted({*self._staging.partitions, *self._leaving}):
+            self._partition(partition)
         return self._done
 
-    def _moved(self) -> dict[Any, list[Any]]:
-        """Return, by partition, the keys of records that the file puts into another partition.
-
-        Only where the key does not decide the partition: an activity whose date was corrected.
-        """
-        table = self._table
-        if set(table.partition_value.meta.root_names()) <= set(table.key):
-            return {}
-        moved: dict[Any, list[Any]] = {}
-        for partition, keys in self._staging.keys_by_partition():
-            least, greatest = (
-                keys.select(
-                    pl.col(self._key).min().alias("least"),
-                    pl.col(self._key).max().alias("greatest"),
-                )
-                .collect()
-                .row(0)
-            )
-            for file in self._snapshot.files:
-                low, high = file.bounds[self._key]
-                if file.partition == partition or (low is not None and high < least):
-                    continue
-                if low is not None and low > greatest:
-                    continue
-                found = (
-                    self._snapshot.scan([file])
-                    .select(self._key)
-                    .join(keys, on=self._key, how="semi")
-                    .collect(engine="streaming")
-                )
-                if found.height:
-                    moved.setdefault(file.partition, []).extend(found[self._key].to_list())
-        return moved
-
-    def _partition(self, partition: Any, rows: pl.DataFrame | None, moved: Sequence[Any]) -> None:  # noqa: ANN401
-        files = self._files.get(partition, [])
-        fresh, edited = self._compare(files, rows) if rows is not None else (None, None)
-        n_fresh = fresh.height if fresh is not None else 0
-        n_edited = edited.height if edited is not None else 0
-        self._done.added += n_fresh
-        self._done.changed += n_edited
-        self._done.unchanged += (rows.height if rows is not None else 0) - n_fresh - n_edited
-        # A record that moved was counted as new where it went.
-        self._done.added -= len(moved)
-        self._done.changed += len(moved)
-        if not n_fresh and not n_edited and not moved:
+    def _find_moved(self, keys: pl.DataFrame) -> None:
+        """Find records that `keys` puts into another partition than the one that they are in."""
+        if keys.is_empty():
             return
-        written = [part for part in (fresh, edited) if part is not None and part.height]
+        least, greatest = keys[self._key].min(), keys[self._key].max()
+        to = self._table.partition
+        for file in self._snapshot.files:
+            low, high = file.bounds[self._key]
+            if low is not None and (high < least or low > greatest):
+                continue
+            moved = (
+                self._snapshot.scan([file])
+                .select(self._key)
+                .join(keys.lazy().filter(pl.col(to) != file.partition), on=self._key)
+                .collect(engine="streaming")
+            )
+            for (partition,), found in moved.partition_by(to, as_dict=True).items():
+                self._leaving.setdefault(file.partition, []).extend(found[self._key].to_list())
+                records = self._known([file], found, self._staging.columns)
+                self._arriving.setdefault(partition, []).append(records)
+
+    def _partition(self, partition: Any) -> None:  # noqa: ANN401 - a day or a number
+        files = self._files.get(partition, [])
+        arriving = self._arriving.get(partition, [])
+        written, gone = [], [*self._leaving.get(partition, [])]
+        if partition in self._staging.partitions:
+            rows = self._staging.read(partition)
+            known = pl.concat([self._known(files, rows, rows.columns), *arriving])
+            fresh, edited = self._compare(rows, known)
+            written = [part for part in (fresh, edited) if part.height]
+            came = {key for records in arriving for key in records[self._key + _OLD]}
+            gone += [key for key in edited[self._key] if key not in came]
+            self._done.added += fresh.height
+            self._done.changed += edited.height
+            self._done.unchanged += rows.height - fresh.height - edited.height
+        if not written and not gone:
+            return
         incoming = [pl.concat(written).sort(self._table.order).lazy()] if written else []
-        if n_edited or moved or len(files) >= MANY_FILES:
-            gone = [*moved, *(edited[self._key].to_list() if edited is not None else [])]
-            incoming += [self._kept(file, gone) for file in files]
+        if gone or len(files) >= MANY_FILES:
             self._done.removes += files
+            if sum(file.records for file in files) > len(gone):
+                incoming += [self._kept(file, gone) for file in files]
         if incoming:
-            together = reduce(self._merge_sorted, incoming)
             folder = self._snapshot.folder
+            together = reduce(self._merge_sorted, incoming)
             self._done.adds.append(write_file(folder, self._table, partition, together))
 
     def _compare(
-        self, files: Sequence[LakeFile], rows: pl.DataFrame
+        self, rows: pl.DataFrame, known: pl.DataFrame
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return the rows that are new, and those that differ, both with all columns."""
         given = [name for name in rows.columns if name != self._key]
-        known = self._known(files, rows)
-        joined = rows.join(known, on=self._key, how="left", suffix=_OLD, maintain_order="left")
-        is_new = joined[f"{self._key}{_OLD}"].is_null()
+        joined = rows.join(known, on=self._key, how="left", maintain_order="left")
+        is_new = joined[self._key + _OLD].is_null()
         fresh = joined.filter(is_new)
         differs = pl.any_horizontal(
             [pl.lit(value=False), *(pl.col(n).ne_missing(pl.col(n + _OLD)) for n in given)]
@@ -167,24 +165,21 @@ class _Merger:
         edited = joined.filter(~is_new).filter(differs)
         return self._complete(fresh, given, new=True), self._complete(edited, given, new=False)
 
-    def _known(self, files: Sequence[LakeFile], rows: pl.DataFrame) -> pl.DataFrame:
-        """Return the records of `files` that have the keys of `rows`, their columns as old ones."""
-        old = {name: f"{name}{_OLD}" for name in self._columns if name in rows.columns}
-        scan = (
-            self._snapshot.scan(files)
-            if files
-            else pl.LazyFrame(schema=dict(self._snapshot.columns))
-        )
-        absent = [
-            pl.lit(None, dtype=of).alias(name)
-            for name, of in self._columns.items()
-            if name not in self._snapshot.columns
-        ]
+    def _known(
+        self, files: Sequence[LakeFile], rows: pl.DataFrame, given: Collection[str]
+    ) -> pl.DataFrame:
+        """Return the records of `files` that have the keys of `rows`.
+
+        Columns that are given anew are named as old ones.
+        """
         return (
-            scan.with_columns(absent)
+            self._scan(files)
             .join(rows.lazy().select(self._key), on=self._key, how="semi")
-            .rename({name: new for name, new in old.items() if name != self._key})
-            .with_columns(pl.col(self._key).alias(old[self._key]))
+            .select(
+                pl.col(self._key),
+                *(pl.col(name).alias(name + _OLD) for name in given),
+                *(name for name in self._columns if name not in given),
+            )
             .collect(engine="streaming")
         )
 
@@ -210,18 +205,18 @@ class _Merger:
         return [*stamps, pl.coalesce(latest, now).alias(CHANGED_AT)]
 
     def _kept(self, file: LakeFile, gone: list[Any]) -> pl.LazyFrame:
-        of = self._columns[self._key]
-        absent = [
-            pl.lit(None, dtype=dtype).alias(name)
-            for name, dtype in self._columns.items()
+        """Return the records of a file but those that are gone."""
+        keys = pl.Series(gone, dtype=self._columns[self._key])
+        return self._scan([file]).filter(~pl.col(self._key).is_in(keys.implode()))
+
+    def _scan(self, files: Sequence[LakeFile]) -> pl.LazyFrame:
+        """Return the records of files with all columns, also those that are new."""
+        scan = self._snapshot.scan(files) if files else pl.LazyFrame(schema=self._snapshot.columns)
+        return scan.with_columns(
+            pl.lit(None, dtype=of).alias(name)
+            for name, of in self._columns.items()
             if name not in self._snapshot.columns
-        ]
-        return (
-            self._snapshot.scan([file])
-            .with_columns(absent)
-            .filter(~pl.col(self._key).is_in(pl.Series(gone, dtype=of).implode()))
-            .select(list(self._columns))
-        )
+        ).select(list(self._columns))
 
     def _merge_sorted(self, left: pl.LazyFrame, right: pl.LazyFrame) -> pl.LazyFrame:
         return left.merge_sorted(right, key=list(self._table.order))

@@ -6,7 +6,7 @@ it. Applied to a file's statistics it says whether a record may be there at all.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 import polars as pl
@@ -18,8 +18,6 @@ Bounds = Mapping[str, tuple[Any, Any]]
 
 Members = Callable[[int], pl.Series]
 """Gives the ids of a static list's members, as pinned, that may be among the records at hand."""
-
-_SECOND = timedelta(seconds=1)
 
 
 class Clause(Protocol):
@@ -64,14 +62,14 @@ class Within(Clause):
     def expression(self, members: Members) -> pl.Expr:  # noqa: ARG002
         """Return the clause as Polars evaluates it."""
         column = pl.col(self.column)
-        return (column >= self.start) & (column < _next_second(self.end))
+        return (column >= self.start) & (column <= _last_of_second(self.end))
 
     def may_match(self, bounds: Bounds) -> bool:
         """Tell whether the window and the bounds overlap."""
         least, greatest = bounds.get(self.column, (None, None))
         if least is None or greatest is None:
             return True
-        return bool(least < _next_second(self.end) and greatest >= self.start)
+        return bool(least <= _last_of_second(self.end) and greatest >= self.start)
 
 
 @dataclass(frozen=True)
@@ -171,6 +169,5 @@ def all_of(clauses: Sequence[Clause], members: Members) -> pl.Expr:
     return pl.all_horizontal([everything, *(clause.expression(members) for clause in clauses)])
 
 
-def _next_second(moment: datetime) -> datetime:
-    last = datetime.max.replace(tzinfo=UTC)
-    return moment + _SECOND if moment < last - _SECOND else last
+def _last_of_second(moment: datetime) -> datetime:
+    return moment.replace(microsecond=999_999)

@@ -48,6 +48,11 @@ class Table:
         """The type of the partition column."""
         return pl.Date() if self.partition == "day" else pl.Int64()
 
+    @property
+    def key_decides_partition(self) -> bool:
+        """Whether a record stays in its partition: the date of an activity may be corrected."""
+        return set(self.partition_value.meta.root_names()) <= set(self.key)
+
 
 ACTIVITIES = Table(
     name="activities",

@@ -17,6 +17,9 @@ from outhaul.lake.tables import Table
 ROW_GROUP = 50_000
 """Records in a row group: what a slice of a partition reads at least."""
 
+_MILLISECOND = timedelta(milliseconds=1)
+_LAST = datetime.max.replace(microsecond=999_000, tzinfo=UTC)
+
 
 def write_file(folder: Path, table: Table, partition: Any, records: pl.LazyFrame) -> AddAction:  # noqa: ANN401
     """Write sorted records of one partition as a file; return it as the transaction adds it.
@@ -108,8 +111,8 @@ def _bound(value: object, *, up: bool) -> object:
     if isinstance(value, datetime):
         cut = value.astimezone(UTC).replace(microsecond=value.microsecond // 1000 * 1000)
         if up and cut < value:
-            cut += timedelta(milliseconds=1)
-        return cut.strftime("%Y-%m-%dT%H:%M:%S.") + f"{cut.microsecond // 1000:03}Z"
+            cut = min(cut, _LAST - _MILLISECOND) + _MILLISECOND
+        return cut.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
     return value.isoformat() if isinstance(value, date) else value
 
 

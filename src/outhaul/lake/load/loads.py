@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import polars as pl
 
@@ -12,13 +11,16 @@ from outhaul.catalog.entries import AssetType, LeadField
 from outhaul.catalog.store import Catalog
 from outhaul.lake.load.fit import Column, Narrowest, fit
 from outhaul.lake.load.readers import FileError, Misfit, Reader, Report, open_reader
-from outhaul.lake.load.staging import Staging
-from outhaul.lake.merge import Merged, merge
+from outhaul.lake.load.staging import Staging, staging_folder
+from outhaul.lake.merge import ColumnChangedError, Merged, merge
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import ACTIVITIES, LEADS, LIST_MEMBERS, Table, column_type
 
 ECIDS = "ecids"
 """The Experience Cloud ids of a lead: exported on request, but no field of the catalog."""
+
+RESERVED = "outhaul_"
+"""How columns begin that a lake has for itself."""
 
 MISFITS_SHOWN = 20
 
@@ -122,40 +124,55 @@ class _Load:
         self._lake = lake
         self._table = table
         self._path = path
+        snapshot = lake.snapshot(table)
+        self._kept = table.columns if snapshot is None else snapshot.columns
+        self._catalogued = {column.name for column in columns}
         self._columns = {column.name: column for column in self._as_kept(columns)}
         self._infer = infer
+        if infer:
+            self._columns = self._others() | self._columns
         self._narrowest: dict[str, Narrowest] = {}
         self._misfits: list[Misfit] = []
         self._more = 0
 
     def _as_kept(self, columns: Iterable[Column]) -> Iterator[Column]:
         """Give the columns in the types that the table has already, whatever the catalog says."""
-        snapshot = self._lake.snapshot(self._table)
-        kept = {} if snapshot is None else snapshot.columns
         for column in columns:
-            yield replace(column, type=kept.get(column.name, column.type))
+            yield replace(column, type=self._kept.get(column.name, column.type))
+
+    def _others(self) -> dict[str, Column]:
+        """Return the columns that the table has and the catalog does not: a load was cut off."""
+        return {name: Column(name=name, type=of) for name, of in self._kept.items()}
 
     def run(self, moment: datetime, report: Report) -> Loaded:
         """Read, check and merge the file."""
         reader = open_reader(self._path)
-        self._lake.folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=self._lake.folder, prefix=".staging-") as folder:
-            staging = Staging(Path(folder), self._table)
-            first = 0
-            for batch in reader.batches(report):
-                self._stage(reader, batch, first, staging)
-                first += batch.height
+        with staging_folder(self._lake.folder) as folder:
+            staging = Staging(folder, self._table)
+            try:
+                first = 0
+                for batch in reader.batches(report):
+                    self._stage(reader, batch, first, staging)
+                    first += batch.height
+            except FileError as error:
+                self._misfits += error.misfits
             if self._misfits:
                 raise FileError(self._path, self._misfits, self._more)
-            inferred = {name: found.type for name, found in self._narrowest.items()}
-            staging.settle(inferred)
-            merged = merge(self._lake, self._table, staging, moment)
+            staging.settle({name: found.type for name, found in self._narrowest.items()})
+            try:
+                merged = merge(self._lake, self._table, staging, moment)
+            except ColumnChangedError as error:
+                raise FileError(self._path, [Misfit(0, str(error))]) from error
+        inferred = {
+            name: of for name, of in staging.columns.items() if name not in self._catalogued
+        }
         return Loaded(path=self._path, merged=merged, inferred=inferred)
 
     def _stage(self, reader: Reader, batch: pl.DataFrame, first: int, staging: Staging) -> None:
         unknown = [name for name in batch.columns if name not in self._columns]
-        if unknown and not self._infer:
-            raise FileError(self._path, [Misfit(1, self._unknown(unknown))])
+        problem = self._problem(batch.columns, unknown)
+        if problem:
+            raise FileError(self._path, [Misfit(1, problem)])
         fitted, misfits = fit(batch, self._columns.values())
         for misfit in misfits:
             if len(self._misfits) < MISFITS_SHOWN:
@@ -167,6 +184,22 @@ class _Load:
             self._narrowest.setdefault(name, Narrowest()).look(batch[name])
         if not self._misfits and fitted.height:
             staging.add(fitted.with_columns(_text(batch[name]) for name in unknown))
+
+    def _problem(self, names: Iterable[str], unknown: Collection[str]) -> str | None:
+        """Return what is wrong with the columns of a batch, if anything."""
+        if unknown and not self._infer:
+            return self._unknown(unknown)
+        # A table tells columns apart by their letters only, not by their case.
+        taken = {name.lower(): name for name in (self._table.partition, *self._kept)}
+        for name in names:
+            if name.startswith(RESERVED):
+                return f"column {name!r}: names that begin with {RESERVED!r} are outhaul's own"
+            if "\0" in name:
+                return f"column {name!r}: a name cannot hold NUL"
+            other = taken.setdefault(name.lower(), name)
+            if other != name:
+                return f"column {name!r} differs from {other!r} in case only"
+        return None
 
     def _unknown(self, names: Iterable[str]) -> str:
         listed = ", ".join(repr(name) for name in names)
