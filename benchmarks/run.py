@@ -32,7 +32,7 @@ from outhaul.kinds.activities import DEFAULT_FIELDS
 from outhaul.subscription.services import create_service
 
 MEBIBYTE = 2**20
-RANGE_BYTES = 8 * MEBIBYTE
+RANGES = (64 * MEBIBYTE, 8 * MEBIBYTE)
 SINK = """
 import sys, polars as pl
 pl.scan_parquet(sys.argv[3:], hive_partitioning=False).select(sys.argv[2].split(",")).sink_csv(
@@ -107,6 +107,7 @@ def export(exports: Exports) -> tuple[float, Job]:
     """Run one export of everything; return the seconds from enqueue to Completed."""
     window = {"startAt": f"{FIRST_DAY}T00:00:00Z", "endAt": f"{FIRST_DAY[:8]}{DAYS:02}T23:59:59Z"}
     job = exports.create({"filter": {"createdAt": window}})
+    os.sync()
     began = time.perf_counter()
     exports.enqueue(job.export_id)
     while not (job := exports.status(job.export_id)).status.ended:
@@ -128,9 +129,10 @@ def compare_with_nginx(server: Server, job: Job, root: Path, turns: int) -> None
     with whole.open("wb") as target:
         fetch(host, path, headers, target.write)
     with nginx(root) as other:
-        comparisons: list[tuple[str, Sequence[str | None]]] = [
-            ("whole download", [None]),
-            (f"download in ranges of {RANGE_BYTES // MEBIBYTE} MiB", list(stretches(size))),
+        comparisons: list[tuple[str, Sequence[str | None]]] = [("whole download", [None])]
+        comparisons += [
+            (f"download in ranges of {length // MEBIBYTE} MiB", list(stretches(size, length)))
+            for length in RANGES
         ]
         for what, ranges in comparisons:
             ours, theirs = [], []
@@ -152,10 +154,10 @@ def token(server: Server) -> str:
         return str(json.load(answer)["access_token"])
 
 
-def stretches(size: int) -> Iterator[str]:
-    """Give the ranges that make up a file."""
-    for first in range(0, size, RANGE_BYTES):
-        yield f"bytes={first}-{min(size, first + RANGE_BYTES) - 1}"
+def stretches(size: int, length: int) -> Iterator[str]:
+    """Give the ranges of `length` bytes that make up a file."""
+    for first in range(0, size, length):
+        yield f"bytes={first}-{min(size, first + length) - 1}"
 
 
 def fetch(
@@ -189,7 +191,8 @@ def report(what: str, ours: list[float], other: str, theirs: list[float], size: 
 
 
 def timed(run: Callable[[], object]) -> float:
-    """Return the seconds that something takes."""
+    """Return the seconds that something takes, while nothing else is written to the disk."""
+    os.sync()
     began = time.perf_counter()
     run()
     return time.perf_counter() - began

@@ -21,6 +21,24 @@ from outhaul.subscription.tokens import Caller
 _OPEN = (State.QUEUED.value, State.PROCESSING.value)
 _MEGABYTE = 1_000_000
 
+# What holds for the jobs that are there for a caller: it made them, and they have not ended
+# longer ago than their status is kept.
+_THEIRS = (
+    export_job.c.api_user == sa.bindparam("user"),
+    export_job.c.kind == sa.bindparam("kind"),
+    sa.or_(
+        export_job.c.finished_at.is_(None), export_job.c.finished_at >= sa.bindparam("forgotten")
+    ),
+)
+
+# These are asked for with every piece of a file: they are put together once.
+_JOB = sa.select(export_job).where(export_job.c.id == sa.bindparam("job"), *_THEIRS)
+_PARTS = (
+    sa.select(export_part.c.key, export_part.c.size)
+    .where(export_part.c.job == sa.bindparam("job"))
+    .order_by(export_part.c.number)
+)
+
 
 class JobStore:
     """The jobs of one caller: those of others, and those that ended long ago, are not there."""
@@ -119,7 +137,7 @@ class JobStore:
         """Return jobs of the last days, oldest first, and the token of the next page if any."""
         size = min(size or self._limits.list_page, self._limits.list_page)
         where = [
-            *self._kept(kind, moment),
+            *_THEIRS,
             export_job.c.created_at >= moment - timedelta(days=self._limits.list_days),
         ]
         if states:
@@ -129,7 +147,8 @@ class JobStore:
         place = (export_job.c.created_at, export_job.c.id)
         statement = sa.select(export_job).where(*where).order_by(*place).limit(size + 1)
         with self._database.read() as connection:
-            jobs = [to_job(row) for row in connection.execute(statement)]
+            rows = connection.execute(statement, self._theirs(kind, moment))
+            jobs = [to_job(row) for row in rows]
         if len(jobs) <= size:
             return jobs, None
         last = jobs[size - 1]
@@ -141,7 +160,7 @@ class JobStore:
         Raises `LookupError` where there is no such file: for the caller, yet, or any more.
         """
         with self._database.read() as connection:
-            found = connection.execute(self._find(kind, job_id, moment)).first()
+            found = self._find(connection, kind, job_id, moment)
             if found is None:
                 raise LookupError(f"no export job {job_id}")
             job = to_job(found)
@@ -150,30 +169,24 @@ class JobStore:
                 raise LookupError(f"export job {job_id} is {job.state.value}")
             if job.finished_at + kept <= moment:
                 raise LookupError(f"the file of export job {job_id} was kept for {kept.days} days")
-            parts = connection.execute(
-                sa.select(export_part.c.key, export_part.c.size)
-                .where(export_part.c.job == job_id)
-                .order_by(export_part.c.number)
-            )
+            parts = connection.execute(_PARTS, {"job": job_id})
             return job, [(row.key, row.size) for row in parts]
 
-    def _kept(self, kind: str, moment: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-        """Return what holds for the jobs that are there for the caller.
+    def _theirs(self, kind: str, moment: datetime) -> dict[str, Any]:
+        """Return the values of `_THEIRS`."""
+        return {
+            "user": self._caller.user,
+            "kind": kind,
+            "forgotten": moment - timedelta(days=self._limits.status_days),
+        }
 
-        It made them, and they have not ended longer ago than their status is kept.
-        """
-        forgotten = moment - timedelta(days=self._limits.status_days)
-        return (
-            export_job.c.api_user == self._caller.user,
-            export_job.c.kind == kind,
-            sa.or_(export_job.c.finished_at.is_(None), export_job.c.finished_at >= forgotten),
-        )
-
-    def _find(self, kind: str, job_id: str, moment: datetime) -> sa.Select[Any]:
-        return sa.select(export_job).where(export_job.c.id == job_id, *self._kept(kind, moment))
+    def _find(
+        self, connection: sa.Connection, kind: str, job_id: str, moment: datetime
+    ) -> sa.Row[Any] | None:
+        return connection.execute(_JOB, {"job": job_id, **self._theirs(kind, moment)}).first()
 
     def _job(self, connection: sa.Connection, kind: str, job_id: str, moment: datetime) -> Job:
-        row = connection.execute(self._find(kind, job_id, moment)).first()
+        row = self._find(connection, kind, job_id, moment)
         if row is None:
             raise Error.JOB_UNKNOWN(export_id=job_id)
         return to_job(row)

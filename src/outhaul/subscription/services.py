@@ -33,6 +33,9 @@ PERMISSIONS = (
 )
 
 
+_PERMISSIONS = sa.select(permission.c.name).where(permission.c.api_user == sa.bindparam("user"))
+
+
 class PermissionUnknownError(ValueError):
     """There is no permission of this name."""
 
@@ -90,8 +93,7 @@ def create_service(  # noqa: PLR0913 - each is a word of the command
 
 def permissions_of(connection: sa.Connection, user: int) -> frozenset[str]:
     """Return the names of the permissions that an API user has."""
-    names = sa.select(permission.c.name).where(permission.c.api_user == user)
-    return frozenset(connection.execute(names).scalars())
+    return frozenset(connection.execute(_PERMISSIONS, {"user": user}).scalars())
 
 
 def secret_hash(secret: str) -> str:

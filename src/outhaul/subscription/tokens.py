@@ -16,6 +16,20 @@ from outhaul.state.database import Database
 from outhaul.state.schema import api_user, service, subscription, token
 from outhaul.subscription.services import permissions_of, secret_matches
 
+# Every call begins with this statement: it is put together once.
+_CALLER = (
+    sa.select(
+        token.c.expires_at,
+        api_user.c.id,
+        api_user.c.subscription,
+        subscription.c.limit_overrides,
+    )
+    .join(service, service.c.client_id == token.c.client_id)
+    .join(api_user, api_user.c.id == service.c.api_user)
+    .join(subscription, subscription.c.name == api_user.c.subscription)
+    .where(token.c.token_hash == sa.bindparam("token_hash"))
+)
+
 
 class CredentialsInvalidError(Exception):
     """The client id or the secret is wrong."""
@@ -89,18 +103,7 @@ def authenticate(database: Database, text: str | None, moment: datetime) -> Call
     if not text:
         raise Error.TOKEN_MISSING()
     with database.read() as connection:
-        row = connection.execute(
-            sa.select(
-                token.c.expires_at,
-                api_user.c.id,
-                api_user.c.subscription,
-                subscription.c.limit_overrides,
-            )
-            .join(service, service.c.client_id == token.c.client_id)
-            .join(api_user, api_user.c.id == service.c.api_user)
-            .join(subscription, subscription.c.name == api_user.c.subscription)
-            .where(token.c.token_hash == _hash(text))
-        ).first()
+        row = connection.execute(_CALLER, {"token_hash": _hash(text)}).first()
         if row is None:
             raise Error.TOKEN_INVALID()
         if row.expires_at <= moment:
