@@ -237,7 +237,9 @@ def test_cells_of_activities(
     )
     lake = Lake(folder / f"{next(NUMBERS)}")
     load_activities(lake, catalog, path, MOMENT, lambda _: None)
-    check_exports("activities", fields, rows, catalog, lake)
+    # An object stands in for attributes that are not there: null breaks two clients.
+    written = [(guid, value, attributes or "{}") for guid, value, attributes in rows]
+    check_exports("activities", fields, written, catalog, lake)
 
 
 @settings(max_examples=200, deadline=None)
