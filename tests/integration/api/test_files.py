@@ -20,6 +20,7 @@ from tests.integration.api.instance import (
     only,
 )
 
+from outhaul.files.store import FileStore
 from outhaul.state.schema import export_part
 
 
@@ -73,6 +74,14 @@ def test_whole(file: File) -> None:
     assert answer.headers["Content-Length"] == str(file.size)
     assert answer.headers["Accept-Ranges"] == "bytes"
     assert "Content-Range" not in answer.headers
+
+
+def test_what_is_not_in_the_cache_is_read_from_the_disk(
+    file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FileStore, "read_cached", lambda *_: None)
+    assert file.get().content == file.content
+    assert file.get("bytes=10-").content == file.content[10:]
 
 
 def test_is_what_the_job_says(file: File) -> None:

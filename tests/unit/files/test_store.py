@@ -153,3 +153,34 @@ def test_a_missing_part_raises(files: FileStore) -> None:
 def test_two_stores_on_one_folder_see_the_same(folder: Path, files: FileStore) -> None:
     put(files, "job/a/000000", b"here")
     assert FileStore(folder).read("job/a/000000", 1, 2) == b"er"
+
+
+@pytest.mark.parametrize(("first", "length"), [(0, 1), (0, 3_000_000), (2_999_999, 1), (7, 65_536)])
+def test_what_is_in_the_cache_is_read_as_from_the_disk(
+    files: FileStore, first: int, length: int
+) -> None:
+    content = os.urandom(3_000_000)
+    put(files, "job/a/000000", content)
+    # Whether it is in the cache is the system's to say; a file that was just written mostly is.
+    assert files.read_cached("job/a/000000", first, length) in (
+        None,
+        content[first : first + length],
+    )
+
+
+@pytest.mark.parametrize("problem", [BlockingIOError, OSError, AttributeError])
+def test_what_may_have_to_be_waited_for_is_not_read_at_once(
+    files: FileStore, monkeypatch: pytest.MonkeyPatch, problem: type[Exception]
+) -> None:
+    def preadv(*_: object) -> int:
+        raise problem
+
+    put(files, "job/a/000000")
+    monkeypatch.setattr(os, "preadv", preadv)
+    assert files.read_cached("job/a/000000", 0, 1) is None
+    assert files.read("job/a/000000", 0, 1) == b"c"
+
+
+def test_a_part_that_is_missing_is_missing_from_the_cache_too(files: FileStore) -> None:
+    with pytest.raises(FileNotFoundError):
+        files.read_cached("job/a/000000", 0, 1)
