@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,12 @@ def catalog(database: Database) -> Catalog:
 
 
 @pytest.fixture(scope="module")
-def shared_catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+def shared_catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     """A catalog for property tests, which only read it."""
     opened = Database(f"sqlite:///{tmp_path_factory.mktemp('state') / 'outhaul.db'}")
     opened.migrate()
-    return _with_lists(opened)
+    yield _with_lists(opened)
+    opened.close()
 
 
 def _with_lists(database: Database) -> Catalog:
