@@ -17,9 +17,15 @@ def quota_day(moment: datetime) -> tuple[datetime, datetime]:
     The day goes from midnight to midnight in America/Chicago, so it has 23 or 25 hours when
     daylight saving begins or ends (bulk-extract.md, limits).
     """
-    day = moment.astimezone(QUOTA_ZONE).date()
-    return _midnight(day), _midnight(day + timedelta(days=1))
+    day = quota_date(moment)
+    return day_begin(day), day_begin(day + timedelta(days=1))
 
 
-def _midnight(day: date) -> datetime:
+def quota_date(moment: datetime) -> date:
+    """Return the date of the quota day that `moment` is in."""
+    return moment.astimezone(QUOTA_ZONE).date()
+
+
+def day_begin(day: date) -> datetime:
+    """Return the first moment of a quota day, in UTC."""
     return datetime.combine(day, time(), QUOTA_ZONE).astimezone(UTC)

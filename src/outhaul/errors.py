@@ -26,6 +26,8 @@ class Error(Enum):
     TOKEN_EXPIRED = ("602", "Access token expired")
     ACCESS_DENIED = ("603", "Access denied")
     METHOD_NOT_SUPPORTED = ("605", "Request method '{method}' not supported for {path}")
+    RATE_EXCEEDED = ("606", "Max rate limit '{limit}' exceeded with in '{seconds}' secs")
+    CALLS_EXCEEDED = ("607", "Daily quota reached")
     JSON_INVALID = ("609", "Invalid JSON: {problem}")
     PATH_UNKNOWN = ("610", "Requested resource not found: {path}")
     SYSTEM_ERROR = ("611", "System error")
@@ -33,6 +35,7 @@ class Error(Enum):
         "612",
         "Invalid content type '{content_type}': the body must be application/json",
     )
+    TOO_MANY_AT_ONCE = ("615", "Concurrent access limit reached")
     TRANSIENT = ("713", "Transient error: {problem}")
 
     BODY_TOO_LARGE = ("413", "Request body larger than {limit} bytes", 413)
@@ -47,6 +50,7 @@ class Error(Enum):
     JOB_UNKNOWN = ("1003", "Export job '{export_id}' not found")
     JOB_STATE = ("1003", "Export job '{export_id}' is {state} and cannot be {action}")
     FIELD_UNKNOWN = ("1006", "Field '{field}' not found")
+    OBJECT_UNKNOWN = ("1013", "Object not found: there is no {what} with id {id}")
     QUEUE_FULL = ("1029", "Too many jobs in queue")
     QUOTA_EXCEEDED = ("1029", "Export daily quota {limit}MB exceeded")
     ALREADY_QUEUED = ("1029", "Job already queued")
@@ -65,3 +69,7 @@ class Error(Enum):
     def __call__(self, **values: object) -> ApiError:
         """Return this error, to be raised, with its message's blanks filled in."""
         return ApiError(self, self.text.format(**values))
+
+
+LIMITS_ON_CALLS = frozenset({Error.RATE_EXCEEDED, Error.CALLS_EXCEEDED, Error.TOO_MANY_AT_ONCE})
+"""What a call is answered because there are too many, whatever it asks for."""

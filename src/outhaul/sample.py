@@ -35,7 +35,9 @@ FIRST_GUID = 200_000_001
 _TABLES: Record = json.loads(Path(__file__).with_name("sample_names.json").read_text("utf-8"))
 _PROGRAMS: list[Record] = _TABLES["catalog"]["programs"]
 # Each program has one smart campaign.
-_CAMPAIGNS: dict[str, int] = {program["name"]: program["id"] + 1_000 for program in _PROGRAMS}
+_CAMPAIGNS: dict[str, int] = {
+    campaign["program"]: campaign["id"] for campaign in _TABLES["catalog"]["campaigns"]
+}
 _SOURCES = ("Web form fillout", "List import", "New lead", "Web service API")
 
 
@@ -95,8 +97,11 @@ def list_members(lead_count: int = 5_000, *, seed: int = SEED) -> Iterator[Recor
 
 
 def catalog() -> dict[str, list[Record]]:
-    """Programs, forms and static lists, in the format of outhaul's catalog file."""
-    return deepcopy(_TABLES["catalog"])
+    """Programs, forms, lists and campaigns, in the format of outhaul's catalog file."""
+    everything: dict[str, list[Record]] = deepcopy(_TABLES["catalog"])
+    for program in everything["programs"]:
+        program["statuses"] = list(_TABLES["statuses"][program["channel"]])
+    return everything
 
 
 # Leads

@@ -56,8 +56,9 @@ def free_port(host: str, port: int) -> int:
 
 
 async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
+    app = create_app(settings)
     server = Server(
-        create_app(settings),
+        app,
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGINL,
@@ -84,6 +85,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
         # The server would wait without end for a client that does not read on.
         await asyncio.wait({serving}, timeout=STOP_SECONDS)
         await asyncio.wait({keeping})
+        await asyncio.to_thread(app.state.service.close)
     if serving.done():
         serving.result()
 

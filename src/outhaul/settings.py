@@ -50,6 +50,15 @@ class Limits(BaseModel):
     status_days: int = Field(
         default=30, ge=0, le=_CENTURY, description="days that a job is kept after its end"
     )
+    calls_in_20_seconds: int | None = Field(
+        default=100, ge=1, description="most calls in any 20 seconds"
+    )
+    calls_at_once: int | None = Field(
+        default=10, ge=1, description="most calls that are being answered at a time"
+    )
+    calls_per_day: int | None = Field(
+        default=50_000, ge=0, description="most calls that succeed in a day (America/Chicago)"
+    )
     body_bytes: int = Field(default=1_000_000, ge=1, description="largest request body, in bytes")
     bulk_body_bytes: int = Field(
         default=10_000_000, ge=1, description="largest request body under /bulk, in bytes"
@@ -62,6 +71,9 @@ class Limits(BaseModel):
         default=True, description="take the token from the query parameter access_token as well"
     )
     updated_at_filter: bool = Field(default=True, description="offer the filter updatedAt")
+    smart_list_filters: bool = Field(
+        default=True, description="offer the filters smartListId and smartListName"
+    )
     ecids: bool = Field(default=False, description="offer the lead field ecids")
     ssv_delimiter: Literal["space", "semicolon"] = Field(
         default="space", description="what separates the cells of an SSV file"
@@ -75,7 +87,14 @@ class Limits(BaseModel):
 
 LIMIT_SETS: Mapping[str, Limits] = {
     "marketo": Limits(),
-    "open": Limits(queued_jobs=None, processing_jobs=None, daily_export_mb=None),
+    "open": Limits(
+        queued_jobs=None,
+        processing_jobs=None,
+        daily_export_mb=None,
+        calls_in_20_seconds=None,
+        calls_at_once=None,
+        calls_per_day=None,
+    ),
 }
 
 

@@ -16,7 +16,7 @@ from outhaul.extract.plan import Plan, make_plan
 from outhaul.files.store import FileStore
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
-from outhaul.kinds import KINDS
+from outhaul.kinds import find_kind
 from outhaul.kinds.kind import Context
 from outhaul.lake.snapshot import Lake
 from outhaul.protocol.states import State
@@ -112,13 +112,15 @@ class Worker:
         """Return what the job reads: as it was pinned, or as of now, which is then pinned."""
         if job.plan is not None:
             return Plan.from_json(job.plan)
+        context = Context(
+            catalog=Catalog(self._database, job.subscription),
+            limits=limits_of(self._database, self._settings, job.subscription),
+            moment=self._clock(),
+        )
         plan = make_plan(
-            KINDS[job.kind],
+            find_kind(job.kind, context),
             job.request,
-            Context(
-                catalog=Catalog(self._database, job.subscription),
-                limits=limits_of(self._database, self._settings, job.subscription),
-            ),
+            context,
             Lake(self._settings.lake_folder / job.subscription),
             self._settings.part_records,
         )

@@ -93,6 +93,24 @@ def test_activities_of_2020_came_as_a_whole_file() -> None:
     assert file.exported == file.content
 
 
+def test_program_members_come_out_as_they_went_in(
+    tmp_path: Path, contract: Contract | None
+) -> None:
+    path, target = EXPORTS / "program_members_extract.csv", tmp_path / "members.csv"
+    header, *lines = path.read_text("utf-8").splitlines()
+    data = tmp_path / "data"
+    outhaul("load", "program-members", path, path, "--data", data, "--infer-fields")
+    with serve(data) as server, recorded(server.url) as recorder:
+        outhaul(
+            *("extract", "program-members", "--url", recorder.url, "--output", target),
+            *("--client-id", server.client_id, "--client-secret", server.client_secret),
+            *("--fields", header, "--program-ids", "1001"),
+        )
+    for call in recorder.calls:
+        check(call, contract)
+    assert target.read_text("utf-8").splitlines() == [header, *lines]
+
+
 def _load_twice(kind: str, files: Sequence[RealFile], data: Path, *options: str) -> None:
     paths = [file.path for file in files]
     loaded = outhaul("load", kind, *paths, *paths, "--data", data, "--json", *options)

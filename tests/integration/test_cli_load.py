@@ -319,6 +319,20 @@ def test_a_catalog_that_does_not_fit_is_told(
     assert list(catalog().assets(AssetType.FORM)) == []
 
 
+def test_a_smart_list_whose_rules_do_not_fit_is_told(
+    run: Run, write: Write, catalog: Callable[[], Catalog]
+) -> None:
+    rules = {"all": [{"list": "Newest", "operator": "member"}]}
+    smart = {"smartLists": [{"id": 1, "name": "Smart", "rules": rules}]}
+    bad = write("smart.json", json.dumps(smart))
+    told = refusal(run("catalog", bad))
+    assert f"nothing of {bad} was loaded: smartLists[0].rules.all[0].list: there is no" in told
+    assert list(catalog().assets(AssetType.SMART_LIST)) == []
+    lists = {"staticLists": [{"id": 1, "name": "Newest"}]}
+    output(run("catalog", write("lists.json", json.dumps(lists)), bad, "--json"))
+    assert [entry.name for entry in catalog().assets(AssetType.SMART_LIST)] == ["Smart"]
+
+
 def test_a_catalog_must_be_there(run: Run, tmp_path: Path) -> None:
     assert str(tmp_path / "missing.json") in refusal(run("catalog", tmp_path / "missing.json"))
 

@@ -11,6 +11,8 @@ TEXTS = {
     Error.TOKEN_INVALID: ("601", "Access token invalid"),
     Error.TOKEN_EXPIRED: ("602", "Access token expired"),
     Error.ACCESS_DENIED: ("603", "Access denied"),
+    Error.CALLS_EXCEEDED: ("607", "Daily quota reached"),
+    Error.TOO_MANY_AT_ONCE: ("615", "Concurrent access limit reached"),
     Error.QUEUE_FULL: ("1029", "Too many jobs in queue"),
     Error.ALREADY_QUEUED: ("1029", "Job already queued"),
     Error.FILTER_UNSUPPORTED: ("1035", "Unsupported filter type for target subscription"),
@@ -57,6 +59,12 @@ def test_the_exceeded_quota_is_told_as_clients_match_it() -> None:
     raised = Error.QUOTA_EXCEEDED(limit=500)
     assert raised.error.code == "1029"
     assert raised.message == "Export daily quota 500MB exceeded"
+
+
+def test_the_exceeded_rate_is_told_as_the_original_tells_it() -> None:
+    raised = Error.RATE_EXCEEDED(limit=100, seconds=20)
+    assert raised.error.code == "606"
+    assert raised.message == "Max rate limit '100' exceeded with in '20' secs"
 
 
 def test_what_a_client_sent_is_not_taken_for_a_blank() -> None:

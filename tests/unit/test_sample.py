@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from outhaul import sample
+from outhaul import sample, sample_objects
 
 STANDARD = Path(sample.__file__).parent / "catalog" / "standard"
 UNTIL = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -195,6 +195,8 @@ def test_primary_attributes_are_of_the_catalog(activities: list[sample.Record]) 
 def test_catalog_refers_to_itself() -> None:
     catalog = sample.catalog()
     programs = {program["name"] for program in catalog["programs"]}
+    types = catalog.pop("customObjects")
+    assert [declared["apiName"] for declared in types] == [sample_objects.BOATS]
     for kind, assets in catalog.items():
         assert len({asset["id"] for asset in assets}) == len(assets), kind
         assert len({asset["name"] for asset in assets}) == len(assets), kind

@@ -20,6 +20,9 @@ from outhaul.state.database import Database
         ("list_days", 7),
         ("list_page", 300),
         ("status_days", 30),
+        ("calls_in_20_seconds", 100),
+        ("calls_at_once", 10),
+        ("calls_per_day", 50_000),
         ("body_bytes", 1_000_000),
         ("bulk_body_bytes", 10_000_000),
         ("uri_bytes", 8_192),
@@ -36,6 +39,7 @@ def test_the_set_marketo_is_the_table_of_the_design(name: str, value: object) ->
 def test_the_set_open_has_no_quotas() -> None:
     limits = Settings(data=Path("d"), limits="open").limits_of({})
     assert (limits.queued_jobs, limits.processing_jobs, limits.daily_export_mb) == (None,) * 3
+    assert (limits.calls_in_20_seconds, limits.calls_at_once, limits.calls_per_day) == (None,) * 3
     assert limits.list_page == 300
 
 

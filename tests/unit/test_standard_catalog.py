@@ -57,7 +57,9 @@ FIELDS: list[dict[str, Any]] = load("lead_fields.json")["result"]
 TYPES: list[dict[str, Any]] = load("activity_types.json")["result"]
 
 
-@pytest.mark.parametrize("name", ["lead_fields.json", "activity_types.json"])
+@pytest.mark.parametrize(
+    "name", ["lead_fields.json", "activity_types.json", "program_member_fields.json"]
+)
 def test_file_is_in_its_one_format(name: str) -> None:
     document = load(name)
     assert document.keys() == {"success", "result"}
@@ -178,3 +180,16 @@ def test_live_attributes_fit(name: str) -> None:
                 attribute,
                 value,
             )
+
+
+@needs_exports
+def test_live_program_members_have_the_standard_fields_and_one_of_their_own() -> None:
+    (described,) = load("program_member_fields.json")["result"]
+    fields = {field["name"]: field["dataType"] for field in described["fields"]}
+    members = rows("program_members_extract.csv")
+    assert set(members[0]) - set(fields) == {"programMemberCustomFieldTest"}
+    assert set(fields) <= set(members[0])
+    for row in members:
+        for name, of in fields.items():
+            form = "[01]" if of == "boolean" else FORMS.get(of, r"(?s).*")
+            assert row[name] == "null" or re.fullmatch(form, row[name]), (name, row[name])

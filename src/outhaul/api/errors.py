@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outhaul.api.json import JsonResponse
-from outhaul.api.service import call_id
-from outhaul.errors import ApiError, Error
+from outhaul.api.service import ERROR_CODE, call_id
+from outhaul.errors import LIMITS_ON_CALLS, ApiError, Error
 from outhaul.protocol.envelope import failure
 
 log = structlog.get_logger()
@@ -31,11 +31,20 @@ def render_error(call: str, error: ApiError) -> JsonResponse:
 
 def _api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)  # noqa: S101 - it is registered for these
+    setattr(request.state, ERROR_CODE, error.error.code)
     return render_error(call_id(request), error)
 
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these
+    try:
+        # No route has looked who calls; a call with a token counts all the same.
+        request.app.state.service.caller(request)
+    except ApiError as refusal:
+        if refusal.error in LIMITS_ON_CALLS:
+            return _api_error(request, refusal)
+    except OperationalError as failure:
+        return _database_error(request, failure)
     path = request.scope["path"]
     if error.status_code == 405:  # noqa: PLR2004 - the status that routing gives
         return _api_error(request, Error.METHOD_NOT_SUPPORTED(method=request.method, path=path))

@@ -59,7 +59,7 @@ def _issue(service: Service, given: dict[str, str]) -> Response:
             service.database,
             client_id=given.get("client_id", ""),
             client_secret=given.get("client_secret", ""),
-            life_seconds=service.settings.limits_of({}).token_seconds,
+            life_seconds=lambda overrides: service.settings.limits_of(overrides).token_seconds,
             moment=service.clock(),
         )
     except CredentialsInvalidError as error:

@@ -14,8 +14,15 @@ from outhaul.kinds.kind import Context
 from outhaul.protocol.envelope import request_id
 from outhaul.settings import Limits, Settings
 from outhaul.state.database import Database
+from outhaul.subscription.meter import Meter
 from outhaul.subscription.tokens import Caller, authenticate
+from outhaul.subscription.usage import UsageStore
 
+# What is noted in the state of a request, for `outhaul.api.counting`.
+TICKET = "ticket"
+ERROR_CODE = "error_code"
+
+_CALLER = "caller"
 _BEARER = "bearer "
 
 
@@ -27,13 +34,32 @@ class Service:
         self.clock = clock
         self.database = Database(settings.database_url)
         self.files = FileStore(settings.files_folder)
+        self.meter = Meter(UsageStore(self.database))
 
     def caller(self, request: Request) -> Caller:
-        """Return who calls. Raises 600, 601 and 602."""
-        caller = authenticate(self.database, _token(request), self.clock())
-        if _query_token(request) and not self.limits(caller).query_token:
+        """Return who calls, and let the call in, which then holds a place until it is answered.
+
+        Raises 600, 601 and 602; 606, 607 and 615 where the subscription calls too often.
+        """
+        known = getattr(request.state, _CALLER, None)
+        if isinstance(known, Caller):
+            return known
+        moment = self.clock()
+        caller = authenticate(self.database, _token(request), moment)
+        limits = self.limits(caller)
+        if _query_token(request) and not limits.query_token:
             raise Error.TOKEN_MISSING()
+        ticket = self.meter.enter(caller.subscription, caller.user, limits, moment)
+        setattr(request.state, TICKET, ticket)
+        setattr(request.state, _CALLER, caller)
         return caller
+
+    def close(self) -> None:
+        """Bring what is counted into the database, and close it."""
+        try:
+            self.meter.flush()
+        finally:
+            self.database.close()
 
     def limits(self, caller: Caller) -> Limits:
         """Return the limits of the caller's subscription."""

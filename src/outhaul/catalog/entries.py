@@ -1,12 +1,27 @@
 """The entries of a catalog, and how they are read from JSON that a live instance answered."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import isfinite
 from typing import Any
+
+from outhaul.catalog.objects import CustomObjectType, MemberField
+from outhaul.protocol.instants import EXPECTED, parse_asset_instant, render_instant
+
+# How a file names the program of an asset; the second is what live instances call it.
+_PROGRAM = ("program", "programName")
 
 # What the columns of the state hold, on every database.
 ID_RANGE = range(-(2**31), 2**31)
+
+
+CUSTOM_OBJECTS = "customObjects"
+"""The key of custom object types in outhaul's own catalog file."""
+
+# They are names of folders and parts of paths.
+_API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 
 
 class CatalogError(ValueError):
@@ -19,6 +34,11 @@ class AssetType(StrEnum):
     PROGRAM = "programs"
     FORM = "forms"
     STATIC_LIST = "staticLists"
+    SMART_LIST = "smartLists"
+    CAMPAIGN = "campaigns"
+
+
+CAMPAIGN_TYPES = ("batch", "trigger")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +63,10 @@ class ActivityType:
 
 @dataclass(frozen=True, kw_only=True)
 class Asset:
-    """A program, or a form or static list, which may be in a program."""
+    """A program, or a form, static list or smart campaign, which may be in a program.
+
+    Dates in its `description` are written as `protocol.instants` does: text sorts as time does.
+    """
 
     type: AssetType
     id: int
@@ -64,26 +87,40 @@ class Entries:
     lead_fields: tuple[LeadField, ...] = ()
     activity_types: tuple[ActivityType, ...] = ()
     assets: tuple[Asset, ...] = ()
+    member_fields: tuple[MemberField, ...] = ()
+    custom_object_types: tuple[CustomObjectType, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.lead_fields) + len(self.activity_types) + len(self.assets)
+        return (
+            len(self.lead_fields)
+            + len(self.activity_types)
+            + len(self.assets)
+            + len(self.member_fields)
+            + len(self.custom_object_types)
+        )
 
 
 def parse_catalog(content: object) -> Entries:
     """Return the entries of a catalog file, whichever of the three forms it has.
 
     These are the answers `leads/describe.json` and `activities/types.json` of a live instance,
-    and outhaul's own file, an object of `programs`, `forms` and `staticLists`. Raises
+    and outhaul's own file, an object of `programs`, `forms`, `staticLists` and the like. Raises
     `CatalogError`, which names the entry that does not fit.
     """
     if not isinstance(content, dict):
         raise CatalogError("a catalog file is a JSON object")
-    if "result" in content:
-        return _parse_answer(content["result"])
-    unknown = sorted(set(content) - set(AssetType))
+    entries = _parse_answer(content["result"]) if "result" in content else _parse_file(content)
+    _check_writable(content)
+    return entries
+
+
+def _parse_file(content: Mapping[str, Any]) -> Entries:
+    """Return the entries of outhaul's own file."""
+    known = (*AssetType, CUSTOM_OBJECTS)
+    unknown = sorted(set(content) - set(known))
     if unknown or not content:
         raise CatalogError(
-            f"expected an answer with 'result', or an object of {', '.join(AssetType)}; "
+            f"expected an answer with 'result', or an object of {', '.join(known)}; "
             f"found {', '.join(unknown) or 'nothing'}"
         )
     return Entries(
@@ -91,7 +128,10 @@ def parse_catalog(content: object) -> Entries:
             _parse_asset(kind, entry, f"{kind}[{n}]")
             for kind in AssetType
             for n, entry in _objects(content.get(kind, []), kind)
-        )
+        ),
+        custom_object_types=_parse_objects(
+            _objects(content.get(CUSTOM_OBJECTS, []), CUSTOM_OBJECTS), CUSTOM_OBJECTS
+        ),
     )
 
 
@@ -100,6 +140,10 @@ def _parse_answer(result: object) -> Entries:
     if all("rest" in entry or "soap" in entry for _, entry in entries):
         fields = (_parse_field(entry, f"result[{n}]") for n, entry in entries)
         return Entries(lead_fields=_distinct(field for field in fields if field is not None))
+    if all("idField" in entry for _, entry in entries):
+        return Entries(custom_object_types=_parse_objects(entries, "result"))
+    if all("fields" in entry for _, entry in entries):
+        return Entries(member_fields=_parse_member_fields(entries))
     types = (_parse_type(entry, f"result[{n}]") for n, entry in entries)
     return Entries(activity_types=tuple(types))
 
@@ -127,15 +171,120 @@ def _parse_type(entry: Mapping[str, Any], place: str) -> ActivityType:
 
 def _parse_asset(kind: AssetType, entry: Mapping[str, Any], place: str) -> Asset:
     program = None
-    if kind is not AssetType.PROGRAM and entry.get("program") is not None:
-        program = _text(entry, "program", place)
+    if kind is AssetType.CAMPAIGN:
+        _check_campaign(entry, place)
+    if kind is AssetType.PROGRAM:
+        _check_statuses(entry, place)
+    else:
+        named = (key for key in _PROGRAM if entry.get(key) is not None)
+        program = next((_text(entry, key, place) for key in named), None)
     return Asset(
         type=kind,
         id=_integer(entry, "id", place),
         name=_text(entry, "name", place),
         program=program,
-        description=entry,
+        description={**entry, **_dates(entry, place)},
     )
+
+
+def _check_writable(value: object, place: str = "") -> None:
+    """Check that what is read can be answered: look-ups show descriptions as they were loaded."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_writable(key, f"{place}: a name")
+            # The rules of smart lists are read, and checked in full, when they are stored.
+            if not (key == "rules" and place.startswith(AssetType.SMART_LIST)):
+                _check_writable(inner, f"{place}.{key}" if place else key)
+    elif isinstance(value, list):
+        for n, inner in enumerate(value):
+            _check_writable(inner, f"{place}[{n}]")
+    elif isinstance(value, str) and any("\ud800" <= mark <= "\udfff" for mark in value):
+        raise CatalogError(f"{place}: {value!r} holds half a surrogate pair")
+    elif isinstance(value, float) and not isfinite(value):
+        raise CatalogError(f"{place}: {value!r} is no number of JSON")
+
+
+def _check_statuses(entry: Mapping[str, Any], place: str) -> None:
+    names = entry.get("statuses", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CatalogError(f"{place}.statuses: expected an array of texts, found {names!r}")
+
+
+def _check_campaign(entry: Mapping[str, Any], place: str) -> None:
+    if entry.get("type", CAMPAIGN_TYPES[0]) not in CAMPAIGN_TYPES:
+        found = entry["type"]
+        raise CatalogError(f"{place}.type: expected {' or '.join(CAMPAIGN_TYPES)}, found {found!r}")
+    if not isinstance(entry.get("active", False), bool):
+        raise CatalogError(f"{place}.active: expected true or false, found {entry['active']!r}")
+    if entry.get("programId") is not None:
+        _integer(entry, "programId", place)
+
+
+def _dates(entry: Mapping[str, Any], place: str) -> dict[str, str]:
+    """Return the dates of an asset; live instances write them as `2026-01-31T23:59:59Z+0000`."""
+    dates = {}
+    for name in ("createdAt", "updatedAt"):
+        if entry.get(name) is None:
+            continue
+        text = _text(entry, name, place)
+        try:
+            dates[name] = render_instant(parse_asset_instant(text))
+        except ValueError:
+            raise CatalogError(f"{place}.{name}: expected {EXPECTED}, found {text!r}") from None
+    return dates
+
+
+def _parse_member_fields(
+    entries: Iterable[tuple[int, Mapping[str, Any]]],
+) -> tuple[MemberField, ...]:
+    found: dict[str, MemberField] = {}
+    for n, entry in entries:
+        for name, content in _parse_fields(entry, f"result[{n}]").items():
+            found[name] = MemberField(name=name, data_type=content["dataType"], description=content)
+    if not {"programId", "leadId"} <= set(found):
+        raise CatalogError("result: these are not the fields of program members")
+    return tuple(found.values())
+
+
+def _parse_objects(
+    entries: Iterable[tuple[int, Mapping[str, Any]]], place: str
+) -> tuple[CustomObjectType, ...]:
+    return tuple(_parse_object(entry, f"{place}[{n}]") for n, entry in entries)
+
+
+def _parse_object(entry: Mapping[str, Any], place: str) -> CustomObjectType:
+    key = "apiName" if "apiName" in entry else "name"
+    api_name = _text(entry, key, place)
+    if not _API_NAME.fullmatch(api_name):
+        raise CatalogError(f"{place}.{key}: expected letters, digits and _, found {api_name!r}")
+    if entry.get("idField", "marketoGUID") != "marketoGUID":
+        raise CatalogError(f"{place}.idField: expected 'marketoGUID', found {entry['idField']!r}")
+    if "fields" in entry:  # the list of types names none
+        _parse_fields(entry, place)
+    names = entry.get("dedupeFields", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CatalogError(f"{place}.dedupeFields: expected an array of texts, found {names!r}")
+    for n, relation in _objects(entry.get("relationships", []), f"{place}.relationships"):
+        of = f"{place}.relationships[{n}]"
+        _text(relation, "field", of)
+        related = relation.get("relatedTo")
+        if not isinstance(related, dict):
+            raise CatalogError(f"{of}.relatedTo: expected an object")
+        _text(related, "name", f"{of}.relatedTo")
+        _text(related, "field", f"{of}.relatedTo")
+    return CustomObjectType(api_name=api_name, description=entry)
+
+
+def _parse_fields(entry: Mapping[str, Any], place: str) -> dict[str, Mapping[str, Any]]:
+    """Return the `fields` of an entry by their name."""
+    by_name: dict[str, Mapping[str, Any]] = {}
+    for n, content in _objects(entry["fields"], f"{place}.fields"):
+        name = _text(content, "name", f"{place}.fields[{n}]")
+        _text(content, "dataType", f"{place}.fields[{n}]")
+        if name in by_name:
+            raise CatalogError(f"{place}.fields[{n}]: field {name!r} is described twice")
+        by_name[name] = content
+    return by_name
 
 
 def _distinct(fields: Iterable[LeadField]) -> tuple[LeadField, ...]:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from outhaul.catalog.entries import (
+    ID_RANGE,
     ActivityType,
     Asset,
     AssetType,
@@ -17,8 +18,19 @@ from outhaul.catalog.entries import (
     LeadField,
     parse_catalog,
 )
+from outhaul.catalog.objects import CustomObjectType, MemberField
+from outhaul.catalog.selection import Selection
+from outhaul.catalog.smart_list_reading import CatalogNames, check_smart_lists, read_rules
+from outhaul.catalog.smart_lists import Group
 from outhaul.state.database import Database
-from outhaul.state.schema import activity_type, asset, lead_field
+from outhaul.state.schema import (
+    activity_type,
+    asset,
+    custom_object_type,
+    lead_field,
+    member_field,
+    member_status,
+)
 
 
 @cache
@@ -27,7 +39,12 @@ def standard_entries() -> Entries:
     folder = files("outhaul.catalog") / "standard"
     fields = parse_catalog(json.loads((folder / "lead_fields.json").read_text("utf-8")))
     types = parse_catalog(json.loads((folder / "activity_types.json").read_text("utf-8")))
-    return Entries(lead_fields=fields.lead_fields, activity_types=types.activity_types)
+    members = parse_catalog(json.loads((folder / "program_member_fields.json").read_text("utf-8")))
+    return Entries(
+        lead_fields=fields.lead_fields,
+        activity_types=types.activity_types,
+        member_fields=members.member_fields,
+    )
 
 
 class Catalog:
@@ -74,6 +91,50 @@ class Catalog:
             types[row.id] = ActivityType(id=row.id, name=row.name, description=row.description)
         return dict(sorted(types.items()))
 
+    def member_fields(self) -> Mapping[str, MemberField]:
+        """Return the fields of program members by name; a loaded one replaces a standard one."""
+        fields = {entry.name: entry for entry in standard_entries().member_fields}
+        for row in self._rows(member_field, member_field.c.name):
+            fields[row.name] = MemberField(
+                name=row.name, data_type=row.data_type, description=row.description
+            )
+        return fields
+
+    def custom_object_types(self) -> Mapping[str, CustomObjectType]:
+        """Return the custom object types by API name."""
+        return {
+            row.api_name: CustomObjectType(api_name=row.api_name, description=row.description)
+            for row in self._rows(custom_object_type, custom_object_type.c.api_name)
+        }
+
+    def has_program(self, program: int) -> bool:
+        """Tell whether there is a program of this id: of the catalog, or with members."""
+        if program in ID_RANGE and self.asset(AssetType.PROGRAM, program) is not None:
+            return True
+        order = member_status.c.name
+        return bool(self._rows(member_status, order, member_status.c.program == program))
+
+    def member_statuses(self) -> Collection[str]:
+        """Return the statuses that programs have: those of the catalog, and those of members."""
+        named = {row.name for row in self._rows(member_status, member_status.c.name)}
+        for program in self.assets(AssetType.PROGRAM):
+            named |= set(program.description.get("statuses", []))
+        return named - {""}
+
+    def note_member_statuses(self, found: Collection[tuple[int, str | None]]) -> None:
+        """Keep which programs have members, and of which status."""
+        rows = [
+            # PostgreSQL keeps no NUL bytes; no filter can ask for a name that has one.
+            {"subscription": self._subscription, "program": program, "name": name}
+            for program, name in {(p, n if n and "\0" not in n else "") for p, n in found}
+        ]
+        if rows:
+            with self._database.write() as connection:
+                insert = (
+                    postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+                )
+                connection.execute(insert(member_status).on_conflict_do_nothing(), rows)
+
     def assets(self, kind: AssetType) -> Iterable[Asset]:
         """Return the assets of one type, by id."""
         for row in self._rows(asset, asset.c.id, asset.c.type == kind):
@@ -84,6 +145,29 @@ class Catalog:
         rows = self._rows(asset, asset.c.id, asset.c.type == kind, asset.c.id == asset_id)
         return next((_asset(row) for row in rows), None)
 
+    def browse(
+        self,
+        kind: AssetType,
+        selection: Selection,
+        *,
+        size: int,
+        after: int | None = None,
+        offset: int = 0,
+    ) -> list[Asset]:
+        """Return at most `size` assets by id that fit: those after an id, or after so many."""
+        where = [asset.c.type == kind, *selection.conditions()]
+        if after is not None:
+            where.append(asset.c.id > after)
+        statement = (
+            sa.select(asset)
+            .where(asset.c.subscription == self._subscription, *where)
+            .order_by(asset.c.id)
+            .offset(offset)
+            .limit(size)
+        )
+        with self._database.read() as connection:
+            return [_asset(row) for row in connection.execute(statement)]
+
     def assets_named(self, kind: AssetType, names: Collection[str]) -> list[Asset]:
         """Return the assets that have one of these names, qualified by their program or not."""
         bare = {name.rpartition(".")[2] for name in names} | set(names)
@@ -93,8 +177,22 @@ class Catalog:
         found = [_asset(row) for row in rows]
         return [entry for entry in found if {entry.name, entry.qualified_name} & set(names)]
 
+    def rules(self, smart_list: Asset) -> Group:
+        """Return the rules of a smart list. Raises `CatalogError` where they do not fit (any more).
+
+        Names of static lists and activity types become ids.
+        """
+        place = f"smart list '{smart_list.qualified_name}': rules"
+        return read_rules(smart_list.description.get("rules"), place, self._names(Entries()))
+
     def store(self, entries: Entries) -> None:
-        """Put entries into the catalog, in one transaction; those of the same name or id go."""
+        """Put entries into the catalog, in one transaction; those of the same name or id go.
+
+        Raises `CatalogError`, and keeps none of them, where the rules of a smart list name what
+        is neither among the entries nor in the catalog.
+        """
+        if any(entry.type is AssetType.SMART_LIST for entry in entries.assets):
+            check_smart_lists(entries.assets, self._names(entries))
         with self._database.write() as connection:
             for entry in entries.lead_fields:
                 self._put(
@@ -114,6 +212,28 @@ class Catalog:
                     name=kind.name,
                     description=dict(kind.description),
                 )
+            for member in entries.member_fields:
+                self._put(
+                    connection,
+                    member_field,
+                    name=member.name,
+                    data_type=member.data_type,
+                    description=dict(member.description),
+                )
+            for declared in entries.custom_object_types:
+                # The list of types does not tell all that a description does.
+                known = connection.execute(
+                    sa.select(custom_object_type.c.description).where(
+                        custom_object_type.c.subscription == self._subscription,
+                        custom_object_type.c.api_name == declared.api_name,
+                    )
+                ).scalar()
+                self._put(
+                    connection,
+                    custom_object_type,
+                    api_name=declared.api_name,
+                    description={**(known or {}), **declared.description},
+                )
             for thing in entries.assets:
                 self._put(
                     connection,
@@ -124,6 +244,18 @@ class Catalog:
                     program=thing.program,
                     description=dict(thing.description),
                 )
+
+    def _names(self, entries: Entries) -> CatalogNames:
+        """Return what names in rules stand for once `entries` are in the catalog."""
+        lists = {entry.id: entry for entry in self.assets(AssetType.STATIC_LIST)}
+        for entry in entries.assets:
+            if entry.type is AssetType.STATIC_LIST:
+                lists[entry.id] = entry
+        return CatalogNames(
+            {**self.lead_fields(), **{entry.name: entry for entry in entries.lead_fields}},
+            {**self.activity_types(), **{entry.id: entry for entry in entries.activity_types}},
+            lists.values(),
+        )
 
     def _rows(
         self, table: sa.Table, order: sa.Column[Any], *where: sa.ColumnElement[bool]

@@ -12,6 +12,7 @@ from outhaul.cli.console import errors, set_up_logging
 COMMANDS = {
     "serve": "outhaul.cli.serve:serve_app",
     "worker": "outhaul.cli.serve:worker_app",
+    "subscription": "outhaul.cli.subscription:app",
     "service": "outhaul.cli.service:app",
     "load": "outhaul.cli.load:app",
     "extract": "outhaul.cli.extract:app",

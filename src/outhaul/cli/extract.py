@@ -1,6 +1,7 @@
 """`outhaul extract`: records of any endpoint into a file. What can be asked for, kind by kind."""
 
 import os
+import re
 from typing import Annotated, Any
 
 import typer
@@ -138,6 +139,40 @@ PrimaryValues = Annotated[
 ]
 
 
+ProgramIds = Annotated[
+    str,
+    _option("--program-ids", "Members of these programs, 10 at most: 1004,1005.", metavar="N,N"),
+]
+IsExhausted = Annotated[
+    bool | None,
+    typer.Option(
+        "--exhausted/--not-exhausted",
+        envvar="OUTHAUL_EXHAUSTED",
+        help="Only members who have had all content of an engagement program, or have not.",
+        show_default=False,
+    ),
+]
+NurtureCadence = Annotated[
+    str | None,
+    _option("--nurture-cadence", "Only members of this cadence: norm, pause."),
+]
+StatusNames = Annotated[
+    list[str] | None,
+    _option(
+        "--status-names",
+        "Only members of this status: 'Attended'. May be repeated; in the environment one a line.",
+        metavar="NAME",
+        callback=_lines,
+    ),
+]
+TypeName = Annotated[
+    str, _option("--type", "API name of the custom object type: boat_c.", metavar="API_NAME")
+]
+
+# Part of a path: nothing in it may lead elsewhere.
+_API_NAME = re.compile(r"[A-Za-z0-9_]+")
+
+
 @app.command()
 def leads(  # noqa: PLR0913 - an argument for each option
     *,
@@ -236,6 +271,108 @@ def activities(  # noqa: PLR0913 - an argument for each option
         file_format=file_format,
     )
     extract(order, "activities", filters)
+
+
+@app.command("program-members")
+def program_members(  # noqa: PLR0913 - an argument for each option
+    *,
+    url: Url,
+    client_id: ClientId,
+    client_secret: ClientSecret,
+    output: Output,
+    program_ids: ProgramIds,
+    fields: Fields = None,
+    is_exhausted: IsExhausted = None,
+    nurture_cadence: NurtureCadence = None,
+    status_names: StatusNames = None,
+    updated_at: UpdatedAt = None,
+    file_format: FileFormat = Format.CSV,
+    header: Header = None,
+    json: Json = False,
+) -> None:
+    """Extract members of one program, or of several, with fields of their leads.
+
+    Example: `outhaul extract program-members --program-ids 1004,1005
+    --fields leadId,statusName,email --output members.csv`
+    """
+    programs = _numbers(program_ids, "--program-ids") or []
+    one = len(programs) == 1
+    filters = _given(
+        programId=programs[0] if one else None,
+        programIds=None if one else programs,
+        isExhausted=is_exhausted,
+        nurtureCadence=nurture_cadence,
+        statusNames=status_names or None,
+        updatedAt=_window(updated_at, "--updated-at"),
+    )
+    if fields is None:
+        raise typer.BadParameter("members have no standard set: leadId", param_hint="--fields")
+    order = Order(
+        url=url,
+        client_id=client_id,
+        client_secret=client_secret,
+        output=output,
+        json=json,
+        fields=_names(fields, "--fields"),
+        headers=_headers(header or []),
+        file_format=file_format,
+    )
+    extract(order, "program/members", filters)
+
+
+@app.command("custom-objects")
+def custom_objects(  # noqa: PLR0913 - an argument for each option
+    *,
+    url: Url,
+    client_id: ClientId,
+    client_secret: ClientSecret,
+    output: Output,
+    type_name: TypeName,
+    fields: Fields = None,
+    updated_at: UpdatedAt = None,
+    static_list_id: StaticListId = None,
+    static_list_name: StaticListName = None,
+    smart_list_id: SmartListId = None,
+    smart_list_name: SmartListName = None,
+    file_format: FileFormat = Format.CSV,
+    header: Header = None,
+    json: Json = False,
+) -> None:
+    """Extract custom objects of one type, by one filter: updated, or of the leads of a list.
+
+    Example: `outhaul extract custom-objects --type boat_c --fields marketoGUID,leadId
+    --static-list-id 1001 --output boats.csv`
+    """
+    filters = _given(
+        updatedAt=_window(updated_at, "--updated-at"),
+        staticListId=static_list_id,
+        staticListName=static_list_name,
+        smartListId=smart_list_id,
+        smartListName=smart_list_name,
+    )
+    if len(filters) != 1:
+        raise typer.BadParameter(
+            f"a job has one of these filters, not {len(filters)}",
+            param_hint="--updated-at, --static-list-id, --static-list-name, "
+            "--smart-list-id, --smart-list-name",
+        )
+    if not _API_NAME.fullmatch(type_name):
+        raise typer.BadParameter(f"{type_name!r} is no API name: boat_c", param_hint="--type")
+    if fields is None:
+        raise typer.BadParameter(
+            "custom objects have no standard set: marketoGUID", param_hint="--fields"
+        )
+    order = Order(
+        url=url,
+        client_id=client_id,
+        client_secret=client_secret,
+        output=output,
+        json=json,
+        fields=_names(fields, "--fields"),
+        headers=_headers(header or []),
+        file_format=file_format,
+    )
+    extract(order, f"customobjects/{type_name}", filters)
 
 
 def _given(**filters: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON

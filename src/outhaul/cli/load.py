@@ -9,13 +9,21 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from outhaul.catalog.entries import Entries, LeadField, parse_catalog
+from outhaul.catalog.entries import CatalogError, Entries, LeadField, parse_catalog
+from outhaul.catalog.objects import MemberField
 from outhaul.catalog.store import Catalog
 from outhaul.cli.console import Data, Json, errors, fail, print_json
-from outhaul.cli.store import open_database
+from outhaul.cli.store import Subscription, open_database
 from outhaul.clock import now
 from outhaul.lake.load.fit import data_type
-from outhaul.lake.load.loads import Loaded, load_activities, load_leads, load_list_members
+from outhaul.lake.load.loads import (
+    Loaded,
+    load_activities,
+    load_custom_objects,
+    load_leads,
+    load_list_members,
+    load_program_members,
+)
 from outhaul.lake.load.readers import FileError, Report
 from outhaul.lake.snapshot import Lake
 from outhaul.settings import Settings
@@ -51,6 +59,7 @@ def leads(
             help="Take in columns that the catalog does not know, as new fields.",
         ),
     ] = False,
+    subscription: Subscription = DEFAULT_SUBSCRIPTION,
     json: Json = False,
 ) -> None:
     """Load leads; they merge by id.
@@ -63,11 +72,16 @@ def leads(
         catalog.store(Entries(lead_fields=_fields(catalog, loaded)))
         return loaded
 
-    _load("leads", paths, data, load, as_json=json)
+    _load("leads", paths, data, load, subscription=subscription, as_json=json)
 
 
 @app.command()
-def activities(paths: Paths, data: Data, json: Json = False) -> None:
+def activities(
+    paths: Paths,
+    data: Data,
+    subscription: Subscription = DEFAULT_SUBSCRIPTION,
+    json: Json = False,
+) -> None:
     """Load activities; they merge by marketoGUID.
 
     Example: `outhaul load activities 2026-01.csv 2026-02.csv --data ./data`
@@ -77,12 +91,18 @@ def activities(paths: Paths, data: Data, json: Json = False) -> None:
         paths,
         data,
         lambda lake, catalog, path, report: load_activities(lake, catalog, path, now(), report),
+        subscription=subscription,
         as_json=json,
     )
 
 
 @app.command("list-members")
-def list_members(paths: Paths, data: Data, json: Json = False) -> None:
+def list_members(
+    paths: Paths,
+    data: Data,
+    subscription: Subscription = DEFAULT_SUBSCRIPTION,
+    json: Json = False,
+) -> None:
     """Load members of static lists: pairs of listId and leadId.
 
     Example: `outhaul load list-members members.jsonl --data ./data`
@@ -92,8 +112,71 @@ def list_members(paths: Paths, data: Data, json: Json = False) -> None:
         paths,
         data,
         lambda lake, catalog, path, report: load_list_members(lake, catalog, path, now(), report),
+        subscription=subscription,
         as_json=json,
     )
+
+
+@app.command("program-members")
+def program_members(
+    paths: Paths,
+    data: Data,
+    infer_fields: Annotated[
+        bool,
+        typer.Option(
+            "--infer-fields",
+            envvar="OUTHAUL_INFER_FIELDS",
+            help="Take in columns that the catalog does not know, as new fields of members.",
+        ),
+    ] = False,
+    subscription: Subscription = DEFAULT_SUBSCRIPTION,
+    json: Json = False,
+) -> None:
+    """Load program members; they merge by programId and leadId.
+
+    Example: `outhaul load program-members members.csv --data ./data`
+    """
+
+    def load(lake: Lake, catalog: Catalog, path: Path, report: Report) -> Loaded:
+        loaded = load_program_members(lake, catalog, path, now(), report, infer_fields=infer_fields)
+        catalog.store(Entries(member_fields=_member_fields(catalog, loaded)))
+        return loaded
+
+    _load("program members", paths, data, load, subscription=subscription, as_json=json)
+
+
+@app.command("custom-objects")
+def custom_objects(
+    paths: Paths,
+    data: Data,
+    type_name: Annotated[
+        str,
+        typer.Option(
+            "--type",
+            envvar="OUTHAUL_TYPE",
+            metavar="API_NAME",
+            help="API name of the type of which they are: boat_c.",
+        ),
+    ],
+    subscription: Subscription = DEFAULT_SUBSCRIPTION,
+    json: Json = False,
+) -> None:
+    """Load custom objects of one type of the catalog; they merge by marketoGUID.
+
+    Example: `outhaul load custom-objects boats.csv --type boat_c --data ./data`
+    """
+
+    def load(lake: Lake, catalog: Catalog, path: Path, report: Report) -> Loaded:
+        known = catalog.custom_object_types()
+        if type_name not in known:
+            raise typer.BadParameter(
+                f"the catalog has no custom object type {type_name!r}; "
+                f"it has {', '.join(known) or 'none'}",
+                param_hint="--type",
+            )
+        return load_custom_objects(lake, catalog, path, now(), report, api_name=type_name)
+
+    _load("custom objects", paths, data, load, subscription=subscription, as_json=json)
 
 
 @app.command()
@@ -102,10 +185,11 @@ def catalog(
         list[Path],
         typer.Argument(
             help="JSON: answers of a live instance (leads/describe.json, activities/types.json), "
-            "or outhaul's own file of programs, forms and staticLists."
+            "or outhaul's own file of programs, forms, staticLists, smartLists and the like."
         ),
     ],
     data: Data,
+    subscription: Subscription = DEFAULT_SUBSCRIPTION,
     json: Json = False,
 ) -> None:
     """Load what can be asked for: lead fields, activity types, programs, forms, static lists.
@@ -113,10 +197,13 @@ def catalog(
     Example: `outhaul load catalog describe.json types.json --data ./data`
     """
     read = [(path, _read_catalog(path)) for path in paths]
-    with open_database(data) as database:
-        store = Catalog(database, DEFAULT_SUBSCRIPTION)
-        for _, entries in read:
-            store.store(entries)
+    with open_database(data, subscription) as database:
+        store = Catalog(database, subscription)
+        for path, entries in read:
+            try:
+                store.store(entries)
+            except CatalogError as error:  # a smart list's rules
+                fail(f"nothing of {path} was loaded: {error}")
     counts = [
         {
             "path": str(path),
@@ -133,12 +220,20 @@ def catalog(
         errors.print(escape(f"{path}: {len(entries)} entries of the catalog"))
 
 
-def _load(what: str, paths: Sequence[Path], data: Path, load: Load, *, as_json: bool) -> None:
+def _load(  # noqa: PLR0913 - what the commands have in common
+    what: str,
+    paths: Sequence[Path],
+    data: Path,
+    load: Load,
+    *,
+    subscription: str,
+    as_json: bool,
+) -> None:
     """Load files one after the other, up to the first that does not fit."""
     done: list[Loaded] = []
-    with open_database(data) as database, _progress() as progress:
-        store = Catalog(database, DEFAULT_SUBSCRIPTION)
-        lake = Lake(Settings(data=data).lake_folder / DEFAULT_SUBSCRIPTION)
+    with open_database(data, subscription) as database, _progress() as progress:
+        store = Catalog(database, subscription)
+        lake = Lake(Settings(data=data).lake_folder / subscription)
         for path in paths:
             task = progress.add_task(escape(path.name), total=1.0)
             try:
@@ -207,6 +302,26 @@ def _fields(catalog: Catalog, loaded: Loaded) -> tuple[LeadField, ...]:
             },
         )
         for n, (name, of) in enumerate(loaded.inferred.items())
+        if name not in known
+    )
+
+
+def _member_fields(catalog: Catalog, loaded: Loaded) -> tuple[MemberField, ...]:
+    """Return the entries of inferred fields, as `programs/members/describe.json` shows them."""
+    known = catalog.member_fields()
+    return tuple(
+        MemberField(
+            name=name,
+            data_type=data_type(of),
+            description={
+                "name": name,
+                "displayName": name,
+                "dataType": data_type(of),
+                "updateable": True,
+                "crmManaged": False,
+            },
+        )
+        for name, of in loaded.inferred.items()
         if name not in known
     )
 

@@ -8,10 +8,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from outhaul import sample
+from outhaul import sample, sample_objects
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
-from outhaul.lake.load.loads import load_activities, load_leads, load_list_members
+from outhaul.lake.load.loads import (
+    load_activities,
+    load_custom_objects,
+    load_leads,
+    load_list_members,
+    load_program_members,
+)
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import LEADS
 from outhaul.settings import Settings
@@ -19,7 +25,7 @@ from outhaul.state.database import Database
 from outhaul.subscription.services import DEFAULT_SUBSCRIPTION, Credentials, create_service
 
 EMAIL = "sample@example.com"
-PERMISSIONS = ("Read-Only Lead", "Read-Only Activity")
+PERMISSIONS = ("Read-Only Lead", "Read-Only Activity", "Read-Only Custom Object")
 
 
 def is_loaded(settings: Settings) -> bool:
@@ -42,6 +48,16 @@ def load_sample(
     steps = (
         ("list members", load_list_members, sample.list_members()),
         ("activities", load_activities, sample.activities(until=moment)),
+        (
+            "program members",
+            load_program_members,
+            sample_objects.program_members(until=moment),
+        ),
+        (
+            "custom objects",
+            partial(load_custom_objects, api_name=sample_objects.BOATS),
+            sample_objects.boats(until=moment),
+        ),
         ("leads", load_leads, sample.leads(until=moment)),
     )
     with TemporaryDirectory() as folder:

@@ -5,9 +5,13 @@ from typing import Annotated
 import typer
 
 from outhaul.cli.console import Data, Json, errors, named_errors, print_json
-from outhaul.cli.store import open_database
+from outhaul.cli.store import Subscription, open_database
 from outhaul.clock import now
-from outhaul.subscription.services import PermissionUnknownError, create_service
+from outhaul.subscription.services import (
+    DEFAULT_SUBSCRIPTION,
+    PermissionUnknownError,
+    create_service,
+)
 
 app = typer.Typer(
     help="Custom services: what programs call with.", no_args_is_help=True, rich_markup_mode=None
@@ -20,7 +24,7 @@ def _service() -> None:
 
 
 @app.command()
-def create(
+def create(  # noqa: PLR0913, PLR0917 - each is an option of the command
     name: Annotated[str, typer.Argument(help="Name of the custom service.")],
     data: Data,
     user: Annotated[
@@ -38,6 +42,7 @@ def create(
             "may be repeated.",
         ),
     ],
+    subscription: Subscription = DEFAULT_SUBSCRIPTION,
     json: Json = False,
 ) -> None:
     """Make a custom service, and show its client id and secret, this once.
@@ -45,8 +50,15 @@ def create(
     Example: `outhaul service create nightly --data ./data --user etl@example.com
     --permission "Read-Only Lead" --permission "Read-Only Activity"`
     """
-    with open_database(data) as database, named_errors(PermissionUnknownError):
-        made = create_service(database, name, email=user, permissions=permission, moment=now())
+    with open_database(data, subscription) as database, named_errors(PermissionUnknownError):
+        made = create_service(
+            database,
+            name,
+            email=user,
+            permissions=permission,
+            moment=now(),
+            subscription_name=subscription,
+        )
     if json:
         print_json({"clientId": made.client_id, "clientSecret": made.client_secret})
         return

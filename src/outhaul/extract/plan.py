@@ -6,14 +6,15 @@ lists is as of that moment (bulk lead extract, filters), and whatever is loaded 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import polars as pl
 
 from outhaul.kinds.kind import Context, ExportRequest, Kind
-from outhaul.lake.predicates import Clause, MemberOf, Within, parse_clause
+from outhaul.lake.predicates import Between, Clause, MemberOf, Within, parse_clause
+from outhaul.lake.smart_lists import pin
 from outhaul.lake.snapshot import Lake, LakeFile, Snapshot, parse_type, type_name
 from outhaul.lake.tables import LIST_MEMBERS, Table
 from outhaul.protocol.dialects import delimiter, line
@@ -29,8 +30,38 @@ class PlannedPart:
     """The files of each partition, as paths under the table's folder; to be merged."""
     ids: tuple[int, int] | None = None
     """Least and greatest lead id in the files, where the table is kept by it."""
-    slice: Within | None = None
+    slice: Within | Between | None = None
     """The stretch of the partition that the part has, where it has not all of it."""
+    joined: Sequence[str] = ()
+    """The files of the other table that may hold the records beside those of the part."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedJoin:
+    """The other table whose fields stand beside those of each record."""
+
+    table: str
+    left: str
+    right: str
+    columns: Mapping[str, pl.DataType]
+    """Its columns that are read, and their types."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the join as plain data."""
+        return {
+            "table": self.table,
+            "left": self.left,
+            "right": self.right,
+            "columns": {name: type_name(of) for name, of in self.columns.items()},
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "PlannedJoin":
+        """Return the join that `to_json` gave."""
+        columns = {name: parse_type(of) for name, of in content["columns"].items()}
+        return cls(
+            table=content["table"], left=content["left"], right=content["right"], columns=columns
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +84,9 @@ class Plan:
     parts: Sequence[PlannedPart]
     members: Mapping[int, Sequence[str]]
     """The files of the static lists that clauses name, as paths under that table's folder."""
+    bits: Sequence[str] = ()
+    """The fields whose booleans are written 0 and 1."""
+    join: PlannedJoin | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain data."""
@@ -71,10 +105,13 @@ class Plan:
                     "partitions": [list(files) for files in part.partitions],
                     "ids": part.ids,
                     "slice": part.slice.to_json() if part.slice else None,
+                    "joined": list(part.joined),
                 }
                 for part in self.parts
             ],
             "members": {str(name): list(files) for name, files in self.members.items()},
+            "bits": list(self.bits),
+            "join": None if self.join is None else self.join.to_json(),
         }
 
     @classmethod
@@ -92,6 +129,9 @@ class Plan:
             clauses=[parse_clause(clause) for clause in content["clauses"]],
             parts=[_parse_part(part) for part in content["parts"]],
             members={int(name): files for name, files in content["members"].items()},
+            # A plan that an earlier version pinned has neither.
+            bits=content.get("bits", ()),
+            join=PlannedJoin.from_json(content["join"]) if content.get("join") else None,
         )
 
 
@@ -103,9 +143,15 @@ def make_plan(
     Only files whose partition and statistics can match are in it. A part has about `part_records`
     records at most: small partitions share one, a large one is cut into slices of time.
     """
-    clauses = kind.clauses(request, context)
     snapshot = lake.snapshot(kind.table)
-    columns = {} if snapshot is None else _columns(snapshot, kind.table, request, clauses)
+
+    def pinned(table: Table) -> Snapshot | None:
+        return snapshot if table.name == kind.table.name else lake.snapshot(table)
+
+    clauses = [pin(clause, pinned) for clause in kind.clauses(request, context)]
+    columns = {} if snapshot is None else _columns(snapshot, kind, request, clauses)
+    bits = set(kind.bits(context))
+    join, others = _join(kind, request, context, lake)
     partitions = [] if snapshot is None else _partitions(snapshot, clauses)
     separator = delimiter(request.format, context.limits.ssv_delimiter)
     return Plan(
@@ -118,7 +164,12 @@ def make_plan(
         header=line(request.headers, separator),
         separator=separator,
         clauses=clauses,
-        parts=list(_parts(partitions, kind.table, clauses, part_records)),
+        parts=[
+            replace(part, joined=_beside(part, join, others))
+            for part in _parts(partitions, kind.table, clauses, part_records)
+        ],
+        bits=[name for name in request.fields if name in bits],
+        join=join,
         members={
             clause.list_id: _member_files(lake, clause.list_id)
             for clause in clauses
@@ -128,10 +179,42 @@ def make_plan(
 
 
 def _columns(
-    snapshot: Snapshot, table: Table, request: ExportRequest, clauses: Sequence[Clause]
+    snapshot: Snapshot, kind: Kind, request: ExportRequest, clauses: Sequence[Clause]
 ) -> Mapping[str, pl.DataType]:
-    wanted = {*request.fields, *table.order, *(name for c in clauses for name in c.columns)}
+    table = kind.table
+    left = () if kind.join is None else (kind.join.left,)
+    wanted = {*request.fields, *table.order, *left, *(name for c in clauses for name in c.columns)}
     return {name: of for name, of in snapshot.columns.items() if name in wanted}
+
+
+def _join(
+    kind: Kind, request: ExportRequest, context: Context, lake: Lake
+) -> tuple[PlannedJoin | None, Sequence[LakeFile]]:
+    """Return the join that a request needs, if any, and the files of the other table."""
+    if kind.join is None:
+        return None, ()
+    other = lake.snapshot(kind.join.table)
+    own = kind.own_fields(context)
+    wanted = [name for name in request.fields if name not in own]
+    if other is None or not wanted:
+        return None, ()
+    columns = {
+        name: of for name, of in other.columns.items() if name in wanted or name == kind.join.right
+    }
+    join = PlannedJoin(
+        table=kind.join.table.name, left=kind.join.left, right=kind.join.right, columns=columns
+    )
+    return join, other.files
+
+
+def _beside(
+    part: PlannedPart, join: PlannedJoin | None, others: Sequence[LakeFile]
+) -> Sequence[str]:
+    """Return the files of the other table that the ids of a part touch."""
+    if join is None or part.ids is None:
+        return []
+    stretch = Between(join.right, *part.ids)
+    return [file.path for file in others if stretch.may_match(file.bounds)]
 
 
 def _partitions(snapshot: Snapshot, clauses: Sequence[Clause]) -> list[list[LakeFile]]:
@@ -154,21 +237,38 @@ def _parts(
     for files in partitions:
         records = sum(file.records for file in files)
         if together and waiting + records > part_records:
-            yield _part(together)
+            yield _part(together, table)
             together, waiting = [], 0
         if records > part_records and isinstance(table.columns[table.order[0]], pl.Datetime):
-            yield from _slices(files, table.order[0], clauses, -(-records // part_records))
+            yield from _slices(files, table, clauses, -(-records // part_records))
+            continue
+        if records > part_records and table.order[0] == table.lead and not table.ranges_of_leads:
+            yield from _id_slices(files, table, -(-records // part_records))
             continue
         together.append(files)
         waiting += records
     if together:
-        yield _part(together)
+        yield _part(together, table)
+
+
+def _id_slices(files: Sequence[LakeFile], table: Table, count: int) -> Iterator[PlannedPart]:
+    """Cut a partition into equal ranges of the lead ids that it has."""
+    column = table.order[0]
+    first = min(file.bounds[column][0] for file in files)
+    last = max(file.bounds[column][1] for file in files)
+    step = max(1, -(-(last - first + 1) // count))
+    for begin in range(first, last + 1, step):
+        stretch = Between(column, begin, min(begin + step - 1, last))
+        inside = [file for file in files if stretch.may_match(file.bounds)]
+        if inside:
+            yield _part([inside], table, stretch)
 
 
 def _slices(
-    files: Sequence[LakeFile], column: str, clauses: Sequence[Clause], count: int
+    files: Sequence[LakeFile], table: Table, clauses: Sequence[Clause], count: int
 ) -> Iterator[PlannedPart]:
     """Cut a partition into stretches of equal time, over what the job wants of it."""
+    column = table.order[0]
     first = min(file.bounds[column][0] for file in files).replace(microsecond=0)
     last = max(file.bounds[column][1] for file in files).replace(microsecond=0)
     for clause in clauses:
@@ -181,11 +281,18 @@ def _slices(
         stretch = Within(column, first + begin * _SECOND, first + end * _SECOND)
         inside = [file for file in files if stretch.may_match(file.bounds)]
         if inside:
-            yield _part([inside], stretch)
+            yield _part([inside], table, stretch)
 
 
-def _part(partitions: Sequence[Sequence[LakeFile]], stretch: Within | None = None) -> PlannedPart:
-    ids = [bound for files in partitions for file in files for bound in file.bounds.get("id", ())]
+def _part(
+    partitions: Sequence[Sequence[LakeFile]],
+    table: Table,
+    stretch: Within | Between | None = None,
+) -> PlannedPart:
+    bounds = [file.bounds.get(table.lead or "", ()) for files in partitions for file in files]
+    ids = [bound for ends in bounds for bound in ends if bound is not None]
+    if isinstance(stretch, Between):
+        ids = [stretch.least, stretch.greatest]
     return PlannedPart(
         partitions=[[file.path for file in files] for files in partitions],
         ids=(min(ids), max(ids)) if ids else None,
@@ -198,7 +305,8 @@ def _parse_part(content: Mapping[str, Any]) -> PlannedPart:
     return PlannedPart(
         partitions=content["partitions"],
         ids=tuple(content["ids"]) if content["ids"] else None,
-        slice=stretch if isinstance(stretch, Within) else None,
+        slice=stretch if isinstance(stretch, Within | Between) else None,
+        joined=content.get("joined", []),
     )
 
 

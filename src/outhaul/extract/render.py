@@ -3,17 +3,18 @@
 Records go through in batches, so that a part needs the same memory however large it is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import IO, cast
 
 import polars as pl
 
-from outhaul.extract.plan import Plan, PlannedPart
+from outhaul.extract.plan import Plan, PlannedJoin, PlannedPart
 from outhaul.files.store import Writable
 from outhaul.lake.load.fit import render
-from outhaul.lake.predicates import all_of
+from outhaul.lake.predicates import InSmartList, all_of
+from outhaul.lake.smart_lists import lead_ids
 from outhaul.lake.snapshot import scan_files
 from outhaul.lake.tables import LIST_MEMBERS
 from outhaul.protocol.dialects import DATE_FORMAT, DATETIME_FORMAT, NULL
@@ -35,12 +36,16 @@ def render_part(
         return 0
     records = 0
     part = plan.parts[number]
-    for batch in _scan(plan, part, lake).collect_batches(
+    scan = _scan(plan, part, lake)
+    if plan.join is None:
+        scan = scan.select(_cells(plan, plan.columns))
+    for batch in scan.collect_batches(
         chunk_size=BATCH_RECORDS, maintain_order=True, engine="streaming"
     ):
         check()
         records += batch.height
-        write_batch(batch, plan.separator, target)
+        cells = batch if plan.join is None else _joined(plan, plan.join, part, lake, batch)
+        write_batch(cells, plan.separator, target)
     return records
 
 
@@ -75,10 +80,12 @@ def _quoted(name: str, separator: str) -> pl.Expr:
 
 
 def _scan(plan: Plan, part: PlannedPart, lake: Path) -> pl.LazyFrame:
-    """Return the records of a part: filtered, in order, with the columns of the file."""
+    """Return the records of a part: filtered, in order."""
 
-    def members(list_id: int) -> pl.Series:
-        return _members(lake, plan.members[list_id], part.ids)
+    def members(named: int | InSmartList) -> pl.Series:
+        if isinstance(named, InSmartList):
+            return lead_ids(named, lake, part.ids)
+        return _members(lake, plan.members[named], part.ids)
 
     clauses = [*plan.clauses, *([part.slice] if part.slice else [])]
     wanted = all_of(clauses, members)
@@ -90,14 +97,47 @@ def _scan(plan: Plan, part: PlannedPart, lake: Path) -> pl.LazyFrame:
         )
         for files in part.partitions
     ]
-    return pl.concat(ordered).select(_cell(plan, name) for name in plan.fields)
+    return pl.concat(ordered)
 
 
-def _cell(plan: Plan, name: str) -> pl.Expr:
-    of = plan.columns.get(name)
+def _joined(
+    plan: Plan, join: PlannedJoin, part: PlannedPart, lake: Path, batch: pl.DataFrame
+) -> pl.DataFrame:
+    """Return a batch with the columns of the file; those of the other table stand beside it.
+
+    Of that table, only the stretch is read that the batch's ids touch, and of that only what is
+    beside a record: a batch needs the same memory, however large the other table is.
+    """
+    ids = batch[join.left].drop_nulls().unique()
+    other = pl.DataFrame(schema=dict(join.columns))
+    if part.joined and not ids.is_empty():
+        other = (
+            scan_files([lake / join.table / path for path in part.joined], join.columns)
+            .filter(pl.col(join.right).is_between(ids.min(), ids.max()))
+            .filter(pl.col(join.right).is_in(ids.implode()))
+            .collect(engine="streaming")
+        )
+    both = batch.join(
+        other,
+        left_on=join.left,
+        right_on=join.right,
+        how="left",
+        coalesce=False,
+        maintain_order="left",
+    )
+    return both.select(_cells(plan, {**join.columns, **plan.columns}))
+
+
+def _cells(plan: Plan, columns: Mapping[str, pl.DataType]) -> list[pl.Expr]:
+    return [_cell(plan, columns.get(name), name) for name in plan.fields]
+
+
+def _cell(plan: Plan, of: pl.DataType | None, name: str) -> pl.Expr:
     cell = pl.lit(None, dtype=pl.String).alias(name) if of is None else pl.col(name)
     if of == pl.Float64:
         cell = render(cell, of)
+    if of == pl.Boolean and name in plan.bits:
+        cell = cell.cast(pl.Int8)
     if name in plan.stand_ins:
         cell = cell.fill_null(plan.stand_ins[name])
     return cell

@@ -1,12 +1,12 @@
 """Filters that several kinds have."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
-from outhaul.catalog.entries import AssetType
+from outhaul.catalog.entries import Asset, AssetType, CatalogError
 from outhaul.errors import Error
 from outhaul.kinds.kind import Context, Filter
-from outhaul.lake.predicates import MemberOf, Within
+from outhaul.lake.predicates import InSmartList, MemberOf, Within
 from outhaul.protocol.body import read_integer, read_text, read_window
 from outhaul.protocol.instants import parse_instant, render_instant
 
@@ -30,8 +30,11 @@ def window(name: str, column: str, *, needs_setting: str | None = None) -> Filte
     return Filter(name=name, read=read, clause=clause)
 
 
-def static_list_id(name: str) -> Filter:
-    """Return a filter for the members of the static list that has this id."""
+def static_list_id(name: str, lead: str = "id") -> Filter:
+    """Return a filter for the members of the static list that has this id.
+
+    `lead` is the column that holds a lead's id.
+    """
 
     def read(value: object, parameter: str, context: Context) -> int:
         list_id = read_integer(value, parameter)
@@ -39,10 +42,10 @@ def static_list_id(name: str) -> Filter:
             raise Error.INVALID(parameter=parameter, problem=f"there is no static list {list_id}")
         return list_id
 
-    return Filter(name=name, read=read, clause=_member_of(name))
+    return Filter(name=name, read=read, clause=_member_of(name, lead))
 
 
-def static_list_name(name: str) -> Filter:
+def static_list_name(name: str, lead: str = "id") -> Filter:
     """Return a filter for the members of the static list that has this name.
 
     The name may be qualified by the list's program; the job keeps the list's id, so that the list
@@ -60,17 +63,89 @@ def static_list_name(name: str) -> Filter:
             raise Error.INVALID(parameter=parameter, problem=problem)
         return found[0].id
 
-    return Filter(name=name, read=read, clause=_member_of(name))
+    return Filter(name=name, read=read, clause=_member_of(name, lead))
 
 
-def unsupported(name: str) -> Filter:
-    """Return a filter that no subscription has (1035)."""
+def smart_list_id(name: str, lead: str = "id") -> Filter:
+    """Return a filter for the leads of the smart list that has this id.
 
-    def refuse(*_: object) -> NoReturn:
+    `lead` is the column that holds a lead's id. It is there only where the limit
+    `smart_list_filters` of the subscription says so (1035).
+    """
+
+    def read(value: object, parameter: str, context: Context) -> int:
+        _need_smart_lists(context)
+        list_id = read_integer(value, parameter)
+        entry = context.catalog.asset(AssetType.SMART_LIST, list_id)
+        if entry is None:
+            raise Error.INVALID(parameter=parameter, problem=f"there is no smart list {list_id}")
+        return _usable(entry, parameter, context)
+
+    return Filter(name=name, read=read, clause=_in_smart_list(name, lead))
+
+
+def smart_list_name(name: str, lead: str = "id") -> Filter:
+    """Return a filter for the leads of the smart list that has this name.
+
+    The name may be qualified by the list's program. As with static lists the job keeps the id.
+    """
+
+    def read(value: object, parameter: str, context: Context) -> int:
+        _need_smart_lists(context)
+        text = read_text(value, parameter)
+        found = context.catalog.assets_named(AssetType.SMART_LIST, [text])
+        if len(found) != 1:
+            problem = f"there is no smart list '{text}'"
+            if found:
+                names = ", ".join(entry.qualified_name for entry in found)
+                problem = f"several smart lists have the name '{text}': {names}"
+            raise Error.INVALID(parameter=parameter, problem=problem)
+        return _usable(found[0], parameter, context)
+
+    return Filter(name=name, read=read, clause=_in_smart_list(name, lead))
+
+
+def exactly_one_of(
+    filters: tuple[Filter, ...],
+) -> Callable[[Mapping[str, Any], Context], None]:
+    """Return the rule that a request has one of these filters, and no second."""
+
+    def check(given: Mapping[str, Any], _: Context) -> None:
+        if len(given) != 1:
+            expected = ", ".join(entry.name for entry in filters)
+            raise Error.INVALID(
+                parameter="filter",
+                problem=f"expected exactly one of {expected}; got {', '.join(given) or 'none'}",
+            )
+
+    return check
+
+
+def _member_of(name: str, lead: str) -> Callable[[Mapping[str, Any], Context], MemberOf]:
+    return lambda filters, _: MemberOf(filters[name], lead)
+
+
+def _need_smart_lists(context: Context) -> None:
+    if not context.limits.smart_list_filters:
         raise Error.FILTER_UNSUPPORTED()
 
-    return Filter(name=name, read=refuse, clause=refuse)
+
+def _usable(entry: Asset, parameter: str, context: Context) -> int:
+    """Return the id of a smart list whose rules still fit the catalog, which may have changed."""
+    try:
+        context.catalog.rules(entry)
+    except CatalogError as error:
+        raise Error.INVALID(parameter=parameter, problem=str(error)) from None
+    return entry.id
 
 
-def _member_of(name: str) -> Callable[[Mapping[str, Any], Context], MemberOf]:
-    return lambda filters, _: MemberOf(filters[name])
+def _in_smart_list(name: str, lead: str) -> Callable[[Mapping[str, Any], Context], InSmartList]:
+    """Return the clause: the rules are those of the moment at which the job begins processing."""
+
+    def clause(filters: Mapping[str, Any], context: Context) -> InSmartList:
+        entry = context.catalog.asset(AssetType.SMART_LIST, filters[name])
+        if entry is None:
+            raise CatalogError(f"there is no smart list {filters[name]} any more")
+        return InSmartList(context.catalog.rules(entry), context.moment, lead)
+
+    return clause

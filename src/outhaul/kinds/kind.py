@@ -1,12 +1,14 @@
 """What a kind is: a path, permissions, filters, fields, a table, and one rule over its filters."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from outhaul.catalog.store import Catalog
+from outhaul.clock import now
 from outhaul.errors import Error
 from outhaul.lake.predicates import Clause
 from outhaul.lake.tables import Table
@@ -21,6 +23,8 @@ class Context:
 
     catalog: Catalog
     limits: Limits
+    moment: datetime = field(default_factory=now)
+    """Now, as rules that speak of the past have it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +71,23 @@ class ExportRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Join:
+    """A second table: each record has at most one of its records beside it."""
+
+    table: Table
+    left: str
+    """The column of the kind's own table that names the other record."""
+    right: str
+    """The column that identifies it, by whose ranges the other table is kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Kind:
     """A kind of records that can be exported."""
 
     name: str
     path: str
-    """Between `/bulk/v1/` and `/export`."""
+    """Between `/bulk/v1/` and `/export`; `{apiName}` stands for the type of the records."""
     permissions: frozenset[str]
     """A caller needs one of them."""
     table: Table
@@ -85,11 +100,36 @@ class Kind:
     """Exported where a request names no fields; if there are none, it must."""
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     """What is exported in place of null, by field: some clients fail on it."""
+    bits: Callable[[Context], Collection[str]] = lambda _: ()
+    """The fields whose booleans are written 0 and 1."""
+    first_fields: Callable[[Mapping[str, Any]], Collection[str]] = lambda _: ()
+    """The fields that come first in the file of a request with these filters, asked for or not."""
+    join: Join | None = None
+    """Another table, whose fields may be asked for as well."""
+    own_fields: Callable[[Context], Collection[str]] = lambda _: ()
+    """The fields that are of the kind's own table, where there is a join."""
+    of_type: "Callable[[Context, str], Kind] | None" = None
+    """What the kind is for one type of its records, where its path names one as `{apiName}`.
+
+    Raises `ApiError` for a type that there is not.
+    """
+
+    def job_kind(self, type_name: str | None) -> str:
+        """Return what jobs of the kind are kept as: those of each type of records apart."""
+        return self.name if type_name is None else f"{self.name}/{type_name}"
+
+    def resolve(self, context: Context, type_name: str | None) -> "Kind":
+        """Return the kind for a type of its records. Raises `ApiError` where there is none."""
+        if self.of_type is None or type_name is None:
+            return self
+        return self.of_type(context, type_name)
 
     def read(self, body: Mapping[str, Any], context: Context) -> ExportRequest:
         """Return what a create call asks for. Raises `ApiError` for anything that does not fit."""
         filters = self._filters(body.get("filter"), context)
-        fields = self._fields(body.get("fields"), context)
+        first = self.first_fields(filters)
+        wanted = self._fields(body.get("fields"), context)
+        fields = [*first, *(name for name in wanted if name not in first)]
         return ExportRequest(
             fields=fields,
             headers=read_headers(body.get("columnHeaderNames"), fields),

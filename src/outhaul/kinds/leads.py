@@ -1,12 +1,17 @@
 """Leads (bulk lead extract): exactly one filter, and the fields that the catalog has."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import polars as pl
 
-from outhaul.errors import Error
-from outhaul.kinds.filters import static_list_id, static_list_name, unsupported, window
+from outhaul.kinds.filters import (
+    exactly_one_of,
+    smart_list_id,
+    smart_list_name,
+    static_list_id,
+    static_list_name,
+    window,
+)
 from outhaul.kinds.kind import Context, Kind
 from outhaul.lake.load.loads import ECIDS
 from outhaul.lake.tables import CHANGED_AT, column_type
@@ -18,21 +23,13 @@ _FILTERS = (
     window("updatedAt", CHANGED_AT, needs_setting="updated_at_filter"),
     static_list_id("staticListId"),
     static_list_name("staticListName"),
-    unsupported("smartListId"),
-    unsupported("smartListName"),
+    smart_list_id("smartListId"),
+    smart_list_name("smartListName"),
 )
 
 
-def _check(filters: Mapping[str, Any], _: Context) -> None:
-    if len(filters) != 1:
-        expected = ", ".join(entry.name for entry in _FILTERS)
-        raise Error.INVALID(
-            parameter="filter",
-            problem=f"expected exactly one of {expected}; got {', '.join(filters) or 'none'}",
-        )
-
-
-def _fields(context: Context) -> Mapping[str, pl.DataType]:
+def lead_columns(context: Context) -> Mapping[str, pl.DataType]:
+    """Return the fields of leads that may be asked for, and their types."""
     fields = {
         name: column_type(entry.data_type) for name, entry in context.catalog.lead_fields().items()
     }
@@ -45,6 +42,6 @@ LEADS = Kind(
     permissions=frozenset({"Read-Only Lead", "Read-Write Lead"}),
     table=TABLE,
     filters=_FILTERS,
-    check=_check,
-    fields=_fields,
+    check=exactly_one_of(_FILTERS),
+    fields=lead_columns,
 )

@@ -11,13 +11,19 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from outhaul.catalog.smart_list_reading import PlannedNames, read_rules
+from outhaul.catalog.smart_lists import FieldRule, Group, conditions
+from outhaul.lake.pinned import PinnedRecords
 from outhaul.protocol.instants import parse_instant, render_instant
 
 Bounds = Mapping[str, tuple[Any, Any]]
 """Least and greatest value of a file's columns, where known."""
 
-Members = Callable[[int], pl.Series]
-"""Gives the ids of a static list's members, as pinned, that may be among the records at hand."""
+Members = Callable[["int | InSmartList"], pl.Series]
+"""Gives the ids of the leads of a list, as pinned, that may be among the records at hand.
+
+The list is a static one, named by its id, or a smart one.
+"""
 
 
 class Clause(Protocol):
@@ -73,11 +79,40 @@ class Within(Clause):
 
 
 @dataclass(frozen=True)
-class OneOf(Clause):
-    """The column has one of some values, all integers or all texts."""
+class Between(Clause):
+    """The column's integer is between two, both included."""
 
     column: str
-    values: tuple[int, ...] | tuple[str, ...]
+    least: int
+    greatest: int
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it looks at."""
+        return frozenset({self.column})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the clause as plain data."""
+        return {"between": self.column, "bounds": [self.least, self.greatest]}
+
+    def expression(self, members: Members) -> pl.Expr:  # noqa: ARG002
+        """Return the clause as Polars evaluates it."""
+        return pl.col(self.column).is_between(self.least, self.greatest)
+
+    def may_match(self, bounds: Bounds) -> bool:
+        """Tell whether the two and the bounds overlap."""
+        least, greatest = bounds.get(self.column, (None, None))
+        if least is None or greatest is None:
+            return True
+        return bool(least <= self.greatest and greatest >= self.least)
+
+
+@dataclass(frozen=True)
+class OneOf(Clause):
+    """The column has one of some values, all integers, all texts or all booleans."""
+
+    column: str
+    values: tuple[int, ...] | tuple[str, ...] | tuple[bool, ...]
 
     @property
     def columns(self) -> frozenset[str]:
@@ -129,22 +164,64 @@ class MemberOf(Clause):
     """The lead is a member of a static list, in the version of the members that is pinned."""
 
     list_id: int
+    column: str = "id"
+    """The column that holds the lead's id."""
 
     @property
     def columns(self) -> frozenset[str]:
         """The columns that it looks at."""
-        return frozenset({"id"})
+        return frozenset({self.column})
 
     def to_json(self) -> dict[str, Any]:
         """Return the clause as plain data."""
-        return {"memberOf": self.list_id}
+        return {"memberOf": self.list_id, "lead": self.column}
 
     def expression(self, members: Members) -> pl.Expr:
         """Return the clause as Polars evaluates it."""
-        return pl.col("id").is_in(members(self.list_id).implode())
+        return pl.col(self.column).is_in(members(self.list_id).implode())
 
     def may_match(self, bounds: Bounds) -> bool:  # noqa: ARG002
         """Tell what can be said without the members."""
+        return True
+
+
+@dataclass(frozen=True)
+class InSmartList(Clause):
+    """The lead fits the rules of a smart list, at a moment, in the records that are pinned."""
+
+    rules: Group
+    moment: datetime
+    """Now, as the rules have it, to the second."""
+    column: str = "id"
+    """The column that holds the lead's id."""
+    pinned: PinnedRecords | None = None
+    """What the rules look at; `None` before there is a plan."""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it looks at."""
+        return frozenset({self.column})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the clause as plain data."""
+        return {
+            "inSmartList": self.rules.to_json(),
+            "types": {
+                entry.field: entry.type.value
+                for entry in conditions(self.rules)
+                if isinstance(entry, FieldRule)
+            },
+            "moment": render_instant(self.moment),
+            "lead": self.column,
+            "pinned": None if self.pinned is None else self.pinned.to_json(),
+        }
+
+    def expression(self, members: Members) -> pl.Expr:
+        """Return the clause as Polars evaluates it."""
+        return pl.col(self.column).is_in(members(self).implode())
+
+    def may_match(self, bounds: Bounds) -> bool:  # noqa: ARG002
+        """Tell what can be said without the leads."""
         return True
 
 
@@ -158,7 +235,17 @@ def parse_clause(content: Mapping[str, Any]) -> Clause:
         case {"anyOf": [*clauses]}:
             return AnyOf(tuple(parse_clause(clause) for clause in clauses))
         case {"memberOf": int(list_id)}:
-            return MemberOf(list_id)
+            return MemberOf(list_id, content.get("lead", "id"))
+        case {"between": str(column), "bounds": [int(least), int(greatest)]}:
+            return Between(column, least, greatest)
+        case {"inSmartList": rules, "types": types, "moment": str(moment), "lead": str(column)}:
+            pinned = content["pinned"]
+            return InSmartList(
+                rules=read_rules(rules, "rules", PlannedNames(types)),
+                moment=parse_instant(moment),
+                column=column,
+                pinned=None if pinned is None else PinnedRecords.from_json(pinned),
+            )
         case _:
             raise ValueError(f"not a clause: {content}")
 

@@ -8,7 +8,7 @@ import polars as pl
 INSTANT = pl.Datetime("us", "UTC")
 
 CHANGED_AT = "outhaul_changed_at"
-"""When any field of a lead changed last: what the filter updatedAt means (bulk lead extract)."""
+"""When any field of a record changed last: what the filter updatedAt means (bulk lead extract)."""
 
 LEADS_A_RANGE = 50_000
 """Ids that one partition of leads covers."""
@@ -42,6 +42,18 @@ class Table:
     """The columns that are always there, without the partition column."""
     statistics: tuple[str, ...]
     """The columns whose least and greatest value every file carries."""
+    lead: str | None = None
+    """The column that holds a lead's id, where lists of leads choose records."""
+
+    @property
+    def ranges_of_leads(self) -> bool:
+        """Whether a partition is a range of lead ids."""
+        return self.partition_value.meta.root_names() == [self.lead]
+
+    @property
+    def partition_key(self) -> str:
+        """The column that tells records of one partition apart."""
+        return self.key[-1]
 
     @property
     def partition_type(self) -> pl.DataType:
@@ -87,6 +99,7 @@ LEADS = Table(
         CHANGED_AT: INSTANT,
     },
     statistics=("id", "createdAt", "updatedAt", CHANGED_AT),
+    lead="id",
 )
 
 LIST_MEMBERS = Table(
@@ -98,6 +111,53 @@ LIST_MEMBERS = Table(
     columns={"leadId": pl.Int64()},
     statistics=("leadId",),
 )
+
+PROGRAM_MEMBERS = Table(
+    name="program_members",
+    key=("programId", "leadId"),
+    order=("leadId",),
+    partition="outhaul_program",
+    partition_value=pl.col("programId"),
+    columns={
+        "programId": pl.Int64(),
+        "leadId": pl.Int64(),
+        "statusName": pl.String(),
+        "nurtureCadence": pl.String(),
+        "isExhausted": pl.Boolean(),
+        "createdAt": INSTANT,
+        "updatedAt": INSTANT,
+        CHANGED_AT: INSTANT,
+    },
+    statistics=("programId", "leadId", CHANGED_AT),
+    lead="leadId",
+)
+
+
+def custom_objects(api_name: str, *, lead: str | None) -> Table:
+    """Return the table of one custom object type; its column `lead`, if any, holds a lead's id.
+
+    Partitions are the first byte of the marketoGUID, which follow the order of the ids.
+    """
+    link = {} if lead is None else {lead: pl.Int64()}
+    return Table(
+        name=f"custom_objects_{api_name}",
+        key=("marketoGUID",),
+        order=("marketoGUID",),
+        partition="outhaul_initial",
+        partition_value=pl.col("marketoGUID")
+        .str.encode("hex")
+        .str.slice(0, 2)
+        .str.to_integer(base=16),
+        columns={
+            "marketoGUID": pl.String(),
+            **link,
+            "createdAt": INSTANT,
+            "updatedAt": INSTANT,
+            CHANGED_AT: INSTANT,
+        },
+        statistics=("marketoGUID", *link, CHANGED_AT),
+        lead=lead,
+    )
 
 
 def column_type(data_type: str) -> pl.DataType:

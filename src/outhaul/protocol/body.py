@@ -75,6 +75,15 @@ def read_integer(value: object, parameter: str) -> int:
     return value
 
 
+def read_boolean(value: object, parameter: str) -> bool:
+    """Return a value that must be true or false."""
+    if value is None:
+        raise Error.PARAMETER_MISSING(parameter=parameter)
+    if not isinstance(value, bool):
+        raise wrong_type(value, parameter, "boolean")
+    return value
+
+
 def read_texts(value: object, parameter: str) -> list[str]:
     """Return a value that must be an array of strings, at least one."""
     return [read_text(entry, f"{parameter}[{n}]") for n, entry in _entries(value, parameter)]

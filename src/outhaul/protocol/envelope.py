@@ -5,6 +5,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+NO_ASSETS = "No assets found for the given search criteria."
+
 
 def request_id() -> str:
     """Return a new id of a call, in the form `e42b#14272d07d78`: chance, then milliseconds."""
@@ -22,6 +24,18 @@ def success(
     if next_page_token is not None:
         body["nextPageToken"] = next_page_token
     return body
+
+
+def found_assets(call: str, result: Sequence[Any]) -> dict[str, Any]:
+    """Return the answer of a call about assets that went well.
+
+    It has arrays of errors and warnings, though they are empty; where nothing was found it warns,
+    and has no `result` at all, which is how clients that browse learn that they are done.
+    """
+    body: dict[str, Any] = {"success": True, "errors": [], "requestId": call, "warnings": []}
+    if result:
+        return {**body, "result": list(result)}
+    return {**body, "warnings": [NO_ASSETS]}
 
 
 def failure(call: str, code: str, message: str) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 EXPECTED = "ISO 8601 datetime without milliseconds, such as 2026-01-31T23:59:59Z"
 
+ASSET_ZONE = "Z+0000"
+
 _PATTERN = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
     r"(?:T(\d\d):(\d\d)(?::(\d\d))?(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?)?",
@@ -28,6 +30,14 @@ def parse_instant(text: str) -> datetime:
         return local - _offset(zone)
     except OverflowError as error:
         raise ValueError(f"{text!r} is out of the calendar's range") from error
+
+
+def parse_asset_instant(text: str) -> datetime:
+    """Return the moment that a date of an asset names: calls about assets write UTC as `Z+0000`.
+
+    Takes everything else that `parse_instant` takes, and raises as it does.
+    """
+    return parse_instant(text.removesuffix("+0000") if text.endswith(ASSET_ZONE) else text)
 
 
 def render_instant(moment: datetime) -> str:

@@ -93,6 +93,25 @@ token = sa.Table(
     sa.Column("expires_at", Instant, nullable=False),
 )
 
+usage = sa.Table(
+    "usage",
+    metadata,
+    _subscription(primary_key=True),
+    # The day in America/Chicago.
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("api_user", sa.ForeignKey("api_user.id"), primary_key=True),
+    sa.Column("calls", sa.BigInteger, nullable=False),
+)
+
+error_count = sa.Table(
+    "error_count",
+    metadata,
+    _subscription(primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("code", sa.String, primary_key=True),
+    sa.Column("count", sa.BigInteger, nullable=False),
+)
+
 export_job = sa.Table(
     "export_job",
     metadata,
@@ -159,4 +178,30 @@ asset = sa.Table(
     sa.Column("program", sa.String),
     sa.Column("description", sa.JSON, nullable=False),
     sa.Index("ix_asset_name", "subscription", "type", "name"),
+)
+
+member_field = sa.Table(
+    "member_field",
+    metadata,
+    _subscription(primary_key=True),
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("data_type", sa.String, nullable=False),
+    sa.Column("description", sa.JSON, nullable=False),
+)
+
+# The programs and statuses of the members that were loaded; a member may have no status: "".
+member_status = sa.Table(
+    "member_status",
+    metadata,
+    _subscription(primary_key=True),
+    sa.Column("program", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.String, primary_key=True),
+)
+
+custom_object_type = sa.Table(
+    "custom_object_type",
+    metadata,
+    _subscription(primary_key=True),
+    sa.Column("api_name", sa.String, primary_key=True),
+    sa.Column("description", sa.JSON, nullable=False),
 )

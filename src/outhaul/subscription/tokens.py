@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -60,16 +60,23 @@ class Caller:
 
 
 def issue_token(
-    database: Database, *, client_id: str, client_secret: str, life_seconds: int, moment: datetime
+    database: Database,
+    *,
+    client_id: str,
+    client_secret: str,
+    life_seconds: Callable[[Mapping[str, Any]], int],
+    moment: datetime,
 ) -> Token:
     """Return the access token of a custom service: the one it has, or a new one.
 
-    Raises `CredentialsInvalidError`.
+    `life_seconds` tells how long a new one lives, from what the subscription of the service
+    overrides of the limits. Raises `CredentialsInvalidError`.
     """
     with database.read() as connection:
         known = connection.execute(
-            sa.select(service.c.secret_hash, api_user.c.email)
+            sa.select(service.c.secret_hash, api_user.c.email, subscription.c.limit_overrides)
             .join(api_user, api_user.c.id == service.c.api_user)
+            .join(subscription, subscription.c.name == api_user.c.subscription)
             .where(service.c.client_id == client_id)
         ).first()
         if known is None or not secret_matches(client_secret, known.secret_hash):
@@ -80,7 +87,8 @@ def issue_token(
             # Another call may have been quicker: all who ask at once are given one token.
             held = _held(connection, client_id, moment)
             if held is None:
-                held = secrets.token_hex(16), moment + timedelta(seconds=life_seconds)
+                life = timedelta(seconds=life_seconds(known.limit_overrides))
+                held = secrets.token_hex(16), moment + life
                 text = _text(client_secret, held[0])
                 connection.execute(
                     token.insert().values(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,12 +19,18 @@ from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 from tests.schemas import Contract
 
-from outhaul import sample
+from outhaul import sample, sample_objects
 from outhaul.api import create_app
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.jobs.queue import Queue
-from outhaul.lake.load.loads import load_activities, load_leads, load_list_members
+from outhaul.lake.load.loads import (
+    load_activities,
+    load_custom_objects,
+    load_leads,
+    load_list_members,
+    load_program_members,
+)
 from outhaul.lake.snapshot import Lake
 from outhaul.settings import Settings
 from outhaul.state.database import Database
@@ -38,19 +45,34 @@ WINDOW = {"startAt": "2025-12-21T12:00:00Z", "endAt": "2026-01-20T12:00:00Z"}
 
 LEADS: Mapping[str, Any] = {"fields": ["id", "email"], "filter": {"createdAt": WINDOW}}
 ACTIVITIES: Mapping[str, Any] = {"filter": {"createdAt": WINDOW}}
-BODIES = {"leads": LEADS, "activities": ACTIVITIES}
-KINDS = tuple(BODIES)
+KINDS = ("leads", "activities")
+MEMBERS: Mapping[str, Any] = {
+    "fields": ["leadId", "statusName", "email"],
+    "filter": {"programId": 1004},
+}
+BOATS: Mapping[str, Any] = {
+    "fields": ["marketoGUID", "leadId", "boatName"],
+    "filter": {"updatedAt": WINDOW},
+}
+BODIES = {
+    "leads": LEADS,
+    "activities": ACTIVITIES,
+    "program/members": MEMBERS,
+    "customobjects/boat_c": BOATS,
+}
 
 JSON = "application/json;charset=UTF-8"
 TOKEN = "/identity/oauth/token"
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 
 USERS = {
-    "etl": ("Read-Only Lead", "Read-Only Activity"),
+    "etl": ("Read-Only Lead", "Read-Only Activity", "Read-Only Custom Object"),
     "writer": ("Read-Write Lead", "Read-Write Activity"),
     "leads": ("Read-Only Lead",),
     "activities": ("Read-Only Activity",),
+    "objects": ("Read-Only Custom Object",),
     "nobody": ("Read-Only Assets",),
+    "marketer": ("Read-Write Assets", "Read-Only Campaign", "Read-Only Named Account"),
 }
 """API users by name, and what they may do."""
 
@@ -88,9 +110,14 @@ def make_template(folder: Path) -> Template:
     catalog = Catalog(database, "default")
     catalog.store(parse_catalog(sample.catalog()))
     lake = Lake(settings.lake_folder / "default")
-    steps = (
+    steps: tuple[tuple[Callable[..., object], Iterable[Mapping[str, Any]]], ...] = (
         (load_list_members, sample.list_members(LEAD_COUNT)),
         (load_activities, sample.activities(ACTIVITY_COUNT, until=NOW, lead_count=LEAD_COUNT)),
+        (load_program_members, sample_objects.program_members(LEAD_COUNT, until=NOW)),
+        (
+            partial(load_custom_objects, api_name=sample_objects.BOATS),
+            sample_objects.boats(LEAD_COUNT, until=NOW),
+        ),
         (load_leads, sample.leads(LEAD_COUNT, until=NOW)),
     )
     for n, (load, records) in enumerate(steps):
@@ -151,7 +178,7 @@ class Instance:
     def running(self) -> Iterator["Instance"]:
         with self.client:
             yield self
-        self.database.close()
+        self._app.state.service.close()
 
     # Calls
 

@@ -95,8 +95,8 @@ class TestUri:
 
 
 @pytest.mark.parametrize("name", ["smartListId", "smartListName"])
-def test_smart_lists_are_not_there_for_any_subscription(shared: Instance, name: str) -> None:
-    answer = shared.create(filter={name: 1})
+def test_smart_lists_can_be_off_for_a_subscription(serve: Serve, name: str) -> None:
+    answer = serve(smart_list_filters=False).create(filter={name: 1})
     assert refusal(answer) == ("1035", "Unsupported filter type for target subscription")
 
 

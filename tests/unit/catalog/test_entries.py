@@ -84,6 +84,39 @@ def test_assets_are_read_from_the_file_of_outhaul() -> None:
     assert names == ["Fair", "Sign up", "Fair.Guests"]
 
 
+def test_campaigns_are_read_as_live_instances_show_them() -> None:
+    campaign = {"id": 7, "name": "Remind", "type": "trigger", "active": True, "programId": 1}
+    entries = parse_catalog({"campaigns": [{**campaign, "programName": "Fair"}]})
+    assert entries.assets == (Asset(type=AssetType.CAMPAIGN, id=7, name="Remind", program="Fair"),)
+    assert entries.assets[0].description["programId"] == 1
+
+
+def test_dates_of_assets_are_kept_in_one_form() -> None:
+    dates = {"createdAt": "2026-01-31T23:59:59Z+0000", "updatedAt": "2026-02-01T01:00:00+01:00"}
+    (entry,) = parse_catalog({"programs": [{"id": 1, "name": "Fair", **dates}]}).assets
+    assert entry.description["createdAt"] == "2026-01-31T23:59:59Z"
+    assert entry.description["updatedAt"] == "2026-02-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        (float("nan"), r"x: nan is no number"),
+        (float("inf"), r"x: inf is no number"),
+        ("\ud800", r"x: '\\ud800' holds half a surrogate pair"),
+        ({"a": ["b\udc00"]}, r"x\.a\[0\]: .* half a surrogate pair"),
+        ({"\udc00": 1}, r"x: a name: .* half a surrogate pair"),
+    ],
+)
+def test_what_could_not_be_answered_is_not_read(value: object, wrong: str) -> None:
+    for content, place in (
+        ({"forms": [{"id": 1, "name": "a", "x": value}]}, r"forms\[0\]\."),
+        ({"result": [field(x=value)]}, r"result\[0\]\."),
+    ):
+        with pytest.raises(CatalogError, match=place + wrong):
+            parse_catalog(content)
+
+
 def test_an_answer_or_a_file_may_be_empty() -> None:
     assert len(parse_catalog({"result": []})) == 0
     assert len(parse_catalog({"programs": [], "forms": []})) == 0
@@ -96,7 +129,7 @@ def test_an_answer_or_a_file_may_be_empty() -> None:
         ([], "a catalog file is a JSON object"),
         ({}, "found nothing"),
         ({"leads": []}, "found leads"),
-        ({"programs": [], "smartLists": []}, "found smartLists"),
+        ({"programs": [], "landingPages": []}, "found landingPages"),
         ({"result": {}}, r"result: expected an array"),
         ({"programs": None}, r"programs: expected an array"),
         ({"result": [1]}, r"result\[0\]: expected an object"),
@@ -113,6 +146,11 @@ def test_an_answer_or_a_file_may_be_empty() -> None:
         ({"result": [{"id": 1, "name": "a"}, {}]}, r"result\[1\]\.id: expected an integer"),
         ({"forms": [{"id": 1, "name": "a", "program": 2}]}, r"forms\[0\]\.program: expected"),
         ({"staticLists": [{"id": None, "name": "a"}]}, r"staticLists\[0\]\.id: expected"),
+        ({"campaigns": [{"id": 1, "name": "a", "type": "x"}]}, r"campaigns\[0\]\.type: expected"),
+        ({"campaigns": [{"id": 1, "name": "a", "active": 1}]}, r"campaigns\[0\]\.active: expected"),
+        ({"campaigns": [{"id": 1, "name": "a", "programId": "x"}]}, r"campaigns\[0\]\.programId"),
+        ({"forms": [{"id": 1, "name": "a", "createdAt": 5}]}, r"forms\[0\]\.createdAt: expected"),
+        ({"forms": [{"id": 1, "name": "a", "updatedAt": "x"}]}, r"\.updatedAt: expected ISO 8601"),
     ],
 )
 def test_what_does_not_fit_is_named(content: object, place: str) -> None:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from outhaul.lake.predicates import (
     AnyOf,
+    Between,
     Clause,
+    InSmartList,
     MemberOf,
     OneOf,
     Within,
@@ -44,6 +46,7 @@ SIMPLE = st.one_of(
     NUMBERS.map(lambda values: OneOf("number", tuple(values))),
     TEXTS.map(lambda values: OneOf("text", tuple(values))),
     st.integers(1, 2).map(MemberOf),
+    st.builds(Between, st.just("number"), st.integers(-3, 3), st.integers(-3, 3)),
 )
 CLAUSES: st.SearchStrategy[Clause] = SIMPLE | st.lists(SIMPLE, min_size=1, max_size=3).map(
     lambda clauses: AnyOf(tuple(clauses))
@@ -51,7 +54,8 @@ CLAUSES: st.SearchStrategy[Clause] = SIMPLE | st.lists(SIMPLE, min_size=1, max_s
 LISTS = {1: [1, 2], 2: []}
 
 
-def members(list_id: int) -> pl.Series:
+def members(list_id: int | InSmartList) -> pl.Series:
+    assert isinstance(list_id, int)
     return pl.Series(LISTS[list_id], dtype=pl.Int64)
 
 
@@ -65,6 +69,8 @@ def fits(clause: Clause, record: dict[str, Any]) -> bool:
             return record[column] in values
         case AnyOf(clauses):
             return any(fits(entry, record) for entry in clauses)
+        case Between(column, least, greatest):
+            return record[column] is not None and least <= record[column] <= greatest
         case MemberOf(list_id):
             return record["id"] in LISTS[list_id]
     raise AssertionError(clause)

@@ -1,7 +1,7 @@
 import re
 import time
 
-from outhaul.protocol.envelope import failure, request_id, success
+from outhaul.protocol.envelope import NO_ASSETS, failure, found_assets, request_id, success
 
 
 def test_a_request_id_is_chance_and_the_milliseconds_in_hexadecimal() -> None:
@@ -37,3 +37,19 @@ def test_a_failure_holds_three_things_and_its_code_is_text() -> None:
         "success": False,
         "errors": [{"code": "1029", "message": "Job already queued"}],
     }
+
+
+def test_assets_that_are_found_come_with_arrays_that_are_empty() -> None:
+    assert found_assets("a#1", [{"id": 1}]) == {
+        "success": True,
+        "errors": [],
+        "requestId": "a#1",
+        "warnings": [],
+        "result": [{"id": 1}],
+    }
+
+
+def test_where_no_asset_is_found_there_is_a_warning_and_no_result() -> None:
+    body = found_assets("a#1", [])
+    assert body == {"success": True, "errors": [], "requestId": "a#1", "warnings": [NO_ASSETS]}
+    assert NO_ASSETS == "No assets found for the given search criteria."

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outhaul.protocol.instants import parse_instant, render_instant
+from outhaul.protocol.instants import parse_asset_instant, parse_instant, render_instant
 
 OFFSETS = st.timedeltas(timedelta(hours=-23, minutes=-59), timedelta(hours=23, minutes=59))
 ZONES = OFFSETS.map(lambda offset: timezone(timedelta(minutes=offset // timedelta(minutes=1))))
@@ -92,3 +92,16 @@ def test_any_text_is_a_moment_in_utc_or_a_value_error(text: str) -> None:
         return
     assert moment.utcoffset() == timedelta()
     assert moment.microsecond == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-01-31T23:59:59Z+0000", "2026-01-31T23:59:59Z", "2026-01-31T23:59:59+0000"]
+)
+def test_the_dates_of_assets_are_read(text: str) -> None:
+    assert parse_asset_instant(text) == datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["2026-01-31T23:59:59Z+0100", "2026-01-31Z+0000", "Z+0000", ""])
+def test_what_is_no_date_of_an_asset_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an ISO 8601"):
+        parse_asset_instant(text)

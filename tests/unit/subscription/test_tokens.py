@@ -41,7 +41,7 @@ def issue(
         database,
         client_id=credentials.client_id,
         client_secret=credentials.client_secret,
-        life_seconds=life,
+        life_seconds=lambda _: life,
         moment=moment,
     )
 

@@ -1,9 +1,10 @@
-"""What can be loaded, and what is checked: activities, leads, members of static lists."""
+"""What can be loaded and what is checked: activities, leads, members, custom objects."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -14,7 +15,15 @@ from outhaul.lake.load.readers import FileError, Misfit, Reader, Report, open_re
 from outhaul.lake.load.staging import Staging, staging_folder
 from outhaul.lake.merge import ColumnChangedError, Merged, merge
 from outhaul.lake.snapshot import Lake
-from outhaul.lake.tables import ACTIVITIES, LEADS, LIST_MEMBERS, Table, column_type
+from outhaul.lake.tables import (
+    ACTIVITIES,
+    LEADS,
+    LIST_MEMBERS,
+    PROGRAM_MEMBERS,
+    Table,
+    column_type,
+    custom_objects,
+)
 
 ECIDS = "ecids"
 """The Experience Cloud ids of a lead: exported on request, but no field of the catalog."""
@@ -32,6 +41,8 @@ class Loaded:
     path: Path
     merged: Merged
     inferred: Mapping[str, pl.DataType] = field(default_factory=dict)
+    noted: Collection[tuple[Any, ...]] = ()
+    """The different values that the columns to note have together."""
 
 
 def load_activities(
@@ -101,6 +112,64 @@ def load_list_members(
     return _Load(lake, LIST_MEMBERS, path, columns).run(moment, report)
 
 
+def load_program_members(  # noqa: PLR0913 - each is a word of the command
+    lake: Lake,
+    catalog: Catalog,
+    path: Path,
+    moment: datetime,
+    report: Report,
+    *,
+    infer_fields: bool = False,
+) -> Loaded:
+    """Load a file of program members; they merge by programId and leadId.
+
+    Their programs and statuses become known to the catalog; `infer_fields` is as for leads. Raises
+    `FileError`.
+    """
+    columns = [
+        Column(
+            name=name,
+            type=PROGRAM_MEMBERS.columns.get(name, column_type(entry.data_type)),
+            required=name in PROGRAM_MEMBERS.key,
+            positive=name in PROGRAM_MEMBERS.key,
+        )
+        for name, entry in catalog.member_fields().items()
+    ]
+    load = _Load(
+        lake, PROGRAM_MEMBERS, path, columns, infer=infer_fields, note=("programId", "statusName")
+    )
+    loaded = load.run(moment, report)
+    catalog.note_member_statuses(loaded.noted)
+    return loaded
+
+
+def load_custom_objects(  # noqa: PLR0913 - each is a word of the command
+    lake: Lake,
+    catalog: Catalog,
+    path: Path,
+    moment: datetime,
+    report: Report,
+    *,
+    api_name: str,
+) -> Loaded:
+    """Load a file of custom objects of one type; they merge by marketoGUID.
+
+    Each has a value in the fields that tell it from others, its type's dedupe fields. Raises
+    `FileError`, and `KeyError` where the catalog has no such type.
+    """
+    declared = catalog.custom_object_types()[api_name]
+    table = custom_objects(api_name, lead=declared.lead_link)
+    columns = [
+        Column(
+            name=name,
+            type=table.columns.get(name, column_type(of)),
+            required=name in (*table.key, *declared.dedupe_fields),
+        )
+        for name, of in declared.fields.items()
+    ]
+    return _Load(lake, table, path, columns).run(moment, report)
+
+
 def _lead_columns(fields: Mapping[str, LeadField]) -> Mapping[str, LeadField]:
     ecids = LeadField(id=0, name=ECIDS, display_name="ECIDs", data_type="string")
     return {"id": LeadField(id=0, name="id", display_name="Id", data_type="integer")} | {
@@ -112,7 +181,7 @@ def _lead_columns(fields: Mapping[str, LeadField]) -> Mapping[str, LeadField]:
 class _Load:
     """One file on its way into a table."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what differs between the loads
         self,
         lake: Lake,
         table: Table,
@@ -120,7 +189,10 @@ class _Load:
         columns: Collection[Column],
         *,
         infer: bool = False,
+        note: Sequence[str] = (),
     ) -> None:
+        self._note = note
+        self._noted: set[tuple[Any, ...]] = set()
         self._lake = lake
         self._table = table
         self._path = path
@@ -166,7 +238,7 @@ class _Load:
         inferred = {
             name: of for name, of in staging.columns.items() if name not in self._catalogued
         }
-        return Loaded(path=self._path, merged=merged, inferred=inferred)
+        return Loaded(path=self._path, merged=merged, inferred=inferred, noted=self._noted)
 
     def _stage(self, reader: Reader, batch: pl.DataFrame, first: int, staging: Staging) -> None:
         unknown = [name for name in batch.columns if name not in self._columns]
@@ -182,6 +254,10 @@ class _Load:
                 self._more += 1
         for name in unknown:
             self._narrowest.setdefault(name, Narrowest()).look(batch[name])
+        if self._note:
+            absent = [pl.lit(None).alias(name) for name in self._note if name not in fitted]
+            noted = fitted.with_columns(absent).select(self._note).unique()
+            self._noted |= set(noted.iter_rows())
         if not self._misfits and fitted.height:
             staging.add(fitted.with_columns(_text(batch[name]) for name in unknown))
 
@@ -203,7 +279,7 @@ class _Load:
 
     def _unknown(self, names: Iterable[str]) -> str:
         listed = ", ".join(repr(name) for name in names)
-        if self._table is LEADS:
+        if self._table is LEADS or self._table is PROGRAM_MEMBERS:
             return f"the catalog has no field {listed}; --infer-fields would add it"
         return f"{self._table.name} have no column {listed}; they have {', '.join(self._columns)}"
 

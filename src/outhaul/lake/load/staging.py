@@ -61,8 +61,7 @@ class Staging:
     def __init__(self, folder: Path, table: Table) -> None:
         self._folder = folder
         self._table = table
-        # Within a partition, one column is enough to tell records apart.
-        (self.key,) = (name for name in table.key if name != table.partition)
+        self.key = table.partition_key
         self._parts: dict[Any, list[Path]] = {}
         self._count = 0
         self._records = 0

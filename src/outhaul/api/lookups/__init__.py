@@ -1,0 +1,30 @@
+"""Look-ups: what exporters ask before, between and beside exports; a module for each family."""
+
+from fastapi import APIRouter
+
+from outhaul.api.lookups.answering import lookup_router
+from outhaul.api.lookups.assets import ASSETS
+from outhaul.api.lookups.campaigns import CAMPAIGNS
+from outhaul.api.lookups.fields import FIELDS
+from outhaul.api.lookups.lists import LISTS
+from outhaul.api.lookups.objects import OBJECTS
+from outhaul.api.lookups.smart_lists import SMART_LISTS
+from outhaul.api.service import Service
+
+FAMILIES = {
+    "objects": OBJECTS,
+    "fields": FIELDS,
+    "lists": LISTS,
+    "campaigns": CAMPAIGNS,
+    "assets": ASSETS,
+    "smart lists": SMART_LISTS,
+}
+"""All look-ups, by what they are about."""
+
+
+def lookup_routers(service: Service) -> list[APIRouter]:
+    """Return the routes of all look-ups."""
+    return [lookup_router(service, name, lookups) for name, lookups in FAMILIES.items()]
+
+
+__all__ = ["FAMILIES", "lookup_routers"]

@@ -1,0 +1,98 @@
+"""What records are made of: lead fields and activity types; companies and accounts, of nothing."""
+
+from typing import Any
+
+from outhaul.api.lookups.answering import Lookup, Page, Query, allowed
+from outhaul.catalog.entries import ActivityType, LeadField
+
+# By these the original finds leads without a custom field, in the order of its answer.
+_SEARCHABLE = (
+    "cookies",
+    "department",
+    "email",
+    "facebookId",
+    "id",
+    "leadPartitionId",
+    "linkedInId",
+    "sfdcAccountId",
+    "sfdcContactId",
+    "sfdcId",
+    "sfdcLeadId",
+    "sfdcLeadOwnerId",
+    "sfdcOpptyId",
+    "twitterId",
+)
+
+
+def activity_types(query: Query) -> Page:
+    """List the types of activities, from `offset` on."""
+    types = list(query.catalog.activity_types().values())
+    return Page(result=[described_type(entry) for entry in types[query.offset() :]])
+
+
+def describe(query: Query) -> Page:
+    """List the fields of leads, with the names that they have in both APIs."""
+    return Page(result=[described_field(entry) for entry in query.catalog.lead_fields().values()])
+
+
+def describe2(query: Query) -> Page:
+    """List the fields of leads, and those that leads can be looked up by."""
+    fields = query.catalog.lead_fields()
+    lead = {
+        "name": "API Lead",
+        "searchableFields": [[name] for name in _SEARCHABLE if name in fields],
+        "fields": [described_again(entry) for entry in fields.values()],
+    }
+    return Page(result=[lead])
+
+
+def nothing(query: Query) -> Page:  # noqa: ARG001 - there is nothing, whoever asks for whatever
+    """List nothing: outhaul keeps no such records."""
+    return Page(result=[])
+
+
+def described_type(entry: ActivityType) -> dict[str, Any]:
+    """Return an activity type as `activities/types.json` shows it; not all have a primary one."""
+    shown = {"id": entry.id, "name": entry.name, "attributes": [], **entry.description}
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def described_field(entry: LeadField) -> dict[str, Any]:
+    """Return a lead field as `leads/describe.json` shows it."""
+    shown = {
+        "id": entry.id,
+        "displayName": entry.display_name,
+        "dataType": entry.data_type,
+        "rest": {"name": entry.name, "readOnly": False},
+        **entry.description,
+    }
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def described_again(entry: LeadField) -> dict[str, Any]:
+    """Return a lead field as `leads/describe2.json` shows it."""
+    description = described_field(entry)
+    shown: dict[str, Any] = {
+        "name": entry.name,
+        "displayName": entry.display_name,
+        "dataType": entry.data_type,
+        "updateable": not description["rest"].get("readOnly", False),
+        "crmManaged": False,
+    }
+    return shown if "length" not in description else {**shown, "length": description["length"]}
+
+
+_ACCOUNTS = allowed("Company", "Named Account")
+
+FIELDS = (
+    Lookup(
+        path="/rest/v1/activities/types.json",
+        permissions=allowed("Activity"),
+        find=activity_types,
+        parameters=("offset",),
+    ),
+    Lookup(path="/rest/v1/leads/describe.json", permissions=allowed("Lead"), find=describe),
+    Lookup(path="/rest/v1/leads/describe2.json", permissions=allowed("Lead"), find=describe2),
+    Lookup(path="/rest/v1/companies/describe.json", permissions=_ACCOUNTS, find=nothing),
+    Lookup(path="/rest/v1/namedaccounts/describe.json", permissions=_ACCOUNTS, find=nothing),
+)

@@ -1,0 +1,51 @@
+"""Fields of program members, and custom object types, as the catalog has them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+LEAD_IDS = frozenset({"id", "leadid"})
+"""What a lead's id is called in declarations, in small letters."""
+
+OWN_FIELDS = {"marketoGUID": "string", "createdAt": "datetime", "updatedAt": "datetime"}
+"""The fields that records of every custom object type have, and their `dataType`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberField:
+    """A field of program members; `description` is its entry in `describe.json`."""
+
+    name: str
+    data_type: str
+    description: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomObjectType:
+    """A type of custom objects; `description` is its entry in `describe.json`."""
+
+    api_name: str
+    description: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """The `dataType` of each field by name: those of every type first."""
+        declared = {
+            entry["name"]: entry["dataType"] for entry in self.description.get("fields", [])
+        }
+        link = self.lead_link
+        return {**OWN_FIELDS, **({} if link is None else {link: "integer"}), **declared}
+
+    @property
+    def dedupe_fields(self) -> list[str]:
+        """The fields that together tell a record from all others."""
+        return list(self.description.get("dedupeFields", []))
+
+    @property
+    def lead_link(self) -> str | None:
+        """The field that holds the id of the lead to which a record belongs, where one does."""
+        for entry in self.description.get("relationships", []):
+            related = entry["relatedTo"]
+            if related["name"].lower() == "lead" and related["field"].lower() in LEAD_IDS:
+                return str(entry["field"])
+        return None

@@ -1,0 +1,131 @@
+"""`outhaul subscription`."""
+
+import os
+from typing import Annotated, Any, Literal
+
+import typer
+
+from outhaul.cli.console import Data, Json, fail, make_settings, named_errors, print_json
+from outhaul.cli.store import open_database
+from outhaul.clock import now
+from outhaul.settings import Limits
+from outhaul.subscription.services import SubscriptionUnknownError
+from outhaul.subscription.subscriptions import (
+    LimitError,
+    SubscriptionNameError,
+    create_subscription,
+    override_limits,
+    subscription_named,
+    subscriptions,
+)
+
+app = typer.Typer(
+    help="Subscriptions: tenants, each with its own users, limits, catalog and records.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Name = Annotated[str, typer.Argument(help="Name of the subscription: a-z, 0-9 and -.")]
+
+
+@app.command()
+def create(name: Name, data: Data, json: Json = False) -> None:
+    """Make a subscription; load its records and make its services with `--subscription NAME`.
+
+    Example: `outhaul subscription create emea --data ./data`
+    """
+    with open_database(data) as database, named_errors(SubscriptionNameError):
+        made = create_subscription(database, name, now())
+    if json:
+        print_json({"name": made.name})
+    else:
+        typer.echo(made.name)
+
+
+@app.command("list")
+def list_all(data: Data, json: Json = False) -> None:
+    """List the subscriptions.
+
+    Example: `outhaul subscription list --data ./data`
+    """
+    with open_database(data) as database:
+        found = subscriptions(database)
+    if json:
+        print_json(
+            {
+                "subscriptions": [
+                    {
+                        "name": each.name,
+                        "createdAt": f"{each.created_at:%Y-%m-%dT%H:%M:%SZ}",
+                        "overrides": each.limit_overrides,
+                    }
+                    for each in found
+                ]
+            }
+        )
+        return
+    for each in found:
+        typer.echo(each.name)
+
+
+@app.command()
+def limits(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    name: Name,
+    data: Data,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            envvar="OUTHAUL_SET",
+            metavar="NAME=VALUE",
+            help="Give the subscription a limit of its own; the value none lifts it; "
+            "may be repeated.",
+        ),
+    ] = None,
+    unset: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="OUTHAUL_UNSET",
+            metavar="NAME",
+            help="Take a limit of its own away again; may be repeated.",
+        ),
+    ] = None,
+    limits: Annotated[
+        Literal["marketo", "open"],
+        typer.Option(envvar="OUTHAUL_LIMITS", help="The set that the server starts from."),
+    ] = "marketo",
+    json: Json = False,
+) -> None:
+    """Show the limits of a subscription, and which of them are its own; change these.
+
+    The others are those of a server in this environment. A running server follows at once.
+
+    Example: `outhaul subscription limits emea --data ./data --set calls_per_day=10000`
+    """
+    given = dict(_pair(text) for text in set_ or ())
+    settings = make_settings(os.environ, data=data, limits=limits)
+    with open_database(data) as database, named_errors(SubscriptionUnknownError, LimitError):
+        if given or unset:
+            found = override_limits(database, name, given, unset or ())
+        else:
+            found = subscription_named(database, name)
+    _show(name, settings.limits_of(found.limit_overrides), set(found.limit_overrides), as_json=json)
+
+
+def _show(name: str, limits: Limits, own: set[str], *, as_json: bool) -> None:
+    values: dict[str, Any] = limits.model_dump()
+    if as_json:
+        overrides = {limit: value for limit, value in values.items() if limit in own}
+        print_json({"name": name, "limits": values, "overrides": overrides})
+        return
+    width = max(map(len, values))
+    for limit, value in values.items():
+        text = "none" if value is None else str(value).lower()
+        typer.echo(f"{limit:{width}}  {text}{'  (its own)' if limit in own else ''}")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    limit, equals, value = text.partition("=")
+    if not equals:
+        fail(f"--set takes NAME=VALUE, such as calls_per_day=10000, and not {text!r}")
+    return limit.strip(), value.strip()

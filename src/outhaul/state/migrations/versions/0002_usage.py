@@ -1,0 +1,34 @@
+"""Calls of each day, and the errors that calls were answered with."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Make the tables `usage` and `error_count`."""
+    op.create_table(
+        "usage",
+        sa.Column("subscription", sa.String, nullable=False),
+        sa.Column("day", sa.Date, nullable=False),
+        sa.Column("api_user", sa.Integer, nullable=False),
+        sa.Column("calls", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("subscription", "day", "api_user", name="pk_usage"),
+        sa.ForeignKeyConstraint(
+            ["subscription"], ["subscription.name"], name="fk_usage_subscription"
+        ),
+        sa.ForeignKeyConstraint(["api_user"], ["api_user.id"], name="fk_usage_api_user"),
+    )
+    op.create_table(
+        "error_count",
+        sa.Column("subscription", sa.String, nullable=False),
+        sa.Column("day", sa.Date, nullable=False),
+        sa.Column("code", sa.String, nullable=False),
+        sa.Column("count", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("subscription", "day", "code", name="pk_error_count"),
+        sa.ForeignKeyConstraint(
+            ["subscription"], ["subscription.name"], name="fk_error_count_subscription"
+        ),
+    )

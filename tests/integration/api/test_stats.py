@@ -1,0 +1,93 @@
+"""Usage and errors: what is counted, for whom, on which day."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.integration.api.instance import UNKNOWN_ID, USERS, Instance, Serve, refusal, result
+
+USAGE = "/rest/v1/stats/usage.json"
+ERRORS = "/rest/v1/stats/errors.json"
+USAGE_OF_A_WEEK = "/rest/v1/stats/usage/last7days.json"
+ERRORS_OF_A_WEEK = "/rest/v1/stats/errors/last7days.json"
+ALL = (USAGE, ERRORS, USAGE_OF_A_WEEK, ERRORS_OF_A_WEEK)
+TODAY = "2026-01-20T00:00:00-06:00"
+
+
+def today(instance: Instance, path: str, **request: Any) -> dict[str, Any]:
+    (day,) = result(instance.get(path, **request))
+    return day
+
+
+def test_nothing_was_called_yet(instance: Instance) -> None:
+    assert today(instance, ERRORS) == {"date": TODAY, "total": 0, "errors": []}
+    # The call before this one succeeded; this one is not answered yet.
+    users = [{"userId": "etl@example.com", "count": 1}]
+    assert today(instance, USAGE) == {"date": TODAY, "total": 1, "users": users}
+
+
+def test_calls_are_told_by_user(instance: Instance) -> None:
+    for user, count in (("writer", 3), ("leads", 2)):
+        for _ in range(count):
+            result(instance.jobs(user=user))
+    assert today(instance, USAGE) == {
+        "date": TODAY,
+        "total": 5,
+        "users": [
+            {"userId": "leads@example.com", "count": 2},
+            {"userId": "writer@example.com", "count": 3},
+        ],
+    }
+
+
+def test_errors_are_told_by_code(instance: Instance) -> None:
+    for _ in range(2):
+        assert refusal(instance.status(UNKNOWN_ID))[0] == "1003"
+    assert refusal(instance.jobs(user="nobody"))[0] == "603"
+    assert instance.file(UNKNOWN_ID).status_code == 404
+    assert refusal(instance.get("/no/such/path"))[0] == "610"
+    assert today(instance, ERRORS) == {
+        "date": TODAY,
+        "total": 5,
+        "errors": [
+            {"errorCode": "1003", "count": 2},
+            {"errorCode": "404", "count": 1},
+            {"errorCode": "603", "count": 1},
+            {"errorCode": "610", "count": 1},
+        ],
+    }
+    assert today(instance, USAGE)["total"] == 1
+
+
+def test_a_call_that_was_too_many_is_an_error(serve: Serve) -> None:
+    instance = serve(calls_in_20_seconds=1)
+    result(instance.jobs())
+    assert refusal(instance.jobs())[0] == "606"
+    instance.clock.advance(seconds=20)
+    assert today(instance, ERRORS)["errors"] == [{"errorCode": "606", "count": 1}]
+
+
+def test_the_last_seven_days_begin_with_today(instance: Instance) -> None:
+    instance.clock.moment = datetime(2026, 3, 5, 12, tzinfo=UTC)
+    result(instance.jobs())
+    instance.clock.advance(days=1)
+    refusal(instance.status(UNKNOWN_ID))
+    instance.clock.advance(days=5)  # over the beginning of daylight saving
+    usage = result(instance.get(USAGE_OF_A_WEEK))
+    errors = result(instance.get(ERRORS_OF_A_WEEK))
+    dates = [day["date"] for day in usage]
+    assert dates == [day["date"] for day in errors]
+    assert (dates[0], dates[-1]) == ("2026-03-11T00:00:00-05:00", "2026-03-05T00:00:00-06:00")
+    assert len(dates) == 7
+    assert [day["total"] for day in usage] == [0, 0, 0, 0, 0, 0, 1]
+    assert [day["total"] for day in errors] == [0, 0, 0, 0, 0, 1, 0]
+    instance.clock.advance(days=1)
+    assert [day["total"] for day in result(instance.get(USAGE_OF_A_WEEK))] == [0, 2, *[0] * 5]
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_whoever_has_a_token_may_ask(shared: Instance, path: str) -> None:
+    for user in USERS:
+        assert result(shared.get(path, user=user, params={"batchSize": "x"}))
+    assert refusal(shared.get(path, user=None))[0] == "600"
+    assert refusal(shared.post(path))[0] == "605"
