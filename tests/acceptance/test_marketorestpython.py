@@ -142,12 +142,12 @@ def test_jobs_are_cancelled_and_listed(client: Any, kind: str, wanted: dict[str,
     assert client.execute(method=f"get_{kind}_export_job_status", job_id=job_id) == [cancelled]
 
 
-def test_a_smart_list_that_there_is_not(client: Any) -> None:
+def test_a_smart_list_where_there_is_none(client: Any) -> None:
     with pytest.raises(MarketoException) as refused:
         client.create_leads_export_job(fields=["id"], filters={"smartListId": 1})
     assert (refused.value.code, refused.value.message) == (
-        "1003",
-        "Invalid value for parameter 'filter.smartListId': there is no smart list 1",
+        "1035",
+        "Unsupported filter type for target subscription",
     )
 
 

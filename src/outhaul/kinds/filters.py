@@ -126,7 +126,12 @@ def _member_of(name: str, lead: str) -> Callable[[Mapping[str, Any], Context], M
 
 
 def _need_smart_lists(context: Context) -> None:
-    if not context.limits.smart_list_filters:
+    """Raise 1035 where the subscription has these filters off, or no smart list at all.
+
+    Clients fall back to another filter at 1035, which is what they should do then.
+    """
+    lists = context.catalog.assets(AssetType.SMART_LIST)
+    if not context.limits.smart_list_filters or next(iter(lists), None) is None:
         raise Error.FILTER_UNSUPPORTED()
 
 
