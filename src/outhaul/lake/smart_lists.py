@@ -85,7 +85,7 @@ def pin(clause: Clause, snapshot: Callable[[Table], Snapshot | None]) -> Clause:
 
 
 def lead_ids(clause: InSmartList, lake: Path, ids: tuple[int, int] | None) -> pl.Series:
-    """Return the ids of the smart list's leads that are between two, both included.
+    """Return the ids of the smart list's leads that are between two, both included, in order.
 
     `lake` is the folder of the subscription's tables. Raises `ValueError` where nothing is pinned.
     """
@@ -106,7 +106,7 @@ def lead_ids(clause: InSmartList, lake: Path, ids: tuple[int, int] | None) -> pl
             )
             files = [path for number in some for path in clause.pinned.leads[number]]
             found.append(_evaluate(clause, clause.pinned, lake, files, within))
-    return pl.concat(found)
+    return pl.concat(found).sort()
 
 
 def _evaluate(
