@@ -208,14 +208,15 @@ def test_groups_go_into_each_other_but_not_for_ever(catalog: Catalog) -> None:
 
 def test_a_file_may_name_lists_of_its_own(catalog: Catalog) -> None:
     rules = {"all": [{"list": "New", "operator": "member"}]}
-    catalog.store(
-        parse_catalog(
-            {
-                "smartLists": [{**FORM, "rules": rules}],
-                "staticLists": [{"id": 77, "name": "New"}],
-            }
-        )
+    entries = parse_catalog(
+        {
+            "smartLists": [{**FORM, "rules": rules}],
+            "staticLists": [{"id": 77, "name": "New"}],
+        }
     )
+    catalog.store(entries)
+    (kept,) = [entry for entry in entries.assets if entry.id == FORM["id"]]
+    assert "77" in repr(catalog.rules(kept))
 
 
 def test_rules_that_fit_no_more_are_told(catalog: Catalog) -> None:
