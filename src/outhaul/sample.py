@@ -29,8 +29,10 @@ LEAD_SPAN = 90 * 86_400  # seconds before `until` in which leads are created
 ACTIVITY_SPAN = 30 * 86_400  # seconds before `until` in which they are active
 
 NEW_LEAD = 12
+DELETE_LEAD = 37
 # Nine digits throughout, so that ids sort alike as text and as numbers.
 FIRST_GUID = 200_000_001
+FIRST_GUID_OF_DELETIONS = 100_000_001
 
 _TABLES: Record = json.loads(Path(__file__).with_name("sample_names.json").read_text("utf-8"))
 _PROGRAMS: list[Record] = _TABLES["catalog"]["programs"]
@@ -85,6 +87,34 @@ def activities(
             "primaryAttributeValue": detail.value,
             "attributes": detail.attributes,
             "actionResult": rng.choice(("succeeded", "skipped")) if _often(rng, 1) else None,
+        }
+
+
+def deletions(count: int = 20, *, until: datetime, seed: int = SEED) -> Iterator[Record]:
+    """Activities that delete leads in the 30 days before `until`, by date and marketoGUID.
+
+    Those are older leads than the others, with the ids up to `FIRST_LEAD_ID`, and nothing else is
+    left of them. Raises ValueError where `until` has no time zone, or where there are no such ids.
+    """
+    end = _seconds(until)
+    if count >= FIRST_LEAD_ID:
+        raise ValueError(f"there are no {count} ids before {FIRST_LEAD_ID}")
+    rng = Random(seed)
+    moments = sorted(rng.randrange(end - ACTIVITY_SPAN, end) for _ in range(count))
+    lead_ids = rng.sample(range(FIRST_LEAD_ID - count, FIRST_LEAD_ID), count)
+    for guid, (at, lead_id) in enumerate(
+        zip(moments, lead_ids, strict=True), FIRST_GUID_OF_DELETIONS
+    ):
+        yield {
+            "marketoGUID": str(guid),
+            "leadId": lead_id,
+            "activityDate": _text(at),
+            "activityTypeId": DELETE_LEAD,
+            "campaignId": None,
+            "primaryAttributeValueId": lead_id,
+            "primaryAttributeValue": _person(lead_id, seed)[0].full_name,
+            "attributes": {"Remove from CRM": _often(rng, 50)},
+            "actionResult": None,
         }
 
 

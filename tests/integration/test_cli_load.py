@@ -126,7 +126,7 @@ def test_loading_a_file_again_changes_nothing(run: Run, write: Write, data: Path
         output(run("activities", path, "--json")),
         output(run("activities", path, "--json")),
     )
-    counts = {"path": str(path), "records": 2, "changed": 0, "inferredFields": {}}
+    counts = {"path": str(path), "records": 2, "changed": 0, "deleted": 0, "inferredFields": {}}
     assert first == {"files": [{**counts, "added": 2, "unchanged": 0}]}
     assert again == {"files": [{**counts, "added": 0, "unchanged": 2}]}
     assert count(data, ACTIVITIES) == 2
@@ -166,6 +166,28 @@ def test_fields_that_were_inferred_are_of_the_catalog(
     assert "shoeSize: 'x' is not an integer" in refusal(
         run("leads", write("b.csv", "id,shoeSize\n1,x\n"))
     )
+
+
+def test_records_of_deleted_leads_are_counted(run: Run, write: Write, data: Path) -> None:
+    deletion = write("a.csv", ACTIVITIES_CSV.replace("Z,1\n", "Z,37\n", 1))
+    path = write("leads.csv", "id,email\n6,a\n7,b\n8,c\n")
+    output(run("leads", path, "--json"))
+    assert (output(run("activities", deletion, "--json"))["files"][0]["added"]) == 2
+    assert count(data, LEADS) == 2
+    assert output(run("leads", path, "--json"))["files"] == [
+        {
+            "path": str(path),
+            "records": 3,
+            "added": 0,
+            "changed": 0,
+            "unchanged": 2,
+            "deleted": 1,
+            "inferredFields": {},
+        }
+    ]
+    told = run("leads", path).stderr
+    assert "0 leads added, 0 changed, 2 as they were, 1 of deleted leads left out" in told
+    assert count(data, LEADS) == 2
 
 
 def test_list_members_are_loaded_for_lists_of_the_catalog(

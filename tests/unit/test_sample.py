@@ -57,6 +57,7 @@ def test_same_arguments_same_records(
 ) -> None:
     assert list(sample.leads(800, until=UNTIL)) == leads
     assert list(sample.activities(20_000, until=UNTIL, lead_count=800)) == activities
+    assert list(sample.deletions(until=UNTIL)) == list(sample.deletions(until=UNTIL))
     assert list(sample.list_members(50)) == list(sample.list_members(50))
     assert sample.catalog() == sample.catalog()
 
@@ -65,6 +66,8 @@ def test_another_seed_gives_others(leads: list[sample.Record]) -> None:
     assert list(sample.leads(800, until=UNTIL, seed=1)) != leads
     members = list(sample.list_members(50))
     assert list(sample.list_members(50, seed=1)) != members
+    deletions = list(sample.deletions(until=UNTIL))
+    assert list(sample.deletions(until=UNTIL, seed=1)) != deletions
 
 
 def test_catalog_cannot_be_changed_through_its_copy() -> None:
@@ -72,7 +75,7 @@ def test_catalog_cannot_be_changed_through_its_copy() -> None:
     assert sample.catalog()["programs"]
 
 
-@pytest.mark.parametrize("make", [sample.leads, sample.activities])
+@pytest.mark.parametrize("make", [sample.leads, sample.activities, sample.deletions])
 def test_until_needs_a_time_zone(make: Any) -> None:
     with pytest.raises(ValueError, match="time zone"):
         next(make(until=UNTIL.replace(tzinfo=None)))
@@ -90,6 +93,7 @@ def test_activities_need_leads() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 7, 1_000])
 def test_counts(count: int) -> None:
+    assert len(list(sample.deletions(count, until=UNTIL))) == count
     assert len(list(sample.leads(count, until=UNTIL))) == count
     assert len(list(sample.activities(count, until=UNTIL))) == count
 
@@ -190,6 +194,32 @@ def test_primary_attributes_are_of_the_catalog(activities: list[sample.Record]) 
     for activity in of_type(activities, 6, 7, 10, 11):
         name = activity["primaryAttributeValue"]
         assert any(name.startswith(f"{program}.") for _, program in programs)
+
+
+def test_deletions_are_of_leads_that_are_in_nothing_else(
+    leads: list[sample.Record], activities: list[sample.Record]
+) -> None:
+    deletions = list(sample.deletions(until=UNTIL))
+    dates = [instant(deletion["activityDate"]) for deletion in deletions]
+    assert dates == sorted(dates)
+    assert UNTIL - timedelta(days=30) <= dates[0] <= dates[-1] < UNTIL
+    gone = {deletion["leadId"] for deletion in deletions}
+    assert gone == set(range(981, 1001))
+    assert not gone & {lead["id"] for lead in leads}
+    (declared,) = (kind for kind in standard("activity_types.json") if kind["id"] == 37)
+    attributes = {attribute["name"] for attribute in declared["attributes"]}
+    for deletion in deletions:
+        assert deletion.keys() == activities[0].keys()
+        assert deletion["activityTypeId"] == 37
+        assert deletion["primaryAttributeValueId"] == deletion["leadId"]
+        assert deletion["attributes"].keys() <= attributes
+    guids = [record["marketoGUID"] for record in (*deletions, *activities)]
+    assert len(set(guids)) == len(guids)
+
+
+def test_no_more_leads_are_deleted_than_there_are_ids() -> None:
+    with pytest.raises(ValueError, match="no 1001 ids before 1001"):
+        next(sample.deletions(1_001, until=UNTIL))
 
 
 def test_catalog_refers_to_itself() -> None:

@@ -82,7 +82,7 @@ def activities(
     subscription: Subscription = DEFAULT_SUBSCRIPTION,
     json: Json = False,
 ) -> None:
-    """Load activities; they merge by marketoGUID.
+    """Load activities; they merge by marketoGUID. Those of type 37 delete their leads for good.
 
     Example: `outhaul load activities 2026-01.csv 2026-02.csv --data ./data`
     """
@@ -248,7 +248,8 @@ def _load(  # noqa: PLR0913 - what the commands have in common
     for loaded in done:
         counts = loaded.merged
         did = f"{counts.added} {what} added, {counts.changed} changed"
-        errors.print(escape(f"{loaded.path}: {did}, {counts.unchanged} as they were"))
+        left = f", {counts.deleted} of deleted leads left out" if counts.deleted else ""
+        errors.print(escape(f"{loaded.path}: {did}, {counts.unchanged} as they were{left}"))
 
 
 def _refused(error: FileError, done: Sequence[Loaded], *, left: int) -> None:
@@ -276,10 +277,11 @@ def _summary(loaded: Loaded) -> dict[str, Any]:
     counts = loaded.merged
     return {
         "path": str(loaded.path),
-        "records": counts.added + counts.changed + counts.unchanged,
+        "records": counts.added + counts.changed + counts.unchanged + counts.deleted,
         "added": counts.added,
         "changed": counts.changed,
         "unchanged": counts.unchanged,
+        "deleted": counts.deleted,
         "inferredFields": {name: data_type(of) for name, of in loaded.inferred.items()},
     }
 

@@ -48,6 +48,7 @@ def load_sample(
     steps = (
         ("list members", load_list_members, sample.list_members()),
         ("activities", load_activities, sample.activities(until=moment)),
+        ("deletions", load_activities, sample.deletions(until=moment)),
         (
             "program members",
             load_program_members,

@@ -1,20 +1,20 @@
 """Activities (bulk activity extract): a window, and filters by type and primary attribute."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from outhaul.catalog.entries import AssetType
+from outhaul.catalog.store import Catalog
 from outhaul.errors import Error
 from outhaul.kinds.filters import window
 from outhaul.kinds.kind import Context, Filter, Kind
+from outhaul.lake.deletions import DELETE_LEAD
 from outhaul.lake.predicates import AnyOf, Clause, OneOf
 from outhaul.lake.tables import ACTIVITIES as TABLE
 from outhaul.protocol.body import read_integers, read_texts
-
-DELETE_LEAD = 37
 
 DEFAULT_FIELDS = (
     "marketoGUID",
@@ -47,18 +47,26 @@ ASSET_GROUPS = (
 )
 
 
-def _read_types(value: object, parameter: str, context: Context) -> list[int]:
-    types = read_integers(value, parameter)
+def check_types(types: Collection[int], parameter: str, catalog: Catalog) -> None:
+    """Raise 1003 where a type is none of the catalog's, or that of deletions.
+
+    These have a look-up of their own, and come from no other.
+    """
     if DELETE_LEAD in types:
         raise Error.INVALID(
             parameter=parameter,
-            problem="type 37 (Delete Lead) cannot be exported in bulk; "
+            problem="type 37 (Delete Lead) cannot be had here; "
             "use /rest/v1/activities/deletedleads.json",
         )
-    known = context.catalog.activity_types()
+    known = catalog.activity_types()
     for type_id in types:
         if type_id not in known:
             raise Error.INVALID(parameter=parameter, problem=f"there is no activity type {type_id}")
+
+
+def _read_types(value: object, parameter: str, context: Context) -> list[int]:
+    types = read_integers(value, parameter)
+    check_types(types, parameter, context.catalog)
     return sorted(set(types))
 
 

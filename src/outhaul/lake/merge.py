@@ -2,7 +2,8 @@
 
 A partition is touched only where a record of it is new or differs. New records go into a file of
 their own beside the others; where a record changed, or the files have become many, the partition
-is written anew. All files stay sorted, so an export merges a few of them and never sorts.
+is written anew. All files stay sorted, so an export merges a few of them and never sorts. What goes
+with a lead that is deleted is not taken.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,10 +15,11 @@ from typing import Any
 import polars as pl
 from deltalake.transaction import AddAction
 
+from outhaul.lake.deletions import deleted_leads, without
 from outhaul.lake.load.staging import Staging
 from outhaul.lake.snapshot import Lake, LakeFile, Snapshot
 from outhaul.lake.tables import CHANGED_AT, Table
-from outhaul.lake.writing import commit, write_file
+from outhaul.lake.writing import commit, make_snapshot, write_file
 
 MANY_FILES = 8
 """Files of a partition from which the next load writes it anew."""
@@ -37,6 +39,8 @@ class Merged:
     added: int = 0
     changed: int = 0
     unchanged: int = 0
+    deleted: int = 0
+    """Records that were not taken, as the lead that they go with is deleted."""
     version: int | None = None
 
 
@@ -47,6 +51,7 @@ class _Transaction:
     added: int = 0
     changed: int = 0
     unchanged: int = 0
+    deleted: int = 0
 
 
 def merge(lake: Lake, table: Table, staging: Staging, moment: datetime) -> Merged:
@@ -56,34 +61,44 @@ def merge(lake: Lake, table: Table, staging: Staging, moment: datetime) -> Merge
     has; the others stay. `moment` is the time of the change. Raises `ColumnChangedError`.
     """
     with lake.writing(table):
-        snapshot = lake.snapshot(table)
-        if snapshot is None:
-            opened = lake.create(table)
-            snapshot = lake.snapshot(table, opened.version())
-        assert snapshot is not None  # noqa: S101 - it was made
+        snapshot = make_snapshot(lake, table)
         new_columns = {
             name: of for name, of in staging.columns.items() if name not in snapshot.columns
         }
         for name, of in staging.columns.items():
             if of != snapshot.columns.get(name, of):
                 raise ColumnChangedError(f"{name}: {ColumnChangedError.__doc__}")
-        done = _Merger(table, snapshot, staging, moment).run()
+        # Asked while the table is held: what is deleted from here on, a sweep will find in it.
+        deleted = None if table.goes_with is None else deleted_leads(lake)
+        done = _Merger(table, snapshot, staging, moment, deleted).run()
         version = None
         if done.adds or done.removes:
             version = commit(
                 lake, table, adds=done.adds, removes=done.removes, new_columns=new_columns
             )
-    return Merged(added=done.added, changed=done.changed, unchanged=done.unchanged, version=version)
+    return Merged(
+        added=done.added,
+        changed=done.changed,
+        unchanged=done.unchanged,
+        deleted=done.deleted,
+        version=version,
+    )
 
 
 class _Merger:
     def __init__(
-        self, table: Table, snapshot: Snapshot, staging: Staging, moment: datetime
+        self,
+        table: Table,
+        snapshot: Snapshot,
+        staging: Staging,
+        moment: datetime,
+        deleted: pl.Series | None,
     ) -> None:
         self._table = table
         self._snapshot = snapshot
         self._staging = staging
         self._moment = moment
+        self._deleted = deleted
         self._key = staging.key
         self._columns = {**snapshot.columns, **staging.columns}
         self._files: dict[Any, list[LakeFile]] = {}
@@ -130,7 +145,7 @@ class _Merger:
         arriving = self._arriving.get(partition, [])
         written, gone = [], [*self._leaving.get(partition, [])]
         if partition in self._staging.partitions:
-            rows = self._staging.read(partition)
+            rows = self._read(partition)
             known = pl.concat([self._known(files, rows, rows.columns), *arriving])
             fresh, edited = self._compare(rows, known)
             written = [part for part in (fresh, edited) if part.height]
@@ -150,6 +165,15 @@ class _Merger:
             folder = self._snapshot.folder
             together = reduce(self._merge_sorted, incoming)
             self._done.adds.append(write_file(folder, self._table, partition, together))
+
+    def _read(self, partition: Any) -> pl.DataFrame:  # noqa: ANN401 - a day or a number
+        """Return the staged records of a partition but those of leads that are deleted."""
+        staged = self._staging.read(partition)
+        if self._table.goes_with is None or self._deleted is None:
+            return staged
+        rows = without(self._deleted, staged, self._table.goes_with)
+        self._done.deleted += staged.height - rows.height
+        return rows
 
     def _compare(
         self, rows: pl.DataFrame, known: pl.DataFrame

@@ -13,6 +13,9 @@ CHANGED_AT = "outhaul_changed_at"
 LEADS_A_RANGE = 50_000
 """Ids that one partition of leads covers."""
 
+DELETED_A_RANGE = 1_000_000
+"""Ids that one partition of deleted leads covers: they are few, and all are read by every load."""
+
 _TYPES: Mapping[str, pl.DataType] = {
     "boolean": pl.Boolean(),
     "integer": pl.Int64(),
@@ -44,6 +47,8 @@ class Table:
     """The columns whose least and greatest value every file carries."""
     lead: str | None = None
     """The column that holds a lead's id, where lists of leads choose records."""
+    goes_with: str | None = None
+    """The column of the lead without which there is no record: both are deleted together."""
 
     @property
     def ranges_of_leads(self) -> bool:
@@ -84,6 +89,7 @@ ACTIVITIES = Table(
         "actionResult": pl.String(),
     },
     statistics=("marketoGUID", "leadId", "activityDate", "activityTypeId"),
+    lead="leadId",
 )
 
 LEADS = Table(
@@ -100,6 +106,7 @@ LEADS = Table(
     },
     statistics=("id", "createdAt", "updatedAt", CHANGED_AT),
     lead="id",
+    goes_with="id",
 )
 
 LIST_MEMBERS = Table(
@@ -110,6 +117,7 @@ LIST_MEMBERS = Table(
     partition_value=pl.col("listId"),
     columns={"leadId": pl.Int64()},
     statistics=("leadId",),
+    goes_with="leadId",
 )
 
 PROGRAM_MEMBERS = Table(
@@ -130,7 +138,21 @@ PROGRAM_MEMBERS = Table(
     },
     statistics=("programId", "leadId", CHANGED_AT),
     lead="leadId",
+    goes_with="leadId",
 )
+
+DELETED_LEADS = Table(
+    name="deleted_leads",
+    key=("leadId",),
+    order=("leadId",),
+    partition="outhaul_range",
+    partition_value=pl.col("leadId") // DELETED_A_RANGE,
+    columns={"leadId": pl.Int64(), "deletedAt": INSTANT},
+    statistics=("leadId", "deletedAt"),
+)
+
+TABLES = (ACTIVITIES, LIST_MEMBERS, PROGRAM_MEMBERS, LEADS, DELETED_LEADS)
+"""Those that there are in any lake; of custom objects there is one for each type."""
 
 
 def custom_objects(api_name: str, *, lead: str | None) -> Table:

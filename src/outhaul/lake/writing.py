@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 from deltalake.transaction import AddAction, RemoveAction
 
-from outhaul.lake.snapshot import Lake, LakeFile, delta_field
+from outhaul.lake.snapshot import Lake, LakeFile, Snapshot, delta_field
 from outhaul.lake.tables import Table
 
 ROW_GROUP = 50_000
@@ -19,6 +19,15 @@ ROW_GROUP = 50_000
 
 _MILLISECOND = timedelta(milliseconds=1)
 _LAST = datetime.max.replace(microsecond=999_000, tzinfo=UTC)
+
+
+def make_snapshot(lake: Lake, table: Table) -> Snapshot:
+    """Return a table as it is, made if there is none, for one who holds it (`Lake.writing`)."""
+    snapshot = lake.snapshot(table)
+    if snapshot is None:
+        snapshot = lake.snapshot(table, lake.create(table).version())
+    assert snapshot is not None  # noqa: S101 - it was made
+    return snapshot
 
 
 def write_file(folder: Path, table: Table, partition: Any, records: pl.LazyFrame) -> AddAction:  # noqa: ANN401

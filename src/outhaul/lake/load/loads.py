@@ -10,6 +10,7 @@ import polars as pl
 
 from outhaul.catalog.entries import AssetType, LeadField
 from outhaul.catalog.store import Catalog
+from outhaul.lake.deletions import DELETES, DELETION, delete_leads
 from outhaul.lake.load.fit import Column, Narrowest, fit
 from outhaul.lake.load.readers import FileError, Misfit, Reader, Report, open_reader
 from outhaul.lake.load.staging import Staging, staging_folder
@@ -48,7 +49,11 @@ class Loaded:
 def load_activities(
     lake: Lake, catalog: Catalog, path: Path, moment: datetime, report: Report
 ) -> Loaded:
-    """Load a file of activities; they merge by marketoGUID. Raises `FileError`."""
+    """Load a file of activities; they merge by marketoGUID.
+
+    Those that delete a lead take it, and what goes with it, out of the lake for good. Raises
+    `FileError`.
+    """
     columns = [
         Column(name="marketoGUID", type=pl.String(), required=True),
         Column(name="leadId", type=pl.Int64(), required=True, positive=True),
@@ -66,7 +71,7 @@ def load_activities(
         Column(name="attributes", type=pl.String(), json_object=True),
         Column(name="actionResult", type=pl.String()),
     ]
-    return _Load(lake, ACTIVITIES, path, columns).run(moment, report)
+    return _Load(lake, ACTIVITIES, path, columns, deletes=DELETES).run(moment, report)
 
 
 def load_leads(  # noqa: PLR0913 - each is a word of the command
@@ -190,9 +195,13 @@ class _Load:
         *,
         infer: bool = False,
         note: Sequence[str] = (),
+        deletes: pl.Expr | None = None,
     ) -> None:
         self._note = note
         self._noted: set[tuple[Any, ...]] = set()
+        self._deletes = deletes
+        """Which records delete their lead."""
+        self._has_deletions = False
         self._lake = lake
         self._table = table
         self._path = path
@@ -231,6 +240,9 @@ class _Load:
             if self._misfits:
                 raise FileError(self._path, self._misfits, self._more)
             staging.settle({name: found.type for name, found in self._narrowest.items()})
+            if self._deletes is not None and self._has_deletions:
+                # Before the records: where this is cut off, the file still is to be loaded.
+                delete_leads(self._lake, staging.last_of(self._deletes, DELETION))
             try:
                 merged = merge(self._lake, self._table, staging, moment)
             except ColumnChangedError as error:
@@ -260,6 +272,8 @@ class _Load:
             self._noted |= set(noted.iter_rows())
         if not self._misfits and fitted.height:
             staging.add(fitted.with_columns(_text(batch[name]) for name in unknown))
+            if self._deletes is not None and not self._has_deletions:
+                self._has_deletions = fitted.select(self._deletes.any()).item()
 
     def _problem(self, names: Iterable[str], unknown: Collection[str]) -> str | None:
         """Return what is wrong with the columns of a batch, if anything."""

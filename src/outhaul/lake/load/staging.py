@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
@@ -137,6 +137,26 @@ class Staging:
                 waiting = []
         if waiting:
             yield pl.concat(waiting)
+
+    def last_of(self, condition: pl.Expr, columns: Sequence[str]) -> pl.DataFrame:
+        """Return columns of the records that fit a condition, where no later one has their key.
+
+        For a table whose records the one column `key` tells apart.
+        """
+        paths = [path for paths in self._parts.values() for path in paths]
+        named = sorted({self.key, _RECORD, *columns, *condition.meta.root_names()})
+        everything = pl.concat(
+            pl.scan_parquet(path, glob=False, hive_partitioning=False).select(named)
+            for path in paths
+        )
+        return (
+            everything.join(everything.filter(condition), on=self.key, how="semi")
+            .collect(engine="streaming")
+            .sort(_RECORD)
+            .unique(subset=self.key, keep="last", maintain_order=True)
+            .filter(condition)
+            .select(columns)
+        )
 
     def _find_superseded(self) -> dict[Any, list[Any]]:
         """Return, by partition, the keys that the file has again later, in another partition."""

@@ -1,0 +1,118 @@
+"""Leads that are deleted: known for good, and taken out of the tables that go with them.
+
+A deletion is known before the first table is swept of its lead, and a merge asks which leads are
+deleted while it holds its table. So of a load that deletes a lead and one that brings it, in
+whichever order, the one that comes second leaves it out: the merge does not take it, or the sweep
+finds it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from outhaul.lake.snapshot import Lake
+from outhaul.lake.tables import DELETED_LEADS, TABLES, Table
+from outhaul.lake.writing import commit, make_snapshot, write_file
+
+DELETE_LEAD = 37
+
+DELETES = pl.col("activityTypeId") == DELETE_LEAD
+"""Which activities say that their lead is deleted."""
+
+DELETION: Sequence[str] = ("leadId", "activityDate")
+"""The columns of such an activity that make up a deletion: the lead and the moment."""
+
+
+def deleted_leads(lake: Lake) -> pl.Series:
+    """Return the ids of all leads that are deleted, each once."""
+    snapshot = lake.snapshot(DELETED_LEADS)
+    if snapshot is None or not snapshot.files:
+        return pl.Series("leadId", dtype=pl.Int64)
+    return snapshot.scan(snapshot.files).select("leadId").collect().to_series()
+
+
+def without(ids: pl.Series, records: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Return the records whose column has none of some ids, in their order."""
+    if ids.is_empty() or records.is_empty():
+        return records
+    among = _between(ids, records[column].min(), records[column].max())
+    return records if among.is_empty() else records.filter(~_is_one_of(column, among))
+
+
+def delete_leads(lake: Lake, deletions: pl.DataFrame) -> None:
+    """Record deletions, and take their leads out of all tables that go with leads.
+
+    They have the columns `DELETION`. Each step can be taken again; what is done then stays as it
+    is.
+    """
+    record(lake, deletions)
+    leads = deletions["leadId"].unique()
+    for table in TABLES:
+        if table.goes_with is not None:
+            sweep(lake, table, table.goes_with, leads)
+
+
+def record(lake: Lake, deletions: pl.DataFrame) -> None:
+    """Record deletions; of several of one lead the earliest counts, in whichever order they come.
+
+    A partition has one file, so that the ids of all are read at once.
+    """
+    table = DELETED_LEADS
+    lead, moment = DELETION
+    by_partition = (
+        deletions.select(leadId=lead, deletedAt=moment)
+        .with_columns(table.partition_value.alias(table.partition))
+        .partition_by(table.partition, as_dict=True, include_key=False)
+    )
+    with lake.writing(table):
+        snapshot = make_snapshot(lake, table)
+        adds, removes = [], []
+        for (partition,), said in by_partition.items():
+            files = [file for file in snapshot.files if file.partition == partition]
+            known = snapshot.scan(files).collect() if files else said.clear()
+            together = (
+                pl.concat([known, said])
+                .group_by("leadId")
+                .agg(pl.col("deletedAt").min())
+                .sort(table.order)
+            )
+            if not together.equals(known):
+                adds.append(write_file(snapshot.folder, table, partition, together.lazy()))
+                removes += files
+        if adds:
+            commit(lake, table, adds=adds, removes=removes, new_columns={})
+
+
+def sweep(lake: Lake, table: Table, column: str, leads: pl.Series) -> None:
+    """Take the records of some leads out of a table, whose `column` holds the lead.
+
+    Only files that have such records are written anew.
+    """
+    with lake.writing(table):
+        snapshot = lake.snapshot(table)
+        if snapshot is None:
+            return
+        adds, removes = [], []
+        for file in snapshot.files:
+            among = _between(leads, *file.bounds[column])
+            if among.is_empty():
+                continue
+            records = snapshot.scan([file])
+            gone = records.select(_is_one_of(column, among).sum()).collect().item()
+            if not gone:
+                continue
+            removes.append(file)
+            if gone < file.records:
+                kept = records.filter(~_is_one_of(column, among))
+                adds.append(write_file(snapshot.folder, table, file.partition, kept))
+        if removes:
+            commit(lake, table, adds=adds, removes=removes, new_columns={})
+
+
+def _between(ids: pl.Series, least: Any, greatest: Any) -> pl.Series:  # noqa: ANN401 - of statistics
+    return ids.filter(ids.is_between(least, greatest))
+
+
+def _is_one_of(column: str, ids: pl.Series) -> pl.Expr:
+    return pl.col(column).is_in(ids.implode())
