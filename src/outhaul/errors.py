@@ -49,6 +49,7 @@ class Error(Enum):
     INVALID = ("1003", "Invalid value for parameter '{parameter}': {problem}")
     JOB_UNKNOWN = ("1003", "Export job '{export_id}' not found")
     JOB_STATE = ("1003", "Export job '{export_id}' is {state} and cannot be {action}")
+    LEAD_UNKNOWN = ("1004", "Lead not found: there is no lead with id {id}")
     FIELD_UNKNOWN = ("1006", "Field '{field}' not found")
     OBJECT_UNKNOWN = ("1013", "Object not found: there is no {what} with id {id}")
     QUEUE_FULL = ("1029", "Too many jobs in queue")

@@ -1,7 +1,9 @@
-"""marketorestpython, unmodified, asks for what the catalog answers."""
+"""marketorestpython, unmodified, asks for what the catalog answers, and for single records."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,15 +17,28 @@ from tests.schemas import Contract
 from outhaul import sample
 
 CATALOG = sample.catalog()
+UNTIL = datetime(2026, 1, 20, 12, tzinfo=UTC)
+SINCE = "2025-12-01T00:00:00Z"
+LEADS = list(sample.leads(700, until=UNTIL))
+ACTIVITIES = list(sample.activities(2_000, until=UNTIL, lead_count=700))
+DELETIONS = list(sample.deletions(20, until=UNTIL))
+MEMBERS = list(sample.list_members(700))
 AREAS = ("Lead", "Activity", "Assets", "Campaign", "Company", "Named Account")
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory, contract: Contract | None) -> Iterator[Any]:
-    """A client of a server with the sample's catalog; at the end every answer is checked."""
-    data, file = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("files") / "catalog.json"
+    """A client of a server with the sample; at the end every answer is checked."""
+    data, files = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("files")
+    file = files / "catalog.json"
     file.write_text(json.dumps(CATALOG), "utf-8")
     outhaul("load", "catalog", file, "--data", data)
+    for kind, records in (
+        ("leads", LEADS),
+        ("activities", [*DELETIONS, *ACTIVITIES]),
+        ("list-members", MEMBERS),
+    ):
+        outhaul("load", kind, lines(files / f"{kind}.jsonl", records), "--data", data)
     permissions = [word for area in AREAS for word in ("--permission", f"Read-Only {area}")]
     with serve(data) as server, recorded(server.url) as recorder:
         made = outhaul(
@@ -37,6 +52,11 @@ def client(tmp_path_factory: pytest.TempPathFactory, contract: Contract | None) 
     assert len(recorder.calls) > 20
     for call in recorder.calls:
         check(call, contract)
+
+
+def lines(path: Path, records: Iterable[Mapping[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+    return path
 
 
 def ids(found: list[dict[str, Any]]) -> list[int]:
@@ -86,3 +106,75 @@ def test_assets(client: Any) -> None:
     assert client.execute(method="get_program_by_name", name=program["name"]) == [program]
     (form,) = client.execute(method="get_form_by_id", id=1001)
     assert client.execute(method="get_form_by_name", name=form["name"]) == [form]
+
+
+def guids(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [entry["marketoGUID"] for entry in found]
+
+
+def of_types(*types: int) -> list[dict[str, Any]]:
+    return [entry for entry in ACTIVITIES if entry["activityTypeId"] in types]
+
+
+def test_activities(client: Any) -> None:
+    token = client.execute(method="get_paging_token", sinceDatetime=SINCE)
+    found = client.execute(
+        method="get_lead_activities", activityTypeIds=["1", "6", "12"], nextPageToken=token
+    )
+    assert guids(found) == guids(of_types(1, 6, 12))
+    few = client.execute(
+        method="get_lead_activities",
+        activityTypeIds=["1", "6"],
+        sinceDatetime=SINCE,
+        batchSize=100,
+        listId=1001,
+    )
+    members = {entry["leadId"] for entry in MEMBERS if entry["listId"] == 1001}
+    assert guids(few) == guids(entry for entry in of_types(1, 6) if entry["leadId"] in members)
+    pages = list(
+        client.get_lead_activities_yield(
+            activityTypeIds=["6"], sinceDatetime=SINCE, leadIds=["1001,1002"], assetIds=None
+        )
+    )
+    wanted = guids(entry for entry in of_types(6) if entry["leadId"] in (1001, 1002))
+    assert guids(entry for page in pages for entry in page) == wanted
+
+
+def test_changes_and_deletions(client: Any) -> None:
+    described = {field["id"]: field["rest"]["name"] for field in client.execute(method="describe")}
+    names = sorted({described[entry["primaryAttributeValueId"]] for entry in of_types(13)})
+    found = client.execute(
+        method="get_lead_changes", fields=names, sinceDatetime=SINCE, batchSize=50
+    )
+    assert guids(found) == guids(of_types(12, 13))
+    changed = [field["name"] for entry in found for field in entry["fields"]]
+    assert changed == [described[entry["primaryAttributeValueId"]] for entry in of_types(13)]
+    gone = client.execute(method="get_deleted_leads", sinceDatetime=SINCE, batchSize=3)
+    assert [entry["leadId"] for entry in gone] == [entry["leadId"] for entry in DELETIONS]
+
+
+def test_leads(client: Any) -> None:
+    (lead,) = client.execute(method="get_lead_by_id", id=1001, fields="email,company")
+    assert lead == {name: LEADS[0][name] for name in ("id", "email", "company")}
+    with pytest.raises(MarketoException) as refused:
+        client.get_lead_by_id(id=1)
+    assert refused.value.code == "1004"
+    addresses = [lead["email"] for lead in LEADS[:200] if lead["email"]]
+    found = client.execute(
+        method="get_multiple_leads_by_filter_type",
+        filterType="email",
+        filterValues=addresses,
+        batchSize=30,
+    )
+    assert [lead["email"] for lead in found] == addresses
+
+
+def test_leads_of_a_list(client: Any) -> None:
+    wanted = [entry["leadId"] for entry in MEMBERS if entry["listId"] == 1001]
+    for size in (None, 50):
+        found = client.execute(
+            method="get_multiple_leads_by_list_id", listId=1001, batchSize=size, fields="id"
+        )
+        assert ids(found) == sorted(wanted)
+    pages = list(client.get_multiple_leads_by_list_id_yield(listId=1001, batchSize=50))
+    assert [lead["id"] for page in pages for lead in page] == sorted(wanted)

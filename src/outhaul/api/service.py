@@ -11,6 +11,7 @@ from outhaul.errors import Error
 from outhaul.files.store import FileStore
 from outhaul.jobs.store import JobStore
 from outhaul.kinds.kind import Context
+from outhaul.lake.snapshot import Lake
 from outhaul.protocol.envelope import request_id
 from outhaul.settings import Limits, Settings
 from outhaul.state.database import Database
@@ -68,6 +69,10 @@ class Service:
     def jobs(self, caller: Caller) -> JobStore:
         """Return the caller's jobs."""
         return JobStore(self.database, caller, self.limits(caller))
+
+    def lake(self, caller: Caller) -> Lake:
+        """Return the records of the caller's subscription."""
+        return Lake(self.settings.lake_folder / caller.subscription)
 
     def context(self, caller: Caller) -> Context:
         """Return what the meaning of the caller's requests depends on."""

@@ -144,47 +144,65 @@ def make_plan(
     records at most: small partitions share one, a large one is cut into slices of time.
     """
     snapshot = lake.snapshot(kind.table)
-
-    def pinned(table: Table) -> Snapshot | None:
-        return snapshot if table.name == kind.table.name else lake.snapshot(table)
-
-    clauses = [pin(clause, pinned) for clause in kind.clauses(request, context)]
-    columns = {} if snapshot is None else _columns(snapshot, kind, request, clauses)
-    bits = set(kind.bits(context))
     join, others = _join(kind, request, context, lake)
-    partitions = [] if snapshot is None else _partitions(snapshot, clauses)
+    left = () if kind.join is None else (kind.join.left,)
+    plan = plan_reading(
+        lake, kind.table, snapshot, kind.clauses(request, context), [*request.fields, *left]
+    )
+    bits = set(kind.bits(context))
     separator = delimiter(request.format, context.limits.ssv_delimiter)
-    return Plan(
-        table=kind.table.name,
-        version=None if snapshot is None else snapshot.version,
-        columns=columns,
-        order=kind.table.order,
+    return replace(
+        plan,
         fields=request.fields,
         stand_ins=kind.stand_ins,
         header=line(request.headers, separator),
         separator=separator,
-        clauses=clauses,
         parts=[
             replace(part, joined=_beside(part, join, others))
-            for part in _parts(partitions, kind.table, clauses, part_records)
+            for part in _parts(
+                candidates(snapshot, plan.clauses), kind.table, plan.clauses, part_records
+            )
         ],
         bits=[name for name in request.fields if name in bits],
         join=join,
+    )
+
+
+def plan_reading(
+    lake: Lake,
+    table: Table,
+    snapshot: Snapshot | None,
+    wanted: Sequence[Clause],
+    fields: Sequence[str],
+) -> Plan:
+    """Return what is read of a table, in order: a plan that has no parts yet and writes nothing.
+
+    `snapshot` is the table's, `None` where nothing was ever loaded.
+    """
+
+    def pinned(other: Table) -> Snapshot | None:
+        return snapshot if other.name == table.name else lake.snapshot(other)
+
+    clauses = [pin(clause, pinned) for clause in wanted]
+    names = {*fields, *table.order, *(name for clause in clauses for name in clause.columns)}
+    columns = {} if snapshot is None else snapshot.columns
+    return Plan(
+        table=table.name,
+        version=None if snapshot is None else snapshot.version,
+        columns={name: of for name, of in columns.items() if name in names},
+        order=table.order,
+        fields=fields,
+        stand_ins={},
+        header="",
+        separator="",
+        clauses=clauses,
+        parts=[],
         members={
             clause.list_id: _member_files(lake, clause.list_id)
             for clause in clauses
             if isinstance(clause, MemberOf)
         },
     )
-
-
-def _columns(
-    snapshot: Snapshot, kind: Kind, request: ExportRequest, clauses: Sequence[Clause]
-) -> Mapping[str, pl.DataType]:
-    table = kind.table
-    left = () if kind.join is None else (kind.join.left,)
-    wanted = {*request.fields, *table.order, *left, *(name for c in clauses for name in c.columns)}
-    return {name: of for name, of in snapshot.columns.items() if name in wanted}
 
 
 def _join(
@@ -217,27 +235,50 @@ def _beside(
     return [file.path for file in others if stretch.may_match(file.bounds)]
 
 
-def _partitions(snapshot: Snapshot, clauses: Sequence[Clause]) -> list[list[LakeFile]]:
+def candidates(snapshot: Snapshot | None, clauses: Sequence[Clause]) -> list[list[LakeFile]]:
     """Return the files that may hold a record that is wanted, by partition, in order."""
     found: dict[Any, list[LakeFile]] = {}
-    for file in snapshot.files:
+    for file in () if snapshot is None else snapshot.files:
         if all(clause.may_match(file.bounds) for clause in clauses):
             found.setdefault(file.partition, []).append(file)
     return list(found.values())
 
 
-def _parts(
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """Some partitions one after the other, or a slice of a large one: the records of a part."""
+
+    partitions: Sequence[Sequence[LakeFile]]
+    slice: Within | Between | None = None
+
+    def part(self, table: Table) -> PlannedPart:
+        """Return the part that is made of it."""
+        bounds = [
+            file.bounds.get(table.lead or "", ()) for files in self.partitions for file in files
+        ]
+        ids = [bound for ends in bounds for bound in ends if bound is not None]
+        if isinstance(self.slice, Between):
+            ids = [self.slice.least, self.slice.greatest]
+        return PlannedPart(
+            partitions=[[file.path for file in files] for files in self.partitions],
+            ids=(min(ids), max(ids)) if ids else None,
+            slice=self.slice,
+        )
+
+
+def stretches(
     partitions: Sequence[Sequence[LakeFile]],
     table: Table,
     clauses: Sequence[Clause],
     part_records: int,
-) -> Iterator[PlannedPart]:
+) -> Iterator[Stretch]:
+    """Give all records of some partitions, in order, in stretches of about `part_records`."""
     together: list[Sequence[LakeFile]] = []
     waiting = 0
     for files in partitions:
         records = sum(file.records for file in files)
         if together and waiting + records > part_records:
-            yield _part(together, table)
+            yield Stretch(partitions=together)
             together, waiting = [], 0
         if records > part_records and isinstance(table.columns[table.order[0]], pl.Datetime):
             yield from _slices(files, table, clauses, -(-records // part_records))
@@ -248,25 +289,35 @@ def _parts(
         together.append(files)
         waiting += records
     if together:
-        yield _part(together, table)
+        yield Stretch(partitions=together)
 
 
-def _id_slices(files: Sequence[LakeFile], table: Table, count: int) -> Iterator[PlannedPart]:
+def _parts(
+    partitions: Sequence[Sequence[LakeFile]],
+    table: Table,
+    clauses: Sequence[Clause],
+    part_records: int,
+) -> Iterator[PlannedPart]:
+    for stretch in stretches(partitions, table, clauses, part_records):
+        yield stretch.part(table)
+
+
+def _id_slices(files: Sequence[LakeFile], table: Table, count: int) -> Iterator[Stretch]:
     """Cut a partition into equal ranges of the lead ids that it has."""
     column = table.order[0]
     first = min(file.bounds[column][0] for file in files)
     last = max(file.bounds[column][1] for file in files)
     step = max(1, -(-(last - first + 1) // count))
     for begin in range(first, last + 1, step):
-        stretch = Between(column, begin, min(begin + step - 1, last))
-        inside = [file for file in files if stretch.may_match(file.bounds)]
+        ids = Between(column, begin, min(begin + step - 1, last))
+        inside = [file for file in files if ids.may_match(file.bounds)]
         if inside:
-            yield _part([inside], table, stretch)
+            yield Stretch(partitions=[inside], slice=ids)
 
 
 def _slices(
     files: Sequence[LakeFile], table: Table, clauses: Sequence[Clause], count: int
-) -> Iterator[PlannedPart]:
+) -> Iterator[Stretch]:
     """Cut a partition into stretches of equal time, over what the job wants of it."""
     column = table.order[0]
     first = min(file.bounds[column][0] for file in files).replace(microsecond=0)
@@ -278,26 +329,10 @@ def _slices(
     step = max(1, -(-seconds // count))
     for begin in range(0, seconds, step):
         end = min(begin + step, seconds) - 1
-        stretch = Within(column, first + begin * _SECOND, first + end * _SECOND)
-        inside = [file for file in files if stretch.may_match(file.bounds)]
+        window = Within(column, first + begin * _SECOND, first + end * _SECOND)
+        inside = [file for file in files if window.may_match(file.bounds)]
         if inside:
-            yield _part([inside], table, stretch)
-
-
-def _part(
-    partitions: Sequence[Sequence[LakeFile]],
-    table: Table,
-    stretch: Within | Between | None = None,
-) -> PlannedPart:
-    bounds = [file.bounds.get(table.lead or "", ()) for files in partitions for file in files]
-    ids = [bound for ends in bounds for bound in ends if bound is not None]
-    if isinstance(stretch, Between):
-        ids = [stretch.least, stretch.greatest]
-    return PlannedPart(
-        partitions=[[file.path for file in files] for files in partitions],
-        ids=(min(ids), max(ids)) if ids else None,
-        slice=stretch,
-    )
+            yield Stretch(partitions=[inside], slice=window)
 
 
 def _parse_part(content: Mapping[str, Any]) -> PlannedPart:

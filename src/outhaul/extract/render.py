@@ -36,7 +36,7 @@ def render_part(
         return 0
     records = 0
     part = plan.parts[number]
-    scan = _scan(plan, part, lake)
+    scan = scan_part(plan, part, lake)
     if plan.join is None:
         scan = scan.select(_cells(plan, plan.columns))
     for batch in scan.collect_batches(
@@ -79,7 +79,7 @@ def _quoted(name: str, separator: str) -> pl.Expr:
     return pl.when(marks | text.is_in(["", NULL])).then(quoted).otherwise(text).alias(name)
 
 
-def _scan(plan: Plan, part: PlannedPart, lake: Path) -> pl.LazyFrame:
+def scan_part(plan: Plan, part: PlannedPart, lake: Path) -> pl.LazyFrame:
     """Return the records of a part: filtered, in order."""
 
     def members(named: int | InSmartList) -> pl.Series:

@@ -13,6 +13,8 @@ _PATTERN = re.compile(
     re.ASCII,
 )
 
+_FRACTION = re.compile(r"(?<=:\d\d:\d\d)\.\d{1,9}(?!\d)", re.ASCII)
+
 
 def parse_instant(text: str) -> datetime:
     """Return the moment that `text` names, in UTC.
@@ -35,9 +37,11 @@ def parse_instant(text: str) -> datetime:
 def parse_asset_instant(text: str) -> datetime:
     """Return the moment that a date of an asset names: calls about assets write UTC as `Z+0000`.
 
-    Takes everything else that `parse_instant` takes, and raises as it does.
+    Takes everything else that `parse_instant` takes, and raises as it does. A fraction of a second
+    is cut off: dates of assets have none, but clients ask with the clock as it is.
     """
-    return parse_instant(text.removesuffix("+0000") if text.endswith(ASSET_ZONE) else text)
+    whole = _FRACTION.sub("", text, count=1)
+    return parse_instant(whole.removesuffix("+0000") if whole.endswith(ASSET_ZONE) else whole)
 
 
 def render_instant(moment: datetime) -> str:

@@ -523,7 +523,8 @@ def test_assets_are_browsed_by_their_latest_change(shared: Instance, name: str, 
         later = [e["id"] for e in by_id(kind) if e["updatedAt"] >= moment]
         earlier = [e["id"] for e in by_id(kind) if e["updatedAt"] <= moment]
         path = f"{ASSET}/{name}s.json"
-        for text in (moment, offset, f"{moment}+0000"):
+        fraction = moment.replace("Z", ".545071+00:00")
+        for text in (moment, offset, f"{moment}+0000", fraction):
             assert ids(marketing(shared, path, earliestUpdatedAt=text)) == later
             assert ids(marketing(shared, path, latestUpdatedAt=text)) == earlier
         unescaped = shared.get(f"{path}?earliestUpdatedAt={moment}+0000", user="marketer")

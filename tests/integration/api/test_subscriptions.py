@@ -151,6 +151,26 @@ class TestRecords:
         assert marker(name) in text
         assert marker(OTHER[name]) not in text
 
+    def test_those_that_are_looked_up_are_its_own(self, both: Instance, name: str) -> None:
+        """The token is that of the other: it is a place in time, and nothing of anybody."""
+
+        def found(path: str, **params: Any) -> list[dict[str, Any]]:
+            return result(both.get(path, user=name, params=params))
+
+        token = activities_token(both, OTHER[name])
+        activities = found("/rest/v1/activities.json", activityTypeIds=1, nextPageToken=token)
+        assert [each["primaryAttributeValue"] for each in activities] == [marker(name)] * 3
+        (lead,) = found("/rest/v1/lead/1.json")
+        assert lead["email"] == f"1@{marker(name)}.example"
+        leads = found("/rest/v1/leads.json", filterType="id", filterValues="1,2")
+        assert [each["email"] for each in leads] == [f"{n}@{marker(name)}.example" for n in (1, 2)]
+        theirs = f"1@{marker(OTHER[name])}.example"
+        assert found("/rest/v1/leads.json", filterType="email", filterValues=theirs) == []
+        members = found(f"/rest/v1/lists/{LISTS[name]}/leads.json")
+        assert [each["id"] for each in members] == MEMBERS[name]
+        unknown = both.get(f"/rest/v1/lists/{LISTS[OTHER[name]]}/leads.json", user=name)
+        assert refusal(unknown)[0] == "1013"
+
     def test_a_list_of_one_name_has_its_own_members(self, both: Instance, name: str) -> None:
         rows = exported(both, name, fields=["id"], filter={"staticListName": "Newsletter"})
         assert rows.splitlines() == ["id", *map(str, MEMBERS[name])]
@@ -290,11 +310,11 @@ def test_no_call_answers_with_anything_of_the_other(both: Instance, name: str) -
         for job in result(both.jobs(kind, user=OTHER[name]))
     ]
     assert len(theirs) == 2
-    token = page_token(both, name)
+    tokens = [page_token(both, name), activities_token(both, OTHER[name])]
     made = 0
     for method, path in calls(both, theirs):
         for query in QUERIES if method == "GET" else [{}]:
-            for more in ({}, {"nextPageToken": token}):
+            for more in ({}, *({"nextPageToken": token} for token in tokens)):
                 body = {"json": {"fields": FIELDS, "filter": BY_DATE}} if method == "POST" else {}
                 answer = both.call(method, path, user=name, params=query | more, **body)
                 made += 1
@@ -312,6 +332,12 @@ def page_token(instance: Instance, name: str) -> str:
     create(instance, OTHER[name])
     answer = instance.jobs(user=OTHER[name], params={"batchSize": 1}).json()
     return str(answer["nextPageToken"])
+
+
+def activities_token(instance: Instance, name: str) -> str:
+    """Return the token of the activities from before all that there are."""
+    path = "/rest/v1/activities/pagingtoken.json?sinceDatetime=2026-01-01T00:00:00Z"
+    return str(instance.get(path, user=name).json()["nextPageToken"])
 
 
 def test_each_has_its_own_folder_in_the_lake(both: Instance) -> None:

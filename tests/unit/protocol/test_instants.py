@@ -101,7 +101,24 @@ def test_the_dates_of_assets_are_read(text: str) -> None:
     assert parse_asset_instant(text) == datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["2026-01-31T23:59:59Z+0100", "2026-01-31Z+0000", "Z+0000", ""])
+@given(st.datetimes(timezones=ZONES, min_value=datetime(2, 1, 1)))  # noqa: DTZ001 - ZONES has it
+def test_a_fraction_of_a_second_is_cut_off_where_assets_are_asked_for(moment: datetime) -> None:
+    assert parse_asset_instant(moment.isoformat()) == moment.replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-31T23:59:59Z+0100",
+        "2026-01-31Z+0000",
+        "Z+0000",
+        "",
+        "2026-01-31T23:59.5Z",
+        "2026-01-31T23:59:59.Z",
+        "2026-01-31T23:59:59.1.2Z",
+        "2026-01-31T23:59:59.1234567890Z",
+    ],
+)
 def test_what_is_no_date_of_an_asset_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not an ISO 8601"):
         parse_asset_instant(text)

@@ -2,16 +2,20 @@
 
 from fastapi import APIRouter
 
+from outhaul.api.lookups.activities import ACTIVITIES
 from outhaul.api.lookups.answering import lookup_router
 from outhaul.api.lookups.assets import ASSETS
 from outhaul.api.lookups.campaigns import CAMPAIGNS
 from outhaul.api.lookups.fields import FIELDS
+from outhaul.api.lookups.leads import LEADS
 from outhaul.api.lookups.lists import LISTS
 from outhaul.api.lookups.objects import OBJECTS
 from outhaul.api.lookups.smart_lists import SMART_LISTS
 from outhaul.api.service import Service
 
 FAMILIES = {
+    "activities": ACTIVITIES,
+    "leads": LEADS,
     "objects": OBJECTS,
     "fields": FIELDS,
     "lists": LISTS,

@@ -22,6 +22,7 @@ from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service, call_id
 from outhaul.catalog.store import Catalog
 from outhaul.errors import ApiError, Error
+from outhaul.lake.snapshot import Lake
 from outhaul.protocol.body import INTEGER_RANGE, wrong_type
 from outhaul.protocol.envelope import found_assets, success
 from outhaul.protocol.instants import EXPECTED, parse_asset_instant
@@ -41,6 +42,8 @@ class Page:
 
     result: Sequence[Mapping[str, Any]]
     token: str | None = None
+    more: bool | None = None
+    """Whether more follows, where that is said apart: of activities there is always a token."""
 
 
 class Query:
@@ -57,6 +60,11 @@ class Query:
         self.caller = caller
         self._path = path
         self._given = given
+
+    @property
+    def lake(self) -> Lake:
+        """The records of the caller's subscription."""
+        return self.service.lake(self.caller)
 
     @property
     def catalog(self) -> Catalog:
@@ -93,9 +101,21 @@ class Query:
         whole = [value for value in self._given.getlist(name) if value]
         return list(dict.fromkeys([*whole, *self.texts(name)]))
 
+    def some_texts(self, name: str) -> list[str]:
+        """Return several texts. Raises 1002 where there is none."""
+        texts = self.texts(name)
+        if not texts:
+            raise Error.PARAMETER_MISSING(parameter=name)
+        return texts
+
     def integers(self, name: str) -> list[int]:
         """Return several integers."""
         return [_integer(text, name) for text in self.texts(name)]
+
+    def integer(self, name: str) -> int | None:
+        """Return an integer."""
+        text = self.text(name)
+        return None if text is None else _integer(text.strip(), name)
 
     def boolean(self, name: str) -> bool | None:
         """Return a truth value."""
@@ -141,18 +161,26 @@ class Query:
 
     def place_after(self, what: str) -> int | None:
         """Return the id that the page before ended with, as `token_after` wrote it."""
+        found = self.place(what, 1)
+        if found is None:
+            return None
+        try:
+            return _integer(found[0], "nextPageToken")
+        except ApiError:
+            raise no_token(what) from None
+
+    def place(self, what: str, length: int) -> tuple[str, ...] | None:
+        """Return the place, of `length` texts, that the page before ended at."""
         token = self.text("nextPageToken")
         if token is None:
             return None
         try:
-            known, last = decode_token(token, 2)
-            if known == what:
-                return _integer(last, "nextPageToken")
-        except (ValueError, ApiError):
-            pass
-        raise Error.INVALID(
-            parameter="nextPageToken", problem=f"it is no token of a page of {what}"
-        )
+            known, *place = decode_token(token, length + 1)
+        except ValueError:
+            raise no_token(what) from None
+        if known != what:
+            raise no_token(what)
+        return tuple(place)
 
 
 def token_after(what: str, last: int) -> str:
@@ -163,12 +191,24 @@ def token_after(what: str, last: int) -> str:
     return encode_token((what, str(last)))
 
 
+def no_token(what: str) -> ApiError:
+    """Return 1003 for a token that is none of a page of `what`."""
+    return Error.INVALID(parameter="nextPageToken", problem=f"it is no token of a page of {what}")
+
+
 Envelope = Callable[[str, Page], dict[str, Any]]
 
 
 def records_envelope(call: str, page: Page) -> dict[str, Any]:
     """Return an answer of the lead database."""
-    return success(call, page.result, next_page_token=page.token)
+    body = success(call, page.result, next_page_token=page.token)
+    return body if page.more is None else {**body, "moreResult": page.more}
+
+
+def token_envelope(call: str, page: Page) -> dict[str, Any]:
+    """Return an answer that is a token, and finds nothing by itself."""
+    body = success(call, (), next_page_token=page.token)
+    return {name: value for name, value in body.items() if name != "result"}
 
 
 def assets_envelope(call: str, page: Page) -> dict[str, Any]:
@@ -198,6 +238,7 @@ class LookupAnswer(BaseModel):
     errors: list[dict[str, str]] | None = None
     warnings: list[str] | None = None
     nextPageToken: str | None = None  # noqa: N815 - the protocol's name
+    moreResult: bool | None = None  # noqa: N815 - the protocol's name
 
 
 def lookup_router(service: Service, about: str, lookups: Iterable[Lookup]) -> APIRouter:

@@ -1,9 +1,11 @@
 """What records are made of: lead fields and activity types; companies and accounts, of nothing."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from outhaul.api.lookups.answering import Lookup, Page, Query, allowed
 from outhaul.catalog.entries import ActivityType, LeadField
+from outhaul.catalog.store import standard_entries
 
 # By these the original finds leads without a custom field, in the order of its answer.
 _SEARCHABLE = (
@@ -22,6 +24,8 @@ _SEARCHABLE = (
     "sfdcOpptyId",
     "twitterId",
 )
+_SEARCHABLE_TYPES = ("string", "email", "integer")
+"""The types of the custom fields that it finds leads by."""
 
 
 def activity_types(query: Query) -> Page:
@@ -40,7 +44,7 @@ def describe2(query: Query) -> Page:
     fields = query.catalog.lead_fields()
     lead = {
         "name": "API Lead",
-        "searchableFields": [[name] for name in _SEARCHABLE if name in fields],
+        "searchableFields": [[name] for name in searchable(fields)],
         "fields": [described_again(entry) for entry in fields.values()],
     }
     return Page(result=[lead])
@@ -49,6 +53,20 @@ def describe2(query: Query) -> Page:
 def nothing(query: Query) -> Page:  # noqa: ARG001 - there is nothing, whoever asks for whatever
     """List nothing: outhaul keeps no such records."""
     return Page(result=[])
+
+
+def searchable(fields: Mapping[str, LeadField]) -> list[str]:
+    """Return the names of the fields that leads can be looked up by: some, and those of one's own.
+
+    `fields` are all fields of leads, by name.
+    """
+    standard = {entry.name for entry in standard_entries().lead_fields}
+    own = [
+        name
+        for name, entry in fields.items()
+        if name not in standard and entry.data_type in _SEARCHABLE_TYPES
+    ]
+    return [*(name for name in _SEARCHABLE if name in fields), *own]
 
 
 def described_type(entry: ActivityType) -> dict[str, Any]:

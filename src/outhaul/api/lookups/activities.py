@@ -1,0 +1,287 @@
+"""Activities a page at a time: all of some types, changes of leads, deletions of leads.
+
+A page token is a place in the order of activityDate, then marketoGUID, and the same for all three.
+There is one on the last page too, for who comes again later: it gives what was loaded since, but
+for activities that are dated before it.
+"""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from outhaul.api.lookups.answering import (
+    Lookup,
+    Page,
+    Query,
+    allowed,
+    no_token,
+    token_envelope,
+)
+from outhaul.catalog.entries import ID_RANGE, AssetType, LeadField
+from outhaul.errors import Error
+from outhaul.extract.pages import read_page
+from outhaul.kinds.activities import check_types
+from outhaul.lake.deletions import DELETE_LEAD
+from outhaul.lake.predicates import AnyOf, Clause, MemberOf, OneOf
+from outhaul.lake.tables import ACTIVITIES as TABLE
+from outhaul.protocol.instants import render_instant
+from outhaul.protocol.paging import encode_token
+
+MOST_TYPES = 10
+"""Activity types that a call may name."""
+
+MOST_LEADS = 30
+"""Leads that a call may name."""
+
+NEW_LEAD = 12
+CHANGE_DATA_VALUE = 13
+_NEW_VALUE, _OLD_VALUE = "New Value", "Old Value"
+
+_PRIMARY = ("primaryAttributeValueId", "primaryAttributeValue")
+_COLUMNS = (
+    "marketoGUID",
+    "leadId",
+    "activityDate",
+    "activityTypeId",
+    "campaignId",
+    *_PRIMARY,
+    "attributes",
+)
+
+_WHAT = "activities"
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
+_DIGITS = 300  # of an integer: a longer one is no number to many clients
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+# A table keeps attributes that this reads; values in any depth, and numbers of any length, are
+# left to be looked at one by one.
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+Record = Mapping[str, Any]
+
+
+def paging_token(query: Query) -> Page:
+    """Give the token of the activities from a moment on."""
+    query.required("sinceDatetime")
+    since = query.instant("sinceDatetime")
+    assert since is not None  # noqa: S101 - it is there
+    return Page(result=(), token=_token(since, ""))
+
+
+def activities(query: Query) -> Page:
+    """List activities of some types, in the order of their dates."""
+    query.some_texts("activityTypeIds")
+    types = query.integers("activityTypeIds")
+    _at_most(types, "activityTypeIds", MOST_TYPES)
+    check_types(types, "activityTypeIds", query.catalog)
+    clauses: list[Clause] = [OneOf("activityTypeId", tuple(types)), *_of_leads(query)]
+    if assets := query.integers("assetIds"):
+        clauses.append(OneOf("primaryAttributeValueId", tuple(assets)))
+    return _page(query, clauses, _activity)
+
+
+def lead_changes(query: Query) -> Page:
+    """List new leads and changes of some fields, in the order of their dates."""
+    fields = _fields(query)
+    changes = AnyOf(
+        (
+            OneOf("activityTypeId", (NEW_LEAD,)),
+            OneOf("primaryAttributeValueId", tuple(field.id for field in fields)),
+            OneOf("primaryAttributeValue", tuple(field.display_name for field in fields)),
+        )
+    )
+    types = OneOf("activityTypeId", (NEW_LEAD, CHANGE_DATA_VALUE))
+
+    def shown(record: Record) -> dict[str, Any]:
+        return _lead_change(record, fields)
+
+    return _page(query, [types, changes, *_of_leads(query)], shown)
+
+
+def deleted_leads(query: Query) -> Page:
+    """List deletions of leads, in the order of their dates."""
+    return _page(query, [OneOf("activityTypeId", (DELETE_LEAD,))], _activity)
+
+
+def _at_most(given: Sequence[Any], name: str, most: int) -> None:
+    if len(given) > most:
+        raise Error.INVALID(
+            parameter=name, problem=f"{len(given)} values, where {most} are allowed"
+        )
+
+
+def _of_leads(query: Query) -> list[Clause]:
+    """Return what a call asks of the activities' leads."""
+    clauses: list[Clause] = []
+    leads = query.integers("leadIds")
+    _at_most(leads, "leadIds", MOST_LEADS)
+    if leads:
+        clauses.append(OneOf("leadId", tuple(leads)))
+    list_id = query.integer("listId")
+    if list_id is not None:
+        if list_id not in ID_RANGE or query.catalog.asset(AssetType.STATIC_LIST, list_id) is None:
+            raise Error.INVALID(parameter="listId", problem=f"there is no static list {list_id}")
+        clauses.append(MemberOf(list_id, "leadId"))
+    return clauses
+
+
+def _fields(query: Query) -> list[LeadField]:
+    known = query.catalog.lead_fields()
+    names = query.some_texts("fields")
+    for name in names:
+        if name not in known:
+            raise Error.FIELD_UNKNOWN(field=name)
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+def _page(query: Query, clauses: Sequence[Clause], shown: Callable[[Record], Record]) -> Page:
+    query.required("nextPageToken")
+    after = _place(query)
+    page = read_page(
+        query.lake,
+        TABLE,
+        query.lake.snapshot(TABLE),
+        clauses,
+        _COLUMNS,
+        size=query.batch_size(),
+        after=after,
+    )
+    moment, guid = page.place or after
+    return Page(
+        result=[shown(record) for record in page.records],
+        token=_token(moment, guid),
+        more=page.more,
+    )
+
+
+def _token(moment: datetime, guid: str) -> str:
+    return encode_token((_WHAT, str((moment - _EPOCH) // _MICROSECOND), guid))
+
+
+def _place(query: Query) -> tuple[datetime, str]:
+    """Return the place that the call's token says."""
+    microseconds, guid = query.place(_WHAT, 2) or ("", "")
+    try:
+        return _EPOCH + int(microseconds) * _MICROSECOND, guid
+    except (ValueError, OverflowError):
+        raise no_token(_WHAT) from None
+
+
+def _activity(record: Record) -> dict[str, Any]:
+    """Return an activity with its primary attribute, where it has one."""
+    primary = {name: record[name] for name in _PRIMARY if record[name] is not None}
+    return {**_common(record), **primary, "attributes": _named(_attributes(record))}
+
+
+def _lead_change(record: Record, fields: Sequence[LeadField]) -> dict[str, Any]:
+    """Return a new lead, or the change of one of some fields."""
+    attributes = _attributes(record)
+    changed = []
+    if record["activityTypeId"] == CHANGE_DATA_VALUE:
+        field = _changed(record, fields)
+        values = {"newValue": _text(attributes.pop(_NEW_VALUE, None))}
+        if (old := attributes.pop(_OLD_VALUE, None)) is not None:
+            values["oldValue"] = _text(old)
+        changed.append({"id": field.id, "name": field.name, **values})
+    return {**_common(record), "fields": changed, "attributes": _named(attributes)}
+
+
+def _changed(record: Record, fields: Sequence[LeadField]) -> LeadField:
+    """Return the field that a change is of: named by its id, or by its name for people."""
+    by_id = [field for field in fields if field.id == record["primaryAttributeValueId"]]
+    by_name = [field for field in fields if field.display_name == record["primaryAttributeValue"]]
+    return (by_id or by_name)[0]
+
+
+def _common(record: Record) -> dict[str, Any]:
+    shown = {
+        "id": _number(record["marketoGUID"]),
+        "marketoGUID": record["marketoGUID"],
+        "leadId": record["leadId"],
+        "activityDate": render_instant(record["activityDate"]),
+        "activityTypeId": record["activityTypeId"],
+    }
+    campaign = record["campaignId"]
+    return shown if campaign is None else {**shown, "campaignId": campaign}
+
+
+def _number(guid: str) -> int:
+    """Return the integer that identified activities before marketoGUIDs did, or one in its place.
+
+    On an instance the two are often the same number; of another marketoGUID it is a digest.
+    """
+    if _NUMBER.fullmatch(guid) and int(guid) < 2**63:
+        return int(guid)
+    return int.from_bytes(hashlib.sha256(guid.encode()).digest()[:8]) >> 1
+
+
+def _attributes(record: Record) -> dict[str, Any]:
+    given = _OBJECT.decode(record["attributes"] or "{}")
+    return {name: _value(bytes(raw).decode()) for name, raw in given.items()}
+
+
+def _value(text: str) -> Any:  # noqa: ANN401 - whatever an attribute may have
+    """Return what a text of JSON says: lists and objects stay the text that they are."""
+    if text[0] in "[{":
+        return text
+    return json.loads(text, parse_float=_float, parse_int=_integer)
+
+
+def _float(text: str) -> float | str:
+    """Return a number, or its text where it is too large to be one."""
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _integer(text: str) -> int | str:
+    """Return an integer, or its text where it is too long to be one."""
+    return int(text) if len(text) <= _DIGITS else text
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - whatever an attribute may have
+    """Return the value of a field as changes have it: always a text, empty for none."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _named(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"name": name, "value": value} for name, value in attributes.items()]
+
+
+_PAGE = ("nextPageToken", "batchSize")
+
+ACTIVITIES = (
+    Lookup(
+        path="/rest/v1/activities/pagingtoken.json",
+        permissions=allowed("Activity"),
+        find=paging_token,
+        parameters=("sinceDatetime",),
+        envelope=token_envelope,
+    ),
+    Lookup(
+        path="/rest/v1/activities.json",
+        permissions=allowed("Activity"),
+        find=activities,
+        parameters=("activityTypeIds", "assetIds", "leadIds", "listId", *_PAGE),
+    ),
+    Lookup(
+        path="/rest/v1/activities/leadchanges.json",
+        permissions=allowed("Activity"),
+        find=lead_changes,
+        parameters=("fields", "leadIds", "listId", *_PAGE),
+    ),
+    Lookup(
+        path="/rest/v1/activities/deletedleads.json",
+        permissions=allowed("Activity"),
+        find=deleted_leads,
+        parameters=_PAGE,
+    ),
+)

@@ -1,0 +1,164 @@
+"""Leads: one by its id, some by what a field of theirs says, those of a static list."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from outhaul.api.lookups.answering import Lookup, Page, Query, allowed, token_after
+from outhaul.api.lookups.browsing import the_one
+from outhaul.api.lookups.fields import searchable
+from outhaul.catalog.entries import AssetType, LeadField
+from outhaul.errors import Error
+from outhaul.extract.pages import read_page
+from outhaul.lake.load.fit import convert, render
+from outhaul.lake.predicates import Clause, MemberOf, OneOf
+from outhaul.lake.snapshot import Snapshot
+from outhaul.lake.tables import LEADS as TABLE
+from outhaul.lake.tables import column_type
+from outhaul.protocol.instants import render_instant
+
+MOST_VALUES = 300
+"""Values that a filter may have."""
+
+DEFAULT_FIELDS = ("id", "email", "updatedAt", "createdAt", "lastName", "firstName")
+"""What a lead says where a call names no fields."""
+
+_ALL = 2**63 - 1
+_WHAT = "leads"
+
+
+def lead(query: Query) -> Page:
+    """Show one lead."""
+    lead_id = query.path_id("leadId")
+    snapshot = query.lake.snapshot(TABLE)
+    fields = _fields(query)
+    found = read_page(query.lake, TABLE, snapshot, [OneOf("id", (lead_id,))], fields, size=1)
+    if not found.records:
+        raise Error.LEAD_UNKNOWN(id=lead_id)
+    return Page(result=[_lead(record, fields) for record in found.records])
+
+
+def leads(query: Query) -> Page:
+    """List the leads that have one of some values in a field, by id."""
+    name = query.required("filterType")
+    values = query.some_texts("filterValues")
+    fields = query.catalog.lead_fields()
+    names = searchable(fields)
+    if name not in names:
+        raise Error.INVALID(
+            parameter="filterType",
+            problem=f"leads cannot be looked up by '{name}'; they can by {', '.join(names)}",
+        )
+    if len(values) > MOST_VALUES:
+        raise Error.INVALID(
+            parameter="filterValues",
+            problem=f"{len(values)} values, where {MOST_VALUES} are allowed",
+        )
+    snapshot = query.lake.snapshot(TABLE)
+    kept = TABLE.columns if snapshot is None else snapshot.columns
+    # A table keeps the type that a column began with, whatever the catalog says.
+    of = kept.get(name, column_type(fields[name].data_type))
+    if of == pl.Int64:
+        return _page(query, snapshot, [OneOf(name, _integers(values))])
+    # Whoever looks for an address does not mind how it is written.
+    lowered = pl.Series(values).str.to_lowercase().implode()
+    fitting = render(pl.col(name), of).str.to_lowercase().is_in(lowered)
+    return _page(query, snapshot, [], fitting=fitting)
+
+
+def list_leads(query: Query) -> Page:
+    """List the leads of a static list, by id."""
+    found = the_one(query, AssetType.STATIC_LIST, "listId", "static list")
+    return _page(query, query.lake.snapshot(TABLE), [MemberOf(found.id)])
+
+
+def _integers(values: Sequence[str]) -> tuple[int, ...]:
+    """Return values of a field of integers. Raises 1003 for one that is none."""
+    typed = convert(pl.Series(values), pl.Int64())
+    for given, value in zip(values, typed, strict=True):
+        if value is None:
+            raise Error.INVALID(
+                parameter="filterValues", problem=f"'{given}' is no value of the field"
+            )
+    return tuple(typed)
+
+
+def _page(
+    query: Query,
+    snapshot: Snapshot | None,
+    clauses: Sequence[Clause],
+    *,
+    fitting: pl.Expr | None = None,
+) -> Page:
+    """Return a page of the leads that fit, with the fields that the call names."""
+    fields = _fields(query)
+    after = query.place_after(_WHAT)
+    page = read_page(
+        query.lake,
+        TABLE,
+        snapshot,
+        clauses,
+        (*fields, *(() if fitting is None else fitting.meta.root_names())),
+        size=query.batch_size(),
+        after=None if after is None else (after,),
+        fitting=fitting,
+        most_records=_ALL,
+    )
+    return Page(
+        result=[_lead(record, fields) for record in page.records],
+        token=token_after(_WHAT, page.records[-1]["id"]) if page.more else None,
+    )
+
+
+def _fields(query: Query) -> list[str]:
+    """Return the fields that a call names, the id always among them. Raises 1006."""
+    known: Mapping[str, LeadField] = query.catalog.lead_fields()
+    names = query.texts("fields") or [name for name in DEFAULT_FIELDS if name in known]
+    for name in names:
+        if name not in known and name != "id":
+            raise Error.FIELD_UNKNOWN(field=name)
+    return list(dict.fromkeys(["id", *names]))
+
+
+def _lead(record: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
+    return {name: _shown(record.get(name)) for name in fields}
+
+
+def _shown(value: Any) -> Any:  # noqa: ANN401 - whatever a field may have
+    """Return a value as JSON has it."""
+    if isinstance(value, datetime):
+        return render_instant(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+_PAGE = ("fields", "batchSize", "nextPageToken")
+
+LEADS = (
+    Lookup(
+        path="/rest/v1/leads.json",
+        permissions=allowed("Lead"),
+        find=leads,
+        parameters=("filterType", "filterValues", *_PAGE),
+    ),
+    Lookup(
+        path="/rest/v1/lead/{leadId}.json",
+        permissions=allowed("Lead"),
+        find=lead,
+        parameters=("fields",),
+    ),
+    Lookup(
+        path="/rest/v1/lists/{listId}/leads.json",
+        permissions=allowed("Lead"),
+        find=list_leads,
+        parameters=_PAGE,
+    ),
+    # Older pages have it so, and clients made by them.
+    Lookup(
+        path="/rest/v1/list/{listId}/leads.json",
+        permissions=allowed("Lead"),
+        find=list_leads,
+        parameters=_PAGE,
+    ),
+)
