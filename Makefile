@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+TAP    := tests/acceptance/.venv
 PORT   ?= 8750
 
 .PHONY: help install demo serve test check bench docs constraints clean
@@ -16,7 +17,7 @@ demo: $(VENV)/installed ## a sample subscription, a server and two extracts, sho
 serve: $(VENV)/installed ## the sample subscription, kept running on port 8750
 	@$(BIN)/outhaul demo --serve --data sample --port $(PORT)
 
-test: $(VENV)/developing tests/acceptance/node_modules/.installed ## every test
+test: $(VENV)/developing tests/acceptance/node_modules/.installed $(TAP)/installed ## every test
 	$(BIN)/pytest -n auto
 
 check: $(VENV)/developing ## style, types, layers
@@ -36,7 +37,8 @@ constraints: $(VENV)/developing ## resolve the versions anew
 		--python-version 3.11 --all-extras pyproject.toml --output-file constraints.txt
 
 clean: ## remove what was installed and what tests leave
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/acceptance/node_modules
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		tests/acceptance/node_modules $(TAP)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -61,3 +63,12 @@ tests/acceptance/node_modules/.installed: tests/acceptance/package.json
 		npm install --prefix tests/acceptance --no-package-lock --no-audit --no-fund --silent \
 		&& touch $@; \
 	else echo "npm is not installed: the test with node-marketo-rest will be skipped"; fi
+
+# Another is a Python program that needs older libraries than ours, and so has an environment of its
+# own. Nothing of it needs to be compiled; without it its test is skipped, and says so.
+$(TAP)/installed: tests/acceptance/tap-requirements.txt | $(VENV)/bin/python
+	@echo "installing tap-marketo into $(TAP) …"
+	@$(BIN)/python -m venv --clear $(TAP)
+	@PENDULUM_EXTENSIONS=0 $(TAP)/bin/pip install --quiet --disable-pip-version-check --no-deps \
+		-r tests/acceptance/tap-requirements.txt
+	@touch $@
