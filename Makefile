@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 TAP    := tests/acceptance/.venv
 PORT   ?= 8750
 
-.PHONY: help install demo serve test check bench docs constraints clean
+.PHONY: help install demo serve test kills check bench docs constraints clean
 
 help: ## what can be done
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -20,6 +20,9 @@ serve: $(VENV)/installed ## the sample subscription, kept running on port 8750
 test: $(VENV)/developing tests/acceptance/node_modules/.installed $(TAP)/installed ## every test
 	$(BIN)/pytest -n auto
 
+kills: $(VENV)/developing ## kill workers and servers for a minute, on SQLite and on PostgreSQL with S3
+	OUTHAUL_KILL_SECONDS=60 $(BIN)/pytest -q tests/integration/test_kills.py
+
 check: $(VENV)/developing ## style, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -28,6 +31,7 @@ check: $(VENV)/developing ## style, types, layers
 
 bench: $(VENV)/developing ## speed and memory, in ratios
 	$(BIN)/python benchmarks/run.py
+	PYTHONPATH=. $(BIN)/python benchmarks/bucket.py
 
 docs: $(VENV)/developing ## check that the pages agree with the code
 	$(BIN)/pytest -q tests/unit/test_docs.py

@@ -29,6 +29,7 @@ from outhaul.cli.store import open_database
 from outhaul.client import Exports, Job, Session
 from outhaul.clock import now
 from outhaul.kinds.activities import DEFAULT_FIELDS
+from outhaul.settings import Settings
 from outhaul.subscription.services import create_service
 
 MEBIBYTE = 2**20
@@ -214,7 +215,7 @@ def outhaul(*words: str) -> None:
 @contextmanager
 def served(data: Path) -> Iterator[Server]:
     """Run a server over a data folder, without quotas."""
-    with open_database(data) as database:
+    with open_database(Settings(data=data)) as database:
         made = create_service(
             database,
             "bench",

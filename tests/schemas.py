@@ -24,6 +24,9 @@ UNDESCRIBED = {
     ("GET", "/rest/v1/namedaccounts/describe.json"),
 }
 
+# What load balancers ask: no calls of the protocol.
+HEALTH = {("GET", "/healthz"), ("GET", "/readyz")}
+
 # These find nothing by themselves.
 NO_RESULT = {"/rest/v1/activities/pagingtoken.json"}
 

@@ -40,6 +40,8 @@ class Error(Enum):
 
     BODY_TOO_LARGE = ("413", "Request body larger than {limit} bytes", 413)
     URI_TOO_LONG = ("414", "Request URI longer than {limit} bytes", 414)
+    # Clients that do not look into a file would take an answer of status 200 for its content.
+    FILE_AWAY = ("713", "Transient error: the file cannot be read at the moment", 503)
 
     WRONG_TYPE = (
         "1001",

@@ -33,12 +33,15 @@ class PortTakenError(OSError):
 def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; `on_ready` is told the URL once calls are answered.
 
-    Raises `PortTakenError`.
+    Raises `PortTakenError` and `DatabaseUnavailableError`.
     """
-    settings.data.mkdir(parents=True, exist_ok=True)
+    if settings.data is not None:
+        settings.data.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
-    database.migrate()
-    database.close()
+    try:
+        database.migrate()
+    finally:
+        database.close()
     settings = settings.model_copy(update={"port": free_port(settings.host, settings.port)})
     asyncio.run(_serve(settings, on_ready))
 
@@ -131,12 +134,21 @@ def _start(settings: Settings) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "outhaul", "worker", "--with-parent"),
-            *("--data", str(settings.data)),
+            *(("--data", str(settings.data)) if settings.data else ()),
+            *(("--lake-url", settings.lake_url) if settings.lake_url else ()),
             *("--workers", str(settings.workers)),
             *("--limits", settings.limits),
             *("--lease-seconds", str(settings.lease_seconds)),
+            *(("--files-url", settings.files_url) if settings.files_url else ()),
+            *(("--files-redirect",) if settings.files_redirect else ()),
+            *("--executor", settings.executor),
+            *(("--ray-address", settings.ray_address) if settings.ray_address else ()),
         ],
-        env=os.environ | overrides,
+        # Others can read the arguments of a process, and these may have passwords in them.
+        env=os.environ
+        | overrides
+        | settings.s3.variables()
+        | {"OUTHAUL_DATABASE_URL": settings.database_url},
         stdin=subprocess.PIPE,
         # Ctrl-C in a terminal is for this process, which then stops the worker.
         process_group=0,

@@ -1,14 +1,24 @@
 """Every setting, once: where things are, how the service runs, and what a subscription may do."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import quote
+from typing import Any, Literal, Self
+from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 LIMIT_PREFIX = "OUTHAUL_LIMIT_"
+S3_PREFIX = "OUTHAUL_S3_"
 
 # Days beyond which a limit is a slip of the hand, and dates would leave the calendar.
 _CENTURY = 36_500
@@ -98,16 +108,67 @@ LIMIT_SETS: Mapping[str, Limits] = {
 }
 
 
+class S3(BaseModel):
+    """How buckets are reached. What is missing is taken from AWS's own variables and roles."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    endpoint: str | None = Field(
+        default=None, description="address of a service other than AWS, as https://host:port"
+    )
+    region: str | None = Field(default=None, min_length=1, description="region of the buckets")
+    access_key_id: str | None = Field(
+        default=None, min_length=1, description="access key, if it is not that of AWS's variables"
+    )
+    secret_access_key: SecretStr | None = Field(
+        default=None, min_length=1, description="secret of the access key; nowhere shown or logged"
+    )
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/@]+/?", value):
+            raise ValueError("an address such as https://host:port is expected")
+        return value
+
+    @model_validator(mode="after")
+    def _has_both(self) -> Self:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            both = (f"{S3_PREFIX}{name}" for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
+            raise ValueError(" and ".join(both) + " need each other")
+        return self
+
+    def variables(self) -> dict[str, str]:
+        """Return these settings as environment variables, for a process that is started."""
+        given = self.model_dump(exclude_none=True)
+        if self.secret_access_key is not None:
+            given["secret_access_key"] = self.secret_access_key.get_secret_value()
+        return {f"{S3_PREFIX}{name.upper()}": value for name, value in given.items()}
+
+
+class PlaceMissingError(ValueError):
+    """There is neither a data folder nor a URL for something that has to be kept."""
+
+
 class Settings(BaseModel):
     """How one process of the service is set up."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    data: Path = Field(description="folder that holds everything; made on first use")
+    data: Path | None = Field(
+        default=None,
+        description="folder that holds everything that no URL puts elsewhere; made on first use",
+    )
     host: str = Field(default="127.0.0.1", description="address that the server listens on")
     port: int = Field(default=8750, ge=0, le=65_535, description="port; 0 takes a free one")
     workers: int = Field(
         default=2, ge=0, description="export jobs that this process runs at a time"
+    )
+    database_url: str = Field(
+        # As SQLAlchemy writes it: the path is percent-encoded.
+        default_factory=lambda known: _database_in(known["data"]),
+        repr=False,  # it may hold a password
+        description="database that keeps the state: SQLite, or postgresql://user@host/name",
     )
     limits: Literal["marketo", "open"] = Field(
         default="marketo", description="set of limits to start from"
@@ -128,7 +189,49 @@ class Settings(BaseModel):
         gt=0,
         description="time after which a job of a dead worker is taken up by another",
     )
-    poll_seconds: float = Field(default=0.2, gt=0, description="how often a worker looks for a job")
+    poll_seconds: float = Field(
+        default=0.2, gt=0, description="how often a worker looks for a job, on SQLite"
+    )
+    listen_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="the same on PostgreSQL, where workers are told of new jobs besides",
+    )
+    janitor_seconds: float = Field(
+        default=600.0, gt=0, description="how often a worker removes what has expired"
+    )
+    lake_replaced_hours: int = Field(
+        default=168,
+        ge=0,
+        description="age from which files of the lake that were replaced are removed, in hours",
+    )
+    lake_url: str | None = Field(
+        default=None,
+        description="bucket for the lake, s3://bucket/prefix; else the folder lake of data",
+    )
+    files_url: str | None = Field(
+        default=None,
+        description="bucket for export files, s3://bucket/prefix; else the folder files of data",
+    )
+    files_redirect: bool = Field(
+        default=False, description="answer a file call by 307 to a signed URL of the bucket"
+    )
+    s3: S3 = Field(default_factory=S3, description="how buckets are reached, below")
+
+    executor: Literal["local", "ray"] = Field(
+        default="local", description="who renders parts: the worker itself, or a Ray cluster"
+    )
+    ray_address: str | None = Field(
+        default=None,
+        pattern=r"^([^\s:/\[\]]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}$",
+        description="head node of the Ray cluster, as host:port",
+    )
+
+    @model_validator(mode="after")
+    def _ray_is_somewhere(self) -> "Settings":
+        if self.executor == "ray" and self.ray_address is None:
+            raise ValueError("--executor ray needs --ray-address: the head node, as host:port")
+        return self
 
     @field_validator("limit_overrides")
     @classmethod
@@ -137,20 +240,43 @@ class Settings(BaseModel):
         Limits.model_validate(dict(value))
         return value
 
-    @property
-    def database_url(self) -> str:
-        """Where the state is kept, as SQLAlchemy writes it: the path is percent-encoded."""
-        return f"sqlite:///{quote(str(self.data / 'outhaul.db'))}"
+    @field_validator("files_url", "lake_url")
+    @classmethod
+    def _name_a_bucket(cls, value: str | None) -> str | None:
+        if value is not None:
+            url = urlsplit(value)
+            if url.scheme != "s3" or not url.netloc or "@" in value or url.query or url.fragment:
+                raise ValueError("an address such as s3://bucket/prefix is expected")
+        return value
+
+    @field_validator("files_redirect")
+    @classmethod
+    def _redirect_to_a_bucket(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("files_url") is None:
+            raise ValueError("needs --files-url, as a folder has no signed URLs")
+        return value
 
     @property
     def lake_folder(self) -> Path:
         """Where the tables of all subscriptions are kept, one folder a subscription."""
-        return self.data / "lake"
+        return self._folder("lake")
 
     @property
     def files_folder(self) -> Path:
         """Where finished exports are kept."""
-        return self.data / "files"
+        return self._folder("files")
+
+    def check_places(self) -> None:
+        """Raise `PlaceMissingError` where there is no place for the lake or for export files."""
+        if self.lake_url is None:
+            self._folder("lake")
+        if self.files_url is None:
+            self._folder("files")
+
+    def _folder(self, what: str) -> Path:
+        if self.data is None:
+            raise PlaceMissingError(f"--data is needed where there is no --{what}-url")
+        return self.data / what
 
     def limits_of(self, overrides: Mapping[str, Any]) -> Limits:
         """Return the limits of a subscription that has these overrides of its own.
@@ -161,7 +287,20 @@ class Settings(BaseModel):
         return Limits.model_validate(chosen | dict(overrides))
 
 
-INNER = ("part_threads", "part_records", "poll_seconds")
+def _database_in(data: Path | None) -> str:
+    if data is None:
+        raise PlaceMissingError("--data is needed where there is no --database-url")
+    return f"sqlite:///{quote(str(data / 'outhaul.db'))}"
+
+
+INNER = (
+    "part_threads",
+    "part_records",
+    "poll_seconds",
+    "listen_seconds",
+    "janitor_seconds",
+    "lake_replaced_hours",
+)
 """Settings that no command has an option for; they are set by the environment alone."""
 
 
@@ -169,6 +308,12 @@ def inner_settings(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the settings without an option that environment variables set, by their names."""
     names = {name: f"OUTHAUL_{name.upper()}" for name in INNER}
     return {name: environ[variable] for name, variable in names.items() if variable in environ}
+
+
+def s3_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of `S3` that environment variables set, by their names."""
+    names = {name: f"{S3_PREFIX}{name.upper()}" for name in S3.model_fields}
+    return {name: environ[variable] for name, variable in names.items() if environ.get(variable)}
 
 
 def limit_overrides(environ: Mapping[str, str]) -> dict[str, str]:

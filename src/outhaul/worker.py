@@ -5,27 +5,37 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 import structlog
 from polars.exceptions import PanicException
+from sqlalchemy.exc import SQLAlchemyError
 
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now
-from outhaul.extract.executors import LocalExecutor, StoppedError, export
+from outhaul.extract.executors import PartLostError, StoppedError, export
+from outhaul.extract.opening import open_executor
 from outhaul.extract.plan import Plan, make_plan
-from outhaul.files.store import FileStore
+from outhaul.files.opening import open_files
+from outhaul.files.store import FilesError
+from outhaul.janitor import Janitor
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
 from outhaul.kinds import find_kind
 from outhaul.kinds.kind import Context
-from outhaul.lake.snapshot import Lake
+from outhaul.lake.place import in_a_line
+from outhaul.lake.snapshot import open_lake
 from outhaul.protocol.states import State
 from outhaul.settings import Settings
-from outhaul.state.database import Database
+from outhaul.state.database import Database, is_away, reason
+from outhaul.state.wakeups import Wakeups
 from outhaul.subscription.limits import limits_of
 
 LOOK_SECONDS = 0.25
 """How often a worker looks whether a job is still its own: a cancelled one stops within 1 s."""
+
+AWAY_SECONDS = 1.0
+"""How long a worker waits for a database that is away before it tries again."""
 
 log = structlog.get_logger()
 
@@ -36,13 +46,22 @@ class Worker:
     def __init__(
         self, settings: Settings, *, clock: Callable[[], datetime] = now, name: str | None = None
     ) -> None:
+        # Whole: others who render have another working directory.
+        settings = settings.model_copy(
+            update={"data": None if settings.data is None else settings.data.absolute()}
+        )
         self._settings = settings
         self._clock = clock
         self._name = name or str(uuid.uuid4())
         self._stop = threading.Event()
         self._database = Database(settings.database_url)
-        self._files = FileStore(settings.files_folder)
-        self._executor = LocalExecutor(self._files, settings.part_threads)
+        self._files = open_files(settings)
+        self._executor = open_executor(settings, self._files)
+        self._wakeups = Wakeups(self._database)
+        # How often each thread looks for a job, if nobody tells it of one.
+        self._look_seconds = (
+            settings.listen_seconds if self._database.is_postgresql else settings.poll_seconds
+        )
 
     def run(self) -> None:
         """Work until `stop` is called; then hand back what is not done."""
@@ -50,29 +69,48 @@ class Worker:
             threading.Thread(target=self._work, args=(f"{self._name}/{n}",), name=f"job-{n}")
             for n in range(max(1, self._settings.workers))
         ]
+        self._wakeups.start()
+        janitor = Janitor(self._settings, self._database, self._files, self._clock)
+        threads.append(threading.Thread(target=janitor.run, args=(self._stop,), name="janitor"))
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what is open; for a worker that does not run (any more)."""
+        self._wakeups.close()
         self._executor.close()
+        self._files.close()
         self._database.close()
 
     def stop(self) -> None:
         """End the work soon; safe to call from a signal handler."""
         self._stop.set()
+        self._wakeups.end()
 
     def _work(self, name: str) -> None:
         queue = Queue(self._database, self._settings, name)
+        away = False
         while not self._stop.is_set():
+            seen = self._wakeups.count
             try:
                 job = queue.claim(self._clock())
+                away = False
                 if job is not None:
                     self._run(queue, job)
                     continue
-            except Exception:
+            except Exception as error:
                 # The database may be away for a while; the queue goes on when it is back.
-                log.exception("the queue cannot be read; trying again")
-            self._stop.wait(self._settings.poll_seconds)
+                if not is_away(error):
+                    log.exception("the queue cannot be read; trying again")
+                elif not away:
+                    log.warning("the database is away; trying again", error=reason(error))
+                away = is_away(error)
+                self._stop.wait(AWAY_SECONDS if away else self._settings.poll_seconds)
+                continue
+            self._wakeups.wait(seen, self._look_seconds)
 
     def _run(self, queue: Queue, job: Job) -> None:
         """Run one job to an end: published, failed, handed back, or left to who has it now."""
@@ -83,21 +121,23 @@ class Worker:
         watch.start()
         try:
             plan = self._plan(queue, job)
-            lake = self._settings.lake_folder / job.subscription
             manifest = export(
                 plan,
-                lake,
+                open_lake(self._settings, job.subscription, self._database),
                 prefix=prefix,
                 files=self._files,
                 executor=self._executor,
                 stop=stop,
+                done=queue.parts(job.id),
+                keep=lambda part: self._patiently(job, partial(queue.publish_part, job, part)),
+                as_one=self._settings.files_redirect,
             )
-            queue.publish(job.id, manifest, self._clock())
+            self._patiently(job, lambda: queue.publish(job.id, manifest, self._clock()))
             bound.info("completed", records=manifest.records, bytes=manifest.size)
         except (LeaseLostError, StoppedError):
             if self._stop.is_set():
                 with suppress(LeaseLostError):
-                    queue.release(job.id, counts=False)
+                    queue.release(job, counts=False)
             bound.info("let go")
         except (Exception, PanicException) as error:  # noqa: BLE001 - the job says what it was
             bound.exception("the attempt failed")
@@ -106,7 +146,10 @@ class Worker:
         finally:
             stop.set()
             watch.join()
-            self._clean_up(queue, job, prefix)
+            try:
+                self._clean_up(queue, job, prefix)
+            except FilesError as error:
+                bound.warning("parts could not be removed", error=str(error))
 
     def _plan(self, queue: Queue, job: Job) -> Plan:
         """Return what the job reads: as it was pinned, or as of now, which is then pinned."""
@@ -121,26 +164,40 @@ class Worker:
             find_kind(job.kind, context),
             job.request,
             context,
-            Lake(self._settings.lake_folder / job.subscription),
+            open_lake(self._settings, job.subscription, self._database),
             self._settings.part_records,
         )
         queue.pin(job.id, plan.to_json())
         return plan
 
+    def _patiently(self, job: Job, publish: Callable[[], None]) -> None:
+        """Publish a part or a file; a short absence of the database does not cost the work."""
+        while True:
+            try:
+                publish()
+            except SQLAlchemyError as error:
+                if not is_away(error) or self._stop.is_set():
+                    raise
+                log.warning("cannot publish yet; trying again", job=job.id, error=reason(error))
+                self._stop.wait(AWAY_SECONDS)
+            else:
+                return
+
     def _clean_up(self, queue: Queue, job: Job, prefix: str) -> None:
         """Remove the parts that nobody will read; `prefix` is that of the attempt that ended.
 
         What the attempt itself knows is not enough: an error may have come after the commit that
-        published it. Attempts that ended with their process left parts, too, and only when the
-        job has ended is it certain that they were not published. Where the database cannot say
-        how that is, all parts stay, for the next attempt to remove.
+        published it. Where the job goes on, the parts that it has so far stay for the next attempt,
+        and those under other prefixes are the business of other attempts. Where the database cannot
+        say how that is, all parts stay, for the next attempt or the janitor to remove.
         """
-        if queue.has_published(job.id, prefix):
-            self._files.delete_beside(prefix)
-        elif queue.state(job.id) in (State.CANCELLED, State.FAILED):
+        state, keys = queue.kept(job.id)
+        if state is State.COMPLETED:
+            self._files.delete(job.id, but=keys)
+        elif state in (State.CANCELLED, State.FAILED):
             self._files.delete(job.id)
         else:
-            self._files.delete(prefix)
+            self._files.delete(prefix, but=keys)
 
     def _watch(self, queue: Queue, job_id: str, stop: threading.Event) -> None:
         """Renew the lease of a running job, and stop the job when it is lost or we are to end."""
@@ -152,17 +209,23 @@ class Worker:
             try:
                 queue.check(job_id)
                 if (self._clock() - renewed).total_seconds() > self._settings.lease_seconds / 3:
-                    renewed = self._clock()
-                    queue.renew(job_id, renewed)
+                    moment = self._clock()
+                    queue.renew(job_id, moment)
+                    renewed = moment
             except LeaseLostError:
                 stop.set()
                 return
-            except Exception:
-                log.exception("the lease cannot be renewed; trying again", job=job_id)
+            except Exception as error:
+                if not is_away(error):
+                    log.exception("the lease cannot be renewed; trying again", job=job_id)
 
     def _failed(self, queue: Queue, job: Job, error: Exception) -> None:
+        if isinstance(error, PartLostError):
+            queue.drop_parts(job.id)
         if job.attempts < MAX_ATTEMPTS:
-            queue.release(job.id, counts=True)
+            queue.release(job, counts=True)
             return
-        message = f"Gave up after {MAX_ATTEMPTS} attempts: {type(error).__name__}: {error}"
+        message = (
+            f"Gave up after {MAX_ATTEMPTS} attempts: {type(error).__name__}: {in_a_line(error)}"
+        )
         queue.fail(job.id, message, self._clock())

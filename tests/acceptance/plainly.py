@@ -29,18 +29,31 @@ class Plain:
 
     def export(self, kind: str, request: Mapping[str, Any]) -> str:
         """Run an export to its end; return its id."""
+        export_id = self.begin(kind, request)
+        self.completed(kind, export_id)
+        return export_id
+
+    def begin(self, kind: str, request: Mapping[str, Any]) -> str:
+        """Create an export and put it into the queue; return its id."""
         base = f"/bulk/v1/{kind}/export"
         job = self._job(f"{base}/create.json", json.dumps(request).encode())
-        path = f"{base}/{job['exportId']}"
-        self._job(f"{path}/enqueue.json", b"")
+        self._job(f"{base}/{job['exportId']}/enqueue.json", b"")
+        return str(job["exportId"])
+
+    def completed(self, kind: str, export_id: str) -> dict[str, Any]:
+        """Wait until an export has come to its end; return how it is then."""
+        return self.reached(kind, export_id, "Completed")
+
+    def reached(self, kind: str, export_id: str, state: str) -> dict[str, Any]:
+        """Wait until an export is in a state; return it. None is passed by unseen for long."""
         until = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < until:
-            job = self._job(f"{path}/status.json")
-            if job["status"] not in ("Queued", "Processing"):
-                assert job["status"] == "Completed", job
-                return str(job["exportId"])
+            job = self._job(f"/bulk/v1/{kind}/export/{export_id}/status.json")
+            if job["status"] == state:
+                return job
+            assert job["status"] in ("Queued", "Processing"), job
             time.sleep(POLL_SECONDS)
-        raise TimeoutError(job["exportId"])
+        raise TimeoutError(export_id)
 
     def file(self, kind: str, export_id: str, byte_range: str | None = None) -> bytes:
         """Return the file of an export, or some bytes of it."""

@@ -23,7 +23,7 @@ from outhaul.catalog.store import Catalog
 from outhaul.extract.executors import LocalExecutor, export
 from outhaul.extract.plan import make_plan
 from outhaul.extract.render import write_batch
-from outhaul.files.store import FileStore
+from outhaul.files.folder import FolderStore
 from outhaul.kinds import KINDS
 from outhaul.kinds.kind import Context
 from outhaul.lake.load.loads import load_activities, load_leads
@@ -115,12 +115,12 @@ def exported(kind: str, fields: list[str], mark: Format, catalog: Catalog, lake:
     body = {"fields": fields, "format": mark.value, "filter": {"createdAt": window}}
     request = KINDS[kind].read(body, context)
     plan = make_plan(KINDS[kind], request, context, lake, 1_000)
-    files = FileStore(lake.folder / "files")
+    files = FolderStore(lake.folder / "files")
     executor = LocalExecutor(files, 1)
     try:
         manifest = export(
             plan,
-            lake.folder,
+            lake,
             prefix=f"{next(NUMBERS)}",
             files=files,
             executor=executor,

@@ -376,9 +376,12 @@ def test_wrong_usage_exits_with_2(words: list[str], run: Run) -> None:
 
 def test_the_data_folder_must_be_named_and_be_a_folder(write: Write) -> None:
     path = write("a.csv", "id\n1\n")
-    for words in (["leads", str(path)], ["leads", str(path), "--data", str(path)]):
+    for words, status in (
+        (["leads", str(path)], 1),
+        (["leads", str(path), "--data", str(path)], 2),
+    ):
         result = CliRunner(env={"OUTHAUL_DATA": None}).invoke(app, ["load", *words])
-        assert (result.exit_code, result.stdout) == (2, "")
+        assert (result.exit_code, result.stdout) == (status, "")
         assert "--data" in result.stderr
 
 

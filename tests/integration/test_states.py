@@ -5,7 +5,8 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,10 +29,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from starlette.testclient import TestClient
+from tests import postgres
 
 from outhaul.api import create_app
 from outhaul.catalog.store import Catalog
-from outhaul.files.store import FileStore
+from outhaul.files.folder import FolderStore
 from outhaul.jobs.job import TRANSITIONS, Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
 from outhaul.lake.load.loads import load_activities, load_leads
@@ -107,6 +109,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return Template(folder, credentials)
 
 
+Copy = Callable[[Path], AbstractContextManager[str]]
+
+
 @dataclass
 class Known:
     """What a user knows of a job of its own."""
@@ -128,7 +133,7 @@ class Claim:
 class Service(RuleBasedStateMachine):
     """Two users of one subscription, any number of workers, and a clock."""
 
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: Template, copy: Copy) -> None:
         super().__init__()
         self.stack = ExitStack()
         self.now = NOON
@@ -136,6 +141,7 @@ class Service(RuleBasedStateMachine):
         shutil.copytree(template.folder, folder, dirs_exist_ok=True)
         self.settings = Settings(
             data=folder,
+            database_url=self.stack.enter_context(copy(folder)),
             workers=1,
             part_threads=2,
             part_records=7,
@@ -148,7 +154,7 @@ class Service(RuleBasedStateMachine):
         self.stack.callback(app.state.service.database.close)
         self.database = Database(self.settings.database_url)
         self.stack.callback(self.database.close)
-        self.files = FileStore(self.settings.files_folder)
+        self.files = FolderStore(self.settings.files_folder)
         self.worker = Worker(self.settings, clock=lambda: self.now)
         self.stack.callback(self.worker._database.close)
         self.stack.callback(self.worker._executor.close)
@@ -348,7 +354,7 @@ class Service(RuleBasedStateMachine):
         """A worker is stopped."""
         if self.holds(claim):
             claim.over = True
-            claim.queue.release(claim.job.id, counts=False)
+            claim.queue.release(claim.job, counts=False)
 
     @rule(by=st.sampled_from([timedelta(seconds=1), LEASE / 2, timedelta(hours=1)]))
     def wait(self, by: timedelta) -> None:
@@ -416,15 +422,35 @@ class Service(RuleBasedStateMachine):
         )
 
 
-def test_rules_hold_in_any_order(template: Template) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def copy(request: pytest.FixtureRequest, template: Template) -> Iterator[Copy]:
+    """Return what opens a copy of the template's state, beside the copy of its folder."""
+    if request.param == "sqlite":
+        yield lambda folder: nullcontext(Settings(data=folder).database_url)
+        return
+    server: postgres.Server = request.getfixturevalue("postgresql")
+    full = server.create()
+    postgres.transfer(Settings(data=template.folder).database_url, full)
+
+    @contextmanager
+    def copied(_: Path) -> Iterator[str]:
+        url = server.copy(full)
+        yield url
+        server.drop(url)
+
+    yield copied
+    server.drop(full)
+
+
+def test_rules_hold_in_any_order(template: Template, copy: Copy) -> None:
     class Machine(Service):
         def __init__(self) -> None:
-            super().__init__(template)
+            super().__init__(template, copy)
 
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=15,
+            max_examples=10,
             stateful_step_count=50,
             deadline=None,
             # Making a failure shorter would take minutes; what led to it is printed anyway.

@@ -22,11 +22,14 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 from polars.exceptions import PanicException
+from tests.postgres import Server as PostgreSQL
+from tests.postgres import transfer
 
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now
 from outhaul.extract import executors
-from outhaul.files.store import FileStore
+from outhaul.extract import render as render_module
+from outhaul.files.folder import FolderStore
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, Queue
 from outhaul.jobs.store import JobStore
@@ -273,7 +276,7 @@ def test_a_running_job_is_handed_back_when_the_server_ends(serve: Serve) -> None
             sa.select(export_job.c.state, export_job.c.attempts).where(export_job.c.id == job)
         ).one()
     database.close()
-    assert (state, attempts) in {("Processing", 0), ("Completed", 1)}
+    assert (state, attempts) in {("Processing", 0), ("Completed", 0)}
     assert bool(on_disk(server.data, job)) == (state == "Completed")
     serve().completed(job)
 
@@ -392,7 +395,7 @@ class Bench:
             _, parts = self.jobs.file("activities", job.id, self.moment)
         except LookupError:
             return None
-        files = FileStore(self.settings.files_folder)
+        files = FolderStore(self.settings.files_folder)
         return b"".join(files.read(key, 0, size) for key, size in parts if size)
 
     def check_whole(self, job: Job) -> None:
@@ -403,12 +406,25 @@ class Bench:
         assert done.checksum == hashlib.sha256(content).hexdigest()
         assert (done.file_size, done.records) == (len(content), 200)
         assert [line[:9] for line in content.splitlines()[1:]] == [b"%09d" % n for n in range(200)]
-        stored = sum(path.stat().st_size for path in on_disk(self.settings.data, job.id))
+        stored = sum(
+            path.stat().st_size for path in on_disk(self.settings.lake_folder.parent, job.id)
+        )
         assert stored == len(content)
+
+    def check_hidden(self, job: Job) -> None:
+        """Hold what an attempt has left for the next one against what is known of it."""
+        assert self.content(job) is None
+        left = Queue(self.database, self.settings, "bench").parts(job.id)
+        folder = self.settings.files_folder
+        stored = {
+            path.relative_to(folder).as_posix()
+            for path in on_disk(self.settings.lake_folder.parent)
+        }
+        assert stored == {part.key for part in left}
 
     def check_nothing(self, job: Job) -> None:
         assert self.content(job) is None
-        assert on_disk(self.settings.data) == []
+        assert on_disk(self.settings.lake_folder.parent) == []
 
 
 @pytest.fixture(scope="module")
@@ -416,10 +432,19 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return fill(tmp_path_factory.mktemp("small"), 200)
 
 
-@pytest.fixture
-def bench(small: Template, tmp_path: Path) -> Iterator[Bench]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bench(small: Template, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    data = small.copy(tmp_path / "data")
+    url = Settings(data=data).database_url
+    if request.param == "postgresql":
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        target = server.create()
+        transfer(url, target)
+        url = target
     settings = Settings(
-        data=small.copy(tmp_path / "data"),
+        data=data,
+        database_url=url,
+        listen_seconds=3_600,
         part_records=20,
         part_threads=2,
         workers=2,
@@ -433,9 +458,10 @@ def bench(small: Template, tmp_path: Path) -> Iterator[Bench]:
     worker = Worker(settings, clock=lambda: made.moment, name="bench")
     made = Bench(settings, database, worker, JobStore(database, caller, Limits()))
     yield made
-    worker._executor.close()
-    worker._database.close()
+    worker.close()
     database.close()
+    if request.param == "postgresql":
+        server.drop(url)
 
 
 @contextmanager
@@ -455,7 +481,8 @@ STEPS: list[tuple[Any, str]] = [
     (sys.modules["outhaul.worker"], "make_plan"),
     (Queue, "pin"),
     (executors, "render_part"),
-    (FileStore, "read"),
+    (FolderStore, "read"),
+    (Queue, "publish_part"),
     (Queue, "publish"),
 ]
 """What an attempt does, one after the other."""
@@ -504,7 +531,7 @@ def test_an_error_at_any_step_is_followed_by_another_attempt(  # noqa: PLR0913, 
 ) -> None:
     job = bench.put()
     # Not the first part, so that others are there.
-    call = 4 if name in {"render_part", "read"} else 0
+    call = 4 if name in {"render_part", "read", "publish_part"} else 0
     break_at(monkeypatch, where, name, error, after=after, call=call)
     bench.attempt()
     if name == "publish" and after:
@@ -512,7 +539,7 @@ def test_an_error_at_any_step_is_followed_by_another_attempt(  # noqa: PLR0913, 
         assert bench.attempt() is None
         return
     assert bench.get(job).state is State.PROCESSING
-    bench.check_nothing(job)
+    bench.check_hidden(job)
     again = bench.attempt()
     assert again is not None
     assert (again.id, again.attempts) == (job.id, 2)
@@ -528,11 +555,52 @@ def test_a_job_is_given_up_after_three_attempts(
     for _ in range(MAX_ATTEMPTS):
         assert bench.get(job).state in (State.QUEUED, State.PROCESSING)
         bench.attempt()
-        bench.check_nothing(job)
+        if bench.get(job).state is State.PROCESSING:
+            bench.check_hidden(job)
+    bench.check_nothing(job)
     failed = bench.get(job)
     assert failed.state is State.FAILED
     assert failed.error_message == "Gave up after 3 attempts: OSError: failpoint"
     assert bench.attempt() is None
+
+
+def test_an_attempt_renders_what_those_before_have_not(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = bench.put()
+    render, rendered, broken = render_module.render_part, list[int](), set[int]()
+
+    def render_part(plan: Any, number: int, *rest: Any) -> int:
+        if number in broken:
+            broken.remove(number)
+            raise OSError("failpoint")
+        rendered.append(number)
+        return render(plan, number, *rest)
+
+    monkeypatch.setattr(executors, "render_part", render_part)
+    for published in (4, 7):
+        broken.add(published)
+        bench.attempt()
+        queue = Queue(bench.database, bench.settings, "bench")
+        assert [part.number for part in queue.parts(job.id)] == list(range(published))
+        bench.check_hidden(job)
+        rendered.clear()
+    bench.attempt()
+    assert sorted(rendered) == [7, 8, 9]
+    bench.check_whole(job)
+
+
+def test_what_an_attempt_has_left_and_is_gone_is_rendered_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = bench.put()
+    break_at(monkeypatch, Queue, "publish", times=1)
+    bench.attempt()
+    on_disk(bench.settings.lake_folder.parent, job.id)[3].unlink()
+    bench.attempt()
+    assert bench.content(job) is None, "this attempt finds it missing, and drops the rest"
+    bench.attempt()
+    bench.check_whole(job)
 
 
 def test_every_attempt_reads_the_same(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -547,7 +615,7 @@ def test_where_the_database_is_away_the_lease_runs_out(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = bench.put()
-    for name in ("publish", "release", "has_published"):
+    for name in ("publish", "release", "kept"):
         break_at(monkeypatch, Queue, name, ConnectionError)
     with pytest.raises(ConnectionError):
         bench.attempt()
@@ -564,7 +632,7 @@ def test_a_published_file_stays_where_the_database_cannot_say_that_it_is(
 ) -> None:
     job = bench.put()
     break_at(monkeypatch, Queue, "publish", ConnectionError, after=True)
-    break_at(monkeypatch, Queue, "has_published", ConnectionError)
+    break_at(monkeypatch, Queue, "kept", ConnectionError)
     with pytest.raises(ConnectionError):
         bench.attempt()
     bench.check_whole(job)
@@ -576,7 +644,7 @@ def test_a_worker_outlives_errors_of_the_queue_and_of_attempts(
     jobs = [bench.put() for _ in range(4)]
     break_at(monkeypatch, Queue, "claim", ConnectionError, times=5)
     break_at(monkeypatch, executors, "render_part", PanicException, call=3, times=2)
-    break_at(monkeypatch, Queue, "state", ConnectionError)
+    break_at(monkeypatch, Queue, "kept", ConnectionError)
     with at_work(bench.worker):
         wait_for(lambda: all(bench.get(job).state.ended for job in jobs))
     for job in jobs:
@@ -630,7 +698,7 @@ def test_a_worker_goes_on_when_a_job_is_cancelled_or_taken_away(
                 .where(export_job.c.id == taken.id)
                 .values(lease_owner="another worker")
             )
-        wait_for(lambda: on_disk(bench.settings.data) == [])
+        wait_for(lambda: on_disk(bench.settings.lake_folder.parent) == [])
         assert bench.content(cancelled) is None
         assert bench.get(taken).attempts == 1
         monkeypatch.undo()
@@ -657,7 +725,7 @@ def test_a_lease_is_renewed_for_as_long_as_the_job_runs(
             wait_for(lambda: held_until() - bench.moment == LEASE)
         assert bench.get(job).attempts == 1
         bench.jobs.cancel("activities", job.id, bench.moment)
-        wait_for(lambda: on_disk(bench.settings.data) == [])
+        wait_for(lambda: on_disk(bench.settings.lake_folder.parent) == [])
 
 
 def test_a_job_that_ends_every_worker_is_failed(bench: Bench) -> None:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
+from typer.main import get_command
 
+from outhaul.cli.serve import serve_app, worker_app
 from outhaul.errors import Error
 from outhaul.kinds import KINDS
-from outhaul.settings import LIMIT_SETS, Limits, Settings
+from outhaul.settings import INNER, LIMIT_SETS, S3, Limits, Settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -26,7 +28,7 @@ def shown(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-@pytest.mark.parametrize("model", [Settings, Limits])
+@pytest.mark.parametrize("model", [Settings, Limits, S3])
 def test_every_setting_is_documented_in_the_words_of_the_code(model: type[BaseModel]) -> None:
     text = page("settings.md")
     for name, field in model.model_fields.items():
@@ -42,7 +44,19 @@ def test_the_limits_of_both_sets_are_documented(name: str) -> None:
 
 def test_no_setting_is_documented_that_there_is_not() -> None:
     documented = set(re.findall(r"^\| `(\w+)` \|", page("settings.md"), re.MULTILINE))
-    assert documented == {*Settings.model_fields, *Limits.model_fields}
+    assert documented == {*Settings.model_fields, *Limits.model_fields, *S3.model_fields}
+
+
+def test_the_settings_without_an_option_are_named() -> None:
+    named = re.findall(r"`OUTHAUL_([A-Z_]+)`", page("settings.md").partition("\n## ")[0])
+    with_option = {"data", "port", "limits"}  # examples of those that have one
+    assert {name.lower() for name in named} - with_option == {*INNER}
+    options = {
+        parameter.name
+        for command in (serve_app, worker_app)
+        for parameter in get_command(command).params
+    }
+    assert {*Settings.model_fields} - options == {*INNER, "limit_overrides", "s3"}
 
 
 def test_the_error_codes_are_documented_and_no_others() -> None:

@@ -37,9 +37,11 @@ def test_a_blank_left_open_is_a_mistake_of_ours(error: Error) -> None:
 
 
 @ERRORS
-def test_only_what_the_transport_refuses_has_a_status_of_its_own(error: Error) -> None:
-    transport = {Error.BODY_TOO_LARGE: 413, Error.URI_TOO_LONG: 414}
-    assert error.status == transport.get(error, 200)
+def test_only_what_clients_could_take_for_something_else_has_a_status_of_its_own(
+    error: Error,
+) -> None:
+    known = {Error.BODY_TOO_LARGE: 413, Error.URI_TOO_LONG: 414, Error.FILE_AWAY: 503}
+    assert error.status == known.get(error, 200)
     assert re.fullmatch(r"[0-9]{3,4}", error.code)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from outhaul.settings import LIMIT_SETS, Limits, Settings, limit_overrides
+from outhaul.settings import LIMIT_SETS, S3, Limits, Settings, limit_overrides, s3_settings
 from outhaul.state.database import Database
 
 
@@ -95,8 +95,8 @@ def test_limits_are_read_from_the_environment() -> None:
     assert (limits.queued_jobs, limits.query_token) == (None, False)
 
 
-@pytest.mark.parametrize("model", [Limits, Settings])
-def test_every_setting_is_described(model: type[Limits] | type[Settings]) -> None:
+@pytest.mark.parametrize("model", [Limits, Settings, S3])
+def test_every_setting_is_described(model: type[Limits | Settings | S3]) -> None:
     missing = [name for name, field in model.model_fields.items() if not field.description]
     assert missing == []
 
@@ -125,9 +125,77 @@ def test_the_state_is_kept_in_the_folder_whatever_its_name(tmp_path: Path, name:
 def test_a_relative_folder_stays_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     settings = Settings(data=Path("here"))
-    settings.data.mkdir()
+    settings.lake_folder.parent.mkdir()
     database = Database(settings.database_url)
     database.migrate()
     database.close()
     assert (tmp_path / "here" / "outhaul.db").is_file()
     assert (settings.lake_folder, settings.files_folder) == (Path("here/lake"), Path("here/files"))
+
+
+def test_buckets_are_reached_as_the_environment_says() -> None:
+    environ = {
+        "OUTHAUL_S3_ENDPOINT": "http://127.0.0.1:9000",
+        "OUTHAUL_S3_REGION": "",
+        "OUTHAUL_S3_ACCESS_KEY_ID": "id",
+        "OUTHAUL_S3_SECRET_ACCESS_KEY": "not to be seen",
+        "OUTHAUL_S3": "no setting",
+    }
+    s3 = S3.model_validate(s3_settings(environ))
+    assert (s3.endpoint, s3.region, s3.access_key_id) == ("http://127.0.0.1:9000", None, "id")
+    assert s3_settings(s3.variables()) == s3_settings(environ)
+    shown = f"{s3!r} {s3} {s3.model_dump()} {s3.model_dump_json()}"
+    assert "not to be seen" not in shown
+    assert S3.model_validate(s3_settings({})) == S3()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"endpoint": "127.0.0.1:9000"},
+        {"endpoint": "ftp://127.0.0.1"},
+        {"endpoint": "http://id:not to be seen@127.0.0.1"},
+        {"access_key_id": "id"},
+        {"secret_access_key": "not to be seen"},
+        {"access_key_id": "", "secret_access_key": "not to be seen"},
+        {"secret": "not to be seen"},
+    ],
+)
+def test_a_bucket_that_cannot_be_reached_so_is_refused_without_telling_secrets(
+    given: dict[str, str],
+) -> None:
+    for model, values in ((S3, given), (Settings, {"data": "d", "s3": given})):
+        with pytest.raises(ValidationError) as refused:
+            model.model_validate(values)
+        assert "not to be seen" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["bucket", "s3://", "s3:///prefix", "gs://bucket", "s3://id:secret@bucket", "s3://b?x=1"]
+)
+def test_an_address_that_is_no_bucket_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="s3://bucket/prefix") as refused:
+        Settings(data=Path("d"), files_url=url)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_redirect_needs_a_bucket() -> None:
+    with pytest.raises(ValidationError, match="needs --files-url"):
+        Settings(data=Path("d"), files_redirect=True)
+    assert Settings(data=Path("d"), files_redirect=True, files_url="s3://bucket").files_redirect
+
+
+def test_ray_needs_an_address() -> None:
+    with pytest.raises(ValidationError, match="--executor ray needs --ray-address"):
+        Settings(data=Path("d"), executor="ray")
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1:6379", "head.example:6379", "[::1]:6379"])
+def test_addresses_of_ray_are_a_host_and_a_port(address: str) -> None:
+    assert Settings(data=Path("d"), ray_address=address).ray_address == address
+
+
+@pytest.mark.parametrize("address", ["", "head", ":6379", "ray://head:10001", "head:", "::1:6379"])
+def test_other_addresses_of_ray_are_refused(address: str) -> None:
+    with pytest.raises(ValidationError, match="ray_address"):
+        Settings(data=Path("d"), ray_address=address)

@@ -10,6 +10,7 @@ from outhaul.api.bulk import bulk_router
 from outhaul.api.counting import Counting
 from outhaul.api.errors import install_error_handlers
 from outhaul.api.gate import Gate
+from outhaul.api.health import health_router
 from outhaul.api.identity import identity_router
 from outhaul.api.lookups import lookup_routers
 from outhaul.api.service import Service
@@ -29,6 +30,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = now) -> FastA
         redirect_slashes=False,
     )
     app.state.service = service
+    app.include_router(health_router(service))
     app.include_router(identity_router(service))
     for kind in KINDS.values():
         app.include_router(bulk_router(service, kind))

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from outhaul.api.download import file_response
+from outhaul.api.download import file_response, redirect_response
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service, call_id
 from outhaul.errors import ApiError, Error
@@ -161,17 +161,29 @@ class _Routes:
         )
         return self._answer(request, page, next_page_token=token)
 
-    def file(self, request: Request, export_id: str) -> Response:
+    async def file(self, request: Request, export_id: str) -> Response:
         """Send the file of a Completed export job, whole or the bytes that `Range` names."""
+        service = self._service
+        try:
+            job, parts = await run_in_threadpool(self._file, request, export_id)
+        except LookupError as error:
+            return PlainTextResponse(f"Not Found: {error}\n", status_code=404)
+        if service.settings.files_redirect:
+            redirect = await redirect_response(service.files, parts)
+            if redirect is not None:
+                return redirect
+        return await file_response(service.files, job, parts, request.headers)
+
+    def _file(self, request: Request, export_id: str) -> tuple[Job, list[tuple[str, int]]]:
+        """Return a job and the parts of its file. Raises `LookupError` where there is none."""
         jobs = self._service.jobs(self._caller(request))
         # Every piece of a file comes through here: a type that there is not has no jobs either.
         kind = self._kind.job_kind(_type_of(request))
         try:
-            job, parts = jobs.file(kind, _uuid(export_id), self._service.clock())
-        except (ApiError, LookupError) as error:
-            reason = error.message if isinstance(error, ApiError) else str(error)
-            return PlainTextResponse(f"Not Found: {reason}\n", status_code=404)
-        return file_response(self._service.files, job, parts, request.headers)
+            job_id = _uuid(export_id)
+        except ApiError as error:
+            raise LookupError(error.message) from error
+        return jobs.file(kind, job_id, self._service.clock())
 
     def _jobs(self, request: Request) -> tuple[JobStore, str]:
         """Return the caller's jobs, and which of them the path is about."""

@@ -1,26 +1,29 @@
-"""Sending a finished file: whole or a range, a mebibyte at a time, across its parts."""
+"""Sending a finished file: whole or a range, a piece at a time, across its parts."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
+import structlog
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
 
-from outhaul.files.pieces import pieces
-from outhaul.files.store import FileStore
+from outhaul.errors import Error
+from outhaul.files.store import MEDIA_TYPE, FileStore
 from outhaul.jobs.job import Job
 from outhaul.protocol.ranges import ByteRange, UnsatisfiableRangeError, parse_range
 
-# Whatever its dialect: one client matches on text/csv, another reads mojibake without charset.
-MEDIA_TYPE = "text/csv;charset=UTF-8"
+log = structlog.get_logger()
 
 
-def file_response(
+async def file_response(
     files: FileStore, job: Job, parts: Sequence[tuple[str, int]], headers: Headers
 ) -> Response:
     """Return the file of a Completed job, or the bytes of it that a `Range` header asks for.
 
     A range under an `If-Range` that names another file gives the whole file (RFC 9110, 13.1.5).
+    Where the store fails before there is anything to send, this is an error; after that the
+    connection breaks off.
     """
     size = job.file_size or 0
     tag = f'"{job.checksum}"'
@@ -38,25 +41,52 @@ def file_response(
     common["Content-Length"] = str(stretch.length)
     if found:
         common["Content-Range"] = found.content_range(size)
+    content = files.stream(parts, stretch)
+    try:
+        first = await anext(content, b"")
+    except FileNotFoundError as error:
+        log.error("a part of a file is gone", job=job.id, error=str(error))  # noqa: TRY400
+        return PlainTextResponse(
+            f"Not Found: the file of export job {job.id} is gone\n", status_code=404
+        )
+    except OSError as error:
+        log.error("a file cannot be read", job=job.id, error=str(error))  # noqa: TRY400
+        raise Error.FILE_AWAY() from error
     return StreamingResponse(
-        _read(files, parts, stretch),
+        _all_of(first, content, job),
         status_code=206 if found else 200,
         headers=common,
         media_type=MEDIA_TYPE,
     )
 
 
-async def _read(
-    files: FileStore, parts: Sequence[tuple[str, int]], stretch: ByteRange
-) -> AsyncIterator[bytes]:
-    """Give the bytes a piece at a time.
+async def redirect_response(files: FileStore, parts: Sequence[tuple[str, int]]) -> Response | None:
+    """Return a redirect to the file, if it is one object of a store that has addresses for them.
 
-    What is in the system's cache, as a fresh export is, is read at once: a trip to a thread for
-    every piece costs a third of the processor time of a download.
+    A `Range` is left to the bucket, which gets the client's headers with the second call.
     """
-    loop = asyncio.get_running_loop()
-    for piece in pieces(parts, stretch):
-        content = files.read_cached(*piece)
-        if content is None:
-            content = await loop.run_in_executor(None, files.read, *piece)
-        yield content
+    if len(parts) != 1:
+        return None
+    try:
+        url = await run_in_threadpool(files.signed_url, parts[0][0])
+    except OSError as error:
+        log.error("a file cannot be signed for", error=str(error))  # noqa: TRY400
+        raise Error.FILE_AWAY() from error
+    if url is None:
+        return None
+    # Whoever has the address has the file: it should not be kept on its way.
+    return RedirectResponse(url, headers={"Cache-Control": "no-store"})
+
+
+async def _all_of(
+    first: bytes, rest: AsyncGenerator[bytes, None], job: Job
+) -> AsyncGenerator[bytes, None]:
+    async with aclosing(rest):
+        yield first
+        try:
+            async for piece in rest:
+                yield piece
+        except OSError as error:
+            # Raised on: less than was announced makes the server cut the connection.
+            log.error("a download breaks off", job=job.id, error=str(error))  # noqa: TRY400
+            raise

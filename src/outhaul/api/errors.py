@@ -2,7 +2,7 @@
 
 import structlog
 from fastapi import FastAPI
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,7 +10,9 @@ from starlette.responses import Response
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import ERROR_CODE, call_id
 from outhaul.errors import LIMITS_ON_CALLS, ApiError, Error
+from outhaul.lake.place import LakeError
 from outhaul.protocol.envelope import failure
+from outhaul.state.database import is_away, reason
 
 log = structlog.get_logger()
 
@@ -19,7 +21,8 @@ def install_error_handlers(app: FastAPI) -> None:
     """Answer every exception in the protocol's way."""
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(OperationalError, _database_error)
+    app.add_exception_handler(SQLAlchemyError, _database_error)
+    app.add_exception_handler(LakeError, _lake_error)
     app.add_exception_handler(Exception, _other_error)
 
 
@@ -43,7 +46,7 @@ def _http_error(request: Request, error: Exception) -> Response:
     except ApiError as refusal:
         if refusal.error in LIMITS_ON_CALLS:
             return _api_error(request, refusal)
-    except OperationalError as failure:
+    except SQLAlchemyError as failure:
         return _database_error(request, failure)
     path = request.scope["path"]
     if error.status_code == 405:  # noqa: PLR2004 - the status that routing gives
@@ -52,8 +55,15 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _database_error(request: Request, error: Exception) -> Response:
-    log.error("the database cannot be reached", error=str(error))
+    if not is_away(error):
+        return _other_error(request, error)
+    log.error("the database cannot be reached", error=reason(error))
     return _api_error(request, Error.TRANSIENT(problem="the database cannot be reached"))
+
+
+def _lake_error(request: Request, error: Exception) -> Response:
+    log.error("the lake cannot be read", error=str(error))
+    return _api_error(request, Error.TRANSIENT(problem="the records cannot be read"))
 
 
 def _other_error(request: Request, error: Exception) -> Response:

@@ -3,18 +3,21 @@
 from collections.abc import Callable
 from datetime import datetime
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
+from outhaul.api.checks import Checks
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now
 from outhaul.errors import Error
-from outhaul.files.store import FileStore
+from outhaul.files.opening import open_files
 from outhaul.jobs.store import JobStore
 from outhaul.kinds.kind import Context
-from outhaul.lake.snapshot import Lake
+from outhaul.lake.snapshot import Lake, open_lake, place_of_lakes
 from outhaul.protocol.envelope import request_id
 from outhaul.settings import Limits, Settings
-from outhaul.state.database import Database
+from outhaul.state.database import Database, is_away, reason
 from outhaul.subscription.meter import Meter
 from outhaul.subscription.tokens import Caller, authenticate
 from outhaul.subscription.usage import UsageStore
@@ -22,6 +25,8 @@ from outhaul.subscription.usage import UsageStore
 # What is noted in the state of a request, for `outhaul.api.counting`.
 TICKET = "ticket"
 ERROR_CODE = "error_code"
+
+log = structlog.get_logger()
 
 _CALLER = "caller"
 _BEARER = "bearer "
@@ -34,8 +39,15 @@ class Service:
         self.settings = settings
         self.clock = clock
         self.database = Database(settings.database_url)
-        self.files = FileStore(settings.files_folder)
+        self.files = open_files(settings)
         self.meter = Meter(UsageStore(self.database))
+        self.checks = Checks(
+            {
+                "database": self.database.check,
+                "files": self.files.check,
+                "lake": place_of_lakes(settings).check,
+            }
+        )
 
     def caller(self, request: Request) -> Caller:
         """Return who calls, and let the call in, which then holds a place until it is answered.
@@ -59,7 +71,12 @@ class Service:
         """Bring what is counted into the database, and close it."""
         try:
             self.meter.flush()
+        except SQLAlchemyError as error:
+            if not is_away(error):
+                raise
+            log.error("calls could not be counted: the database is away", error=reason(error))  # noqa: TRY400
         finally:
+            self.checks.close()
             self.database.close()
 
     def limits(self, caller: Caller) -> Limits:
@@ -72,7 +89,7 @@ class Service:
 
     def lake(self, caller: Caller) -> Lake:
         """Return the records of the caller's subscription."""
-        return Lake(self.settings.lake_folder / caller.subscription)
+        return open_lake(self.settings, caller.subscription, self.database)
 
     def context(self, caller: Caller) -> Context:
         """Return what the meaning of the caller's requests depends on."""

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from outhaul.catalog.entries import ID_RANGE
 from outhaul.protocol.instants import render_instant
-from outhaul.state.schema import asset
+from outhaul.state.schema import asset, storable
 
 WORKSPACE = "Default"
 """The workspace of an asset whose description names none."""
@@ -47,7 +47,7 @@ class Selection:
             yield asset.c.program.in_(self.programs)
         if self.workspaces is not None:
             named = sa.func.coalesce(_said("workspaceName"), _said("workspace"), WORKSPACE)
-            yield named.in_(self.workspaces)
+            yield named.in_([storable(wanted) for wanted in self.workspaces])
         if self.updated_from is not None:
             yield _undated() | (_said("updatedAt") >= render_instant(self.updated_from))
         if self.updated_until is not None:

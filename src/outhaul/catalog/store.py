@@ -7,7 +7,6 @@ from importlib.resources import files
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from outhaul.catalog.entries import (
     ID_RANGE,
@@ -22,7 +21,7 @@ from outhaul.catalog.objects import CustomObjectType, MemberField
 from outhaul.catalog.selection import Selection
 from outhaul.catalog.smart_list_reading import CatalogNames, check_smart_lists, read_rules
 from outhaul.catalog.smart_lists import Group
-from outhaul.state.database import Database
+from outhaul.state.database import Database, insert, lock
 from outhaul.state.schema import (
     activity_type,
     asset,
@@ -30,6 +29,7 @@ from outhaul.state.schema import (
     lead_field,
     member_field,
     member_status,
+    storable_json,
 )
 
 
@@ -109,7 +109,7 @@ class Catalog:
 
     def has_program(self, program: int) -> bool:
         """Tell whether there is a program of this id: of the catalog, or with members."""
-        if program in ID_RANGE and self.asset(AssetType.PROGRAM, program) is not None:
+        if self.asset(AssetType.PROGRAM, program) is not None:
             return True
         order = member_status.c.name
         return bool(self._rows(member_status, order, member_status.c.program == program))
@@ -124,16 +124,15 @@ class Catalog:
     def note_member_statuses(self, found: Collection[tuple[int, str | None]]) -> None:
         """Keep which programs have members, and of which status."""
         rows = [
-            # PostgreSQL keeps no NUL bytes; no filter can ask for a name that has one.
+            # No filter can ask for a name that has a NUL byte, which PostgreSQL does not keep.
             {"subscription": self._subscription, "program": program, "name": name}
             for program, name in {(p, n if n and "\0" not in n else "") for p, n in found}
         ]
         if rows:
             with self._database.write() as connection:
-                insert = (
-                    postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-                )
-                connection.execute(insert(member_status).on_conflict_do_nothing(), rows)
+                self._lock(connection)
+                statement = insert(connection, member_status).on_conflict_do_nothing()
+                connection.execute(statement, rows)
 
     def assets(self, kind: AssetType) -> Iterable[Asset]:
         """Return the assets of one type, by id."""
@@ -142,6 +141,8 @@ class Catalog:
 
     def asset(self, kind: AssetType, asset_id: int) -> Asset | None:
         """Return one asset by its id."""
+        if asset_id not in ID_RANGE:  # PostgreSQL does not compare with what no column can hold
+            return None
         rows = self._rows(asset, asset.c.id, asset.c.type == kind, asset.c.id == asset_id)
         return next((_asset(row) for row in rows), None)
 
@@ -194,6 +195,7 @@ class Catalog:
         if any(entry.type is AssetType.SMART_LIST for entry in entries.assets):
             check_smart_lists(entries.assets, self._names(entries))
         with self._database.write() as connection:
+            self._lock(connection)
             for entry in entries.lead_fields:
                 self._put(
                     connection,
@@ -268,12 +270,21 @@ class Catalog:
         with self._database.read() as connection:
             return list(connection.execute(statement))
 
+    def _lock(self, connection: sa.Connection) -> None:
+        """Let loads of the catalog wait for each other, and nobody else for them.
+
+        Two would otherwise wait for rows in different orders; and a type's description is put
+        together from the one that there is.
+        """
+        lock(connection, f"outhaul catalog {self._subscription}")
+
     def _put(self, connection: sa.Connection, table: sa.Table, **values: object) -> None:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         keys = [column.name for column in table.primary_key]
+        if "description" in values:
+            values["description"] = storable_json(values["description"])
         others = {name: value for name, value in values.items() if name not in keys}
         connection.execute(
-            insert(table)
+            insert(connection, table)
             .values(subscription=self._subscription, **values)
             .on_conflict_do_update(index_elements=keys, set_=others)
         )

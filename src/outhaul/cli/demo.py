@@ -75,18 +75,19 @@ def demo(
     Example: `outhaul demo`; to keep the sample served: `outhaul demo --serve --data sample`
     """
     with TemporaryDirectory(prefix="outhaul-demo-") as temporary:
-        settings = make_settings(os.environ, data=data or Path(temporary), port=port)
-        with open_database(settings.data) as database:
+        folder = data or Path(temporary)
+        settings = make_settings(os.environ, data=folder, port=port)
+        with open_database(settings) as database:
             _load(database, settings)
             credentials = make_sample_service(database, now())
         if serve:
-            _serve(settings, credentials)
+            _serve(settings, credentials, folder)
         else:
             _show(settings, credentials, Path(temporary))
 
 
 def _load(database: Database, settings: Settings) -> None:
-    if is_loaded(settings):
+    if is_loaded(settings, database):
         errors.print(f"[bold]1[/] the sample subscription is in {settings.data}")
         return
     columns = (
@@ -107,11 +108,11 @@ def _load(database: Database, settings: Settings) -> None:
     errors.print(f"[bold]1[/] a sample subscription, loaded into open tables: {loaded}")
 
 
-def _serve(settings: Settings, credentials: Credentials) -> None:
+def _serve(settings: Settings, credentials: Credentials, folder: Path) -> None:
     """Serve until stopped; leave what a shell needs to call beside the data."""
 
     def ready(url: str) -> None:
-        environment = settings.data / ENVIRONMENT
+        environment = folder / ENVIRONMENT
         environment.touch(mode=0o600)
         environment.write_text(
             f"URL={url}\n"
@@ -174,7 +175,9 @@ def _server(settings: Settings) -> Iterator[str]:
         *(sys.executable, "-m", "outhaul", "serve"),
         *("--data", str(settings.data), "--port", str(settings.port)),
     ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+    # The state of a demo is in its own folder, whatever this environment keeps elsewhere.
+    environment = os.environ | {"OUTHAUL_DATABASE_URL": settings.database_url}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None  # noqa: S101 - it is a pipe
         said: list[str] = []
         try:

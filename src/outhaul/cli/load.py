@@ -1,9 +1,10 @@
 """`outhaul load`: records and catalogs from files."""
 
 import json as json_module
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.markup import escape
@@ -12,8 +13,18 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from outhaul.catalog.entries import CatalogError, Entries, LeadField, parse_catalog
 from outhaul.catalog.objects import MemberField
 from outhaul.catalog.store import Catalog
-from outhaul.cli.console import Data, Json, errors, fail, print_json
-from outhaul.cli.store import Subscription, open_database
+from outhaul.cli.console import (
+    Data,
+    DatabaseUrl,
+    Json,
+    LakeUrl,
+    errors,
+    fail,
+    make_settings,
+    named_errors,
+    print_json,
+)
+from outhaul.cli.store import Subscription, lake_named, open_database
 from outhaul.clock import now
 from outhaul.lake.load.fit import data_type
 from outhaul.lake.load.loads import (
@@ -25,8 +36,10 @@ from outhaul.lake.load.loads import (
     load_program_members,
 )
 from outhaul.lake.load.readers import FileError, Report
-from outhaul.lake.snapshot import Lake
-from outhaul.settings import Settings
+from outhaul.lake.place import LakeError
+from outhaul.lake.snapshot import Lake, open_lake, place_of_lakes
+from outhaul.lake.writing import TableChangedError
+from outhaul.settings import PlaceMissingError, Settings
 from outhaul.subscription.services import DEFAULT_SUBSCRIPTION
 
 app = typer.Typer(
@@ -48,9 +61,9 @@ Load = Callable[[Lake, Catalog, Path, Report], Loaded]
 
 
 @app.command()
-def leads(
+def leads(  # noqa: PLR0913, PLR0917 - each is an option of the command
     paths: Paths,
-    data: Data,
+    data: Data = None,
     infer_fields: Annotated[
         bool,
         typer.Option(
@@ -60,6 +73,8 @@ def leads(
         ),
     ] = False,
     subscription: Subscription = DEFAULT_SUBSCRIPTION,
+    database_url: DatabaseUrl = None,
+    lake_url: LakeUrl = None,
     json: Json = False,
 ) -> None:
     """Load leads; they merge by id.
@@ -72,14 +87,17 @@ def leads(
         catalog.store(Entries(lead_fields=_fields(catalog, loaded)))
         return loaded
 
-    _load("leads", paths, data, load, subscription=subscription, as_json=json)
+    settings = make_settings(os.environ, data=data, database_url=database_url, lake_url=lake_url)
+    _load("leads", paths, settings, load, subscription=subscription, as_json=json)
 
 
 @app.command()
-def activities(
+def activities(  # noqa: PLR0913, PLR0917 - each is an option of the command
     paths: Paths,
-    data: Data,
+    data: Data = None,
     subscription: Subscription = DEFAULT_SUBSCRIPTION,
+    database_url: DatabaseUrl = None,
+    lake_url: LakeUrl = None,
     json: Json = False,
 ) -> None:
     """Load activities; they merge by marketoGUID. Those of type 37 delete their leads for good.
@@ -89,7 +107,7 @@ def activities(
     _load(
         "activities",
         paths,
-        data,
+        make_settings(os.environ, data=data, database_url=database_url, lake_url=lake_url),
         lambda lake, catalog, path, report: load_activities(lake, catalog, path, now(), report),
         subscription=subscription,
         as_json=json,
@@ -97,10 +115,12 @@ def activities(
 
 
 @app.command("list-members")
-def list_members(
+def list_members(  # noqa: PLR0913, PLR0917 - each is an option of the command
     paths: Paths,
-    data: Data,
+    data: Data = None,
     subscription: Subscription = DEFAULT_SUBSCRIPTION,
+    database_url: DatabaseUrl = None,
+    lake_url: LakeUrl = None,
     json: Json = False,
 ) -> None:
     """Load members of static lists: pairs of listId and leadId.
@@ -110,7 +130,7 @@ def list_members(
     _load(
         "list members",
         paths,
-        data,
+        make_settings(os.environ, data=data, database_url=database_url, lake_url=lake_url),
         lambda lake, catalog, path, report: load_list_members(lake, catalog, path, now(), report),
         subscription=subscription,
         as_json=json,
@@ -118,9 +138,9 @@ def list_members(
 
 
 @app.command("program-members")
-def program_members(
+def program_members(  # noqa: PLR0913, PLR0917 - each is an option of the command
     paths: Paths,
-    data: Data,
+    data: Data = None,
     infer_fields: Annotated[
         bool,
         typer.Option(
@@ -130,6 +150,8 @@ def program_members(
         ),
     ] = False,
     subscription: Subscription = DEFAULT_SUBSCRIPTION,
+    database_url: DatabaseUrl = None,
+    lake_url: LakeUrl = None,
     json: Json = False,
 ) -> None:
     """Load program members; they merge by programId and leadId.
@@ -142,13 +164,13 @@ def program_members(
         catalog.store(Entries(member_fields=_member_fields(catalog, loaded)))
         return loaded
 
-    _load("program members", paths, data, load, subscription=subscription, as_json=json)
+    settings = make_settings(os.environ, data=data, database_url=database_url, lake_url=lake_url)
+    _load("program members", paths, settings, load, subscription=subscription, as_json=json)
 
 
 @app.command("custom-objects")
-def custom_objects(
+def custom_objects(  # noqa: PLR0913, PLR0917 - each is an option of the command
     paths: Paths,
-    data: Data,
     type_name: Annotated[
         str,
         typer.Option(
@@ -158,7 +180,10 @@ def custom_objects(
             help="API name of the type of which they are: boat_c.",
         ),
     ],
+    data: Data = None,
     subscription: Subscription = DEFAULT_SUBSCRIPTION,
+    database_url: DatabaseUrl = None,
+    lake_url: LakeUrl = None,
     json: Json = False,
 ) -> None:
     """Load custom objects of one type of the catalog; they merge by marketoGUID.
@@ -176,7 +201,8 @@ def custom_objects(
             )
         return load_custom_objects(lake, catalog, path, now(), report, api_name=type_name)
 
-    _load("custom objects", paths, data, load, subscription=subscription, as_json=json)
+    settings = make_settings(os.environ, data=data, database_url=database_url, lake_url=lake_url)
+    _load("custom objects", paths, settings, load, subscription=subscription, as_json=json)
 
 
 @app.command()
@@ -188,8 +214,9 @@ def catalog(
             "or outhaul's own file of programs, forms, staticLists, smartLists and the like."
         ),
     ],
-    data: Data,
+    data: Data = None,
     subscription: Subscription = DEFAULT_SUBSCRIPTION,
+    database_url: DatabaseUrl = None,
     json: Json = False,
 ) -> None:
     """Load what can be asked for: lead fields, activity types, programs, forms, static lists.
@@ -197,7 +224,8 @@ def catalog(
     Example: `outhaul load catalog describe.json types.json --data ./data`
     """
     read = [(path, _read_catalog(path)) for path in paths]
-    with open_database(data, subscription) as database:
+    settings = make_settings(os.environ, data=data, database_url=database_url)
+    with open_database(settings, subscription) as database:
         store = Catalog(database, subscription)
         for path, entries in read:
             try:
@@ -223,7 +251,7 @@ def catalog(
 def _load(  # noqa: PLR0913 - what the commands have in common
     what: str,
     paths: Sequence[Path],
-    data: Path,
+    settings: Settings,
     load: Load,
     *,
     subscription: str,
@@ -231,9 +259,11 @@ def _load(  # noqa: PLR0913 - what the commands have in common
 ) -> None:
     """Load files one after the other, up to the first that does not fit."""
     done: list[Loaded] = []
-    with open_database(data, subscription) as database, _progress() as progress:
+    with named_errors(PlaceMissingError):
+        place_of_lakes(settings)
+    with open_database(settings, subscription) as database, _progress() as progress:
         store = Catalog(database, subscription)
-        lake = Lake(Settings(data=data).lake_folder / subscription)
+        lake = open_lake(settings, subscription, database)
         for path in paths:
             task = progress.add_task(escape(path.name), total=1.0)
             try:
@@ -241,6 +271,12 @@ def _load(  # noqa: PLR0913 - what the commands have in common
             except FileError as error:
                 progress.stop()
                 _refused(error, done, left=len(paths) - len(done) - 1)
+            except (LakeError, TableChangedError) as error:
+                progress.stop()
+                why = str(error)
+                if isinstance(error, LakeError):
+                    why = f"{lake_named(settings)}: {why}"
+                _broken_off(path, why, done, left=len(paths) - len(done) - 1)
             progress.update(task, completed=1.0)
     if as_json:
         print_json({"files": [_summary(loaded) for loaded in done]})
@@ -252,10 +288,19 @@ def _load(  # noqa: PLR0913 - what the commands have in common
         errors.print(escape(f"{loaded.path}: {did}, {counts.unchanged} as they were{left}"))
 
 
-def _refused(error: FileError, done: Sequence[Loaded], *, left: int) -> None:
+def _refused(error: FileError, done: Sequence[Loaded], *, left: int) -> NoReturn:
+    fail(f"nothing of {error.path} was loaded{_others(done, left)}:\n{error}")
+
+
+def _broken_off(path: Path, why: str, done: Sequence[Loaded], *, left: int) -> NoReturn:
+    # Deletions of leads may have been recorded, and the answer to a commit may have been lost.
+    fail(f"{path} was not loaded to its end{_others(done, left)}; load it again: {why}")
+
+
+def _others(done: Sequence[Loaded], left: int) -> str:
     before = f"; {len(done)} before it were loaded" if done else ""
     after = f"; {left} after it were not tried" if left else ""
-    fail(f"nothing of {error.path} was loaded{before}{after}:\n{error}")
+    return f"{before}{after}"
 
 
 def _reporter(progress: Progress, task: Any) -> Report:  # noqa: ANN401 - rich's id of a task

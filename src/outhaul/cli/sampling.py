@@ -18,7 +18,7 @@ from outhaul.lake.load.loads import (
     load_list_members,
     load_program_members,
 )
-from outhaul.lake.snapshot import Lake
+from outhaul.lake.snapshot import Lake, open_lake
 from outhaul.lake.tables import LEADS
 from outhaul.settings import Settings
 from outhaul.state.database import Database
@@ -28,9 +28,9 @@ EMAIL = "sample@example.com"
 PERMISSIONS = ("Read-Only Lead", "Read-Only Activity", "Read-Only Custom Object")
 
 
-def is_loaded(settings: Settings) -> bool:
+def is_loaded(settings: Settings, database: Database) -> bool:
     """Tell whether the folder's subscription has leads already."""
-    return _lake(settings).snapshot(LEADS) is not None
+    return _lake(settings, database).snapshot(LEADS) is not None
 
 
 def load_sample(
@@ -42,7 +42,7 @@ def load_sample(
     """
     catalog = Catalog(database, DEFAULT_SUBSCRIPTION)
     catalog.store(parse_catalog(sample.catalog()))
-    lake = _lake(settings)
+    lake = _lake(settings, database)
     counts: dict[str, int] = {}
     # The leads come last: where they are, all of the sample is (`is_loaded`).
     steps = (
@@ -76,8 +76,8 @@ def make_sample_service(database: Database, moment: datetime) -> Credentials:
     return create_service(database, "sample", email=EMAIL, permissions=PERMISSIONS, moment=moment)
 
 
-def _lake(settings: Settings) -> Lake:
-    return Lake(settings.lake_folder / DEFAULT_SUBSCRIPTION)
+def _lake(settings: Settings, database: Database) -> Lake:
+    return open_lake(settings, DEFAULT_SUBSCRIPTION, database)
 
 
 def _write(path: Path, records: Iterable[Mapping[str, Any]]) -> int:

@@ -9,10 +9,13 @@ from typing import Annotated
 
 import typer
 
-from outhaul.cli.console import Data, errors, make_settings, named_errors
-from outhaul.cli.store import make_folder, open_database
+from outhaul.cli.console import Data, DatabaseUrl, LakeUrl, errors, make_settings, named_errors
+from outhaul.cli.store import open_database, reach_places
+from outhaul.extract.opening import check_executor
+from outhaul.extract.ray_cluster import RayMissingError
 from outhaul.serving import PortTakenError
 from outhaul.serving import serve as serve_until_stopped
+from outhaul.state.database import DatabaseUnavailableError
 from outhaul.worker import Worker
 
 serve_app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -51,10 +54,51 @@ LeaseSeconds = Annotated[
     ),
 ]
 
+FilesUrl = Annotated[
+    str | None,
+    typer.Option(
+        envvar="OUTHAUL_FILES_URL",
+        metavar="s3://BUCKET/PREFIX",
+        help="Bucket for export files, in place of the folder `files` of the data folder; "
+        "OUTHAUL_S3_ENDPOINT, _REGION, _ACCESS_KEY_ID and _SECRET_ACCESS_KEY say how to reach it.",
+    ),
+]
+FilesRedirect = Annotated[
+    bool,
+    typer.Option(
+        "--files-redirect",
+        envvar="OUTHAUL_FILES_REDIRECT",
+        help="Answer file calls by a redirect to a signed URL of the bucket.",
+    ),
+]
+
+
+class ExecutorName(StrEnum):
+    """Who can render parts."""
+
+    local = "local"
+    ray = "ray"
+
+
+Executor = Annotated[
+    ExecutorName,
+    typer.Option(
+        envvar="OUTHAUL_EXECUTOR", help="Who renders: the worker itself, or a Ray cluster."
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        envvar="OUTHAUL_RAY_ADDRESS",
+        metavar="HOST:PORT",
+        help="Head node of the Ray cluster; this machine is to be one of its nodes.",
+    ),
+]
+
 
 @serve_app.command()
 def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command
-    data: Data,
+    data: Data = None,
     host: Annotated[
         str, typer.Option(envvar="OUTHAUL_HOST", help="Address to listen on.")
     ] = "127.0.0.1",
@@ -65,8 +109,17 @@ def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command
     workers: Workers = 2,
     limits: Limits = LimitSet.marketo,
     lease_seconds: LeaseSeconds = 30.0,
+    lake_url: LakeUrl = None,
+    files_url: FilesUrl = None,
+    files_redirect: FilesRedirect = False,
+    database_url: DatabaseUrl = None,
+    executor: Executor = ExecutorName.local,
+    ray_address: RayAddress = None,
 ) -> None:
     """Serve the records of a data folder by the bulk extract protocol, until stopped.
+
+    What several machines share is a database and buckets (or a folder that all of them have):
+    see the page "Running on several machines".
 
     Example: `outhaul serve --data ./data`
     """
@@ -78,23 +131,37 @@ def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command
         workers=workers,
         limits=limits.value,
         lease_seconds=lease_seconds,
+        lake_url=lake_url,
+        files_url=files_url,
+        files_redirect=files_redirect,
+        database_url=database_url,
+        executor=executor.value,
+        ray_address=ray_address,
     )
-    make_folder(data)
-    with named_errors(PortTakenError):
+    with named_errors(RayMissingError):
+        check_executor(settings)
+    reach_places(settings)
+    with named_errors(PortTakenError, DatabaseUnavailableError):
         serve_until_stopped(settings, lambda url: errors.print(f"outhaul serves {url}"))
 
 
 @worker_app.command()
-def worker(
-    data: Data,
+def worker(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    data: Data = None,
     workers: Workers = 2,
     limits: Limits = LimitSet.marketo,
     lease_seconds: LeaseSeconds = 30.0,
+    lake_url: LakeUrl = None,
+    files_url: FilesUrl = None,
+    files_redirect: FilesRedirect = False,
+    database_url: DatabaseUrl = None,
+    executor: Executor = ExecutorName.local,
+    ray_address: RayAddress = None,
     with_parent: Annotated[
         bool, typer.Option("--with-parent", hidden=True, help="End when standard input does.")
     ] = False,
 ) -> None:
-    """Run export jobs of a data folder, until stopped, beside servers that only answer calls.
+    """Run export jobs, until stopped, beside servers that only answer calls.
 
     Example: `outhaul worker --data ./data --workers 4`
     """
@@ -104,8 +171,17 @@ def worker(
         workers=workers,
         limits=limits.value,
         lease_seconds=lease_seconds,
+        lake_url=lake_url,
+        files_url=files_url,
+        files_redirect=files_redirect,
+        database_url=database_url,
+        executor=executor.value,
+        ray_address=ray_address,
     )
-    with open_database(data):
+    with named_errors(RayMissingError):
+        check_executor(settings)
+    reach_places(settings)
+    with open_database(settings):
         pass  # made and migrated
     running = Worker(settings)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,10 +1,19 @@
 """`outhaul service`."""
 
+import os
 from typing import Annotated
 
 import typer
 
-from outhaul.cli.console import Data, Json, errors, named_errors, print_json
+from outhaul.cli.console import (
+    Data,
+    DatabaseUrl,
+    Json,
+    errors,
+    make_settings,
+    named_errors,
+    print_json,
+)
 from outhaul.cli.store import Subscription, open_database
 from outhaul.clock import now
 from outhaul.subscription.services import (
@@ -26,7 +35,6 @@ def _service() -> None:
 @app.command()
 def create(  # noqa: PLR0913, PLR0917 - each is an option of the command
     name: Annotated[str, typer.Argument(help="Name of the custom service.")],
-    data: Data,
     user: Annotated[
         str,
         typer.Option(
@@ -42,7 +50,9 @@ def create(  # noqa: PLR0913, PLR0917 - each is an option of the command
             "may be repeated.",
         ),
     ],
+    data: Data = None,
     subscription: Subscription = DEFAULT_SUBSCRIPTION,
+    database_url: DatabaseUrl = None,
     json: Json = False,
 ) -> None:
     """Make a custom service, and show its client id and secret, this once.
@@ -50,7 +60,8 @@ def create(  # noqa: PLR0913, PLR0917 - each is an option of the command
     Example: `outhaul service create nightly --data ./data --user etl@example.com
     --permission "Read-Only Lead" --permission "Read-Only Activity"`
     """
-    with open_database(data, subscription) as database, named_errors(PermissionUnknownError):
+    settings = make_settings(os.environ, data=data, database_url=database_url)
+    with open_database(settings, subscription) as database, named_errors(PermissionUnknownError):
         made = create_service(
             database,
             name,

@@ -1,4 +1,4 @@
-"""Opening a data folder: made and migrated on first use."""
+"""Opening the state and the data folder: made and migrated on first use."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
 from outhaul.cli.console import fail, named_errors
-from outhaul.settings import Settings
-from outhaul.state.database import Database
+from outhaul.files.opening import open_files
+from outhaul.lake.place import LakeError
+from outhaul.lake.snapshot import place_of_lakes
+from outhaul.settings import PlaceMissingError, Settings
+from outhaul.state.database import Database, DatabaseUnavailableError, is_away, reason
 from outhaul.subscription.services import SubscriptionUnknownError
 from outhaul.subscription.subscriptions import subscription_named
 
@@ -24,21 +28,57 @@ Subscription = Annotated[
 
 
 @contextmanager
-def open_database(data: Path, subscription: str | None = None) -> Iterator[Database]:
-    """Open the state of a data folder, at the newest version of its schema.
+def open_database(settings: Settings, subscription: str | None = None) -> Iterator[Database]:
+    """Open the state, at the newest version of its schema; make the data folder.
 
-    Ends the command where there is no `subscription` of the name, if one is given.
+    Ends the command where the database cannot be opened, or goes away meanwhile, and where there
+    is no `subscription` of the name, if one is given.
     """
-    make_folder(data)
-    database = Database(Settings(data=data).database_url)
+    if settings.data is not None:
+        make_folder(settings.data)
+    with named_errors(DatabaseUnavailableError):
+        database = Database(settings.database_url)
     try:
-        database.migrate()
+        with named_errors(DatabaseUnavailableError):
+            database.migrate()
         if subscription is not None:
             with named_errors(SubscriptionUnknownError):
                 subscription_named(database, subscription)
         yield database
+    except SQLAlchemyError as error:
+        if not is_away(error):
+            raise
+        fail(f"the database {database.name} does not answer, see --database-url: {reason(error)}")
     finally:
         database.close()
+
+
+def reach_places(settings: Settings) -> None:
+    """Make the data folder; end the command where there is no place for lake and export files.
+
+    A slip in the name of a bucket, or in its keys, is told when a process starts, and not by the
+    first call.
+    """
+    with named_errors(PlaceMissingError):
+        settings.check_places()
+    if settings.data is not None:
+        make_folder(settings.data)
+    try:
+        place_of_lakes(settings).check()
+    except LakeError as error:
+        fail(f"{lake_named(settings)}: {error}")
+    try:
+        open_files(settings).check()
+    except OSError as error:
+        place = settings.files_url or settings.files_folder
+        option = "--data" if settings.files_url is None else "--files-url"
+        fail(f"the place of export files, {place}, cannot be used, see {option}: {error}")
+
+
+def lake_named(settings: Settings) -> str:
+    """Return how a message begins that tells why the lake cannot be reached."""
+    option = "--data" if settings.lake_url is None else "--lake-url"
+    return f"the lake, {place_of_lakes(settings).url}, cannot be used, see {option}"
 
 
 def make_folder(data: Path) -> None:

@@ -5,7 +5,15 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from outhaul.cli.console import Data, Json, fail, make_settings, named_errors, print_json
+from outhaul.cli.console import (
+    Data,
+    DatabaseUrl,
+    Json,
+    fail,
+    make_settings,
+    named_errors,
+    print_json,
+)
 from outhaul.cli.store import open_database
 from outhaul.clock import now
 from outhaul.settings import Limits
@@ -29,12 +37,15 @@ Name = Annotated[str, typer.Argument(help="Name of the subscription: a-z, 0-9 an
 
 
 @app.command()
-def create(name: Name, data: Data, json: Json = False) -> None:
+def create(
+    name: Name, data: Data = None, database_url: DatabaseUrl = None, json: Json = False
+) -> None:
     """Make a subscription; load its records and make its services with `--subscription NAME`.
 
     Example: `outhaul subscription create emea --data ./data`
     """
-    with open_database(data) as database, named_errors(SubscriptionNameError):
+    settings = make_settings(os.environ, data=data, database_url=database_url)
+    with open_database(settings) as database, named_errors(SubscriptionNameError):
         made = create_subscription(database, name, now())
     if json:
         print_json({"name": made.name})
@@ -43,12 +54,13 @@ def create(name: Name, data: Data, json: Json = False) -> None:
 
 
 @app.command("list")
-def list_all(data: Data, json: Json = False) -> None:
+def list_all(data: Data = None, database_url: DatabaseUrl = None, json: Json = False) -> None:
     """List the subscriptions.
 
     Example: `outhaul subscription list --data ./data`
     """
-    with open_database(data) as database:
+    settings = make_settings(os.environ, data=data, database_url=database_url)
+    with open_database(settings) as database:
         found = subscriptions(database)
     if json:
         print_json(
@@ -71,7 +83,7 @@ def list_all(data: Data, json: Json = False) -> None:
 @app.command()
 def limits(  # noqa: PLR0913, PLR0917 - each is an option of the command
     name: Name,
-    data: Data,
+    data: Data = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -94,6 +106,7 @@ def limits(  # noqa: PLR0913, PLR0917 - each is an option of the command
         Literal["marketo", "open"],
         typer.Option(envvar="OUTHAUL_LIMITS", help="The set that the server starts from."),
     ] = "marketo",
+    database_url: DatabaseUrl = None,
     json: Json = False,
 ) -> None:
     """Show the limits of a subscription, and which of them are its own; change these.
@@ -103,8 +116,8 @@ def limits(  # noqa: PLR0913, PLR0917 - each is an option of the command
     Example: `outhaul subscription limits emea --data ./data --set calls_per_day=10000`
     """
     given = dict(_pair(text) for text in set_ or ())
-    settings = make_settings(os.environ, data=data, limits=limits)
-    with open_database(data) as database, named_errors(SubscriptionUnknownError, LimitError):
+    settings = make_settings(os.environ, data=data, database_url=database_url, limits=limits)
+    with open_database(settings) as database, named_errors(SubscriptionUnknownError, LimitError):
         if given or unset:
             found = override_limits(database, name, given, unset or ())
         else:

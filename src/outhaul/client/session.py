@@ -172,7 +172,8 @@ class Session:
         headers = {**headers, **_bearer(token), "Accept-Encoding": "identity"}
         with self._network():
             request = self._client.build_request("GET", path, headers=headers)
-            response = self._client.send(request, stream=True)
+            # A file may be elsewhere, in a bucket; the token stays here where that is another host.
+            response = self._client.send(request, stream=True, follow_redirects=True)
             is_json = "json" in response.headers.get("Content-Type", "").lower()
             if response.status_code in (200, 206) and not is_json:
                 return response

@@ -14,6 +14,7 @@ import polars as pl
 
 from outhaul.extract.plan import Stretch, candidates, plan_reading, stretches
 from outhaul.extract.render import scan_part
+from outhaul.lake.place import named_failures
 from outhaul.lake.predicates import Between, Clause, Within
 from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import Table
@@ -60,7 +61,7 @@ def read_page(  # noqa: PLR0913 - what is read, which of it, from where on, how 
     `snapshot` is the table's, which is ordered by a moment or a lead's id first; `None` where
     nothing was ever loaded. The records follow the place `after`. A page may have fewer, or none,
     and still not be the last, where those that fit are far between: it ends once about
-    `most_records` were looked at.
+    `most_records` were looked at. Raises `LakeError` where files cannot be read.
     """
     wanted = [*clauses, *([] if after is None else [_from(table, after)])]
     follows = pl.lit(value=True) if after is None else _follows(table.order, after)
@@ -80,8 +81,9 @@ def read_page(  # noqa: PLR0913 - what is read, which of it, from where on, how 
             # A stretch is told by seconds, and may end before the place that the page begins at.
             if after is None or place > after:
                 return RecordPage(records=found, place=place, more=True)
-        part = scan_part(plan, stretch.part(table), lake.folder).filter(keep)
-        found += part.head(size + 1 - len(found)).collect(engine="streaming").to_dicts()
+        with named_failures():
+            part = scan_part(plan, stretch.part(table), lake).filter(keep)
+            found += part.head(size + 1 - len(found)).collect(engine="streaming").to_dicts()
         if len(found) > size:
             return RecordPage(records=found[:size], place=_place(found[size - 1], table), more=True)
         last = stretch

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from outhaul.kinds.kind import Context, ExportRequest, Kind
-from outhaul.lake.predicates import Between, Clause, MemberOf, Within, parse_clause
+from outhaul.lake.predicates import Between, Clause, InSmartList, MemberOf, Within, parse_clause
 from outhaul.lake.smart_lists import pin
 from outhaul.lake.snapshot import Lake, LakeFile, Snapshot, parse_type, type_name
 from outhaul.lake.tables import LIST_MEMBERS, Table
@@ -87,6 +87,18 @@ class Plan:
     bits: Sequence[str] = ()
     """The fields whose booleans are written 0 and 1."""
     join: PlannedJoin | None = None
+
+    @property
+    def files(self) -> Iterator[str]:
+        """All files that the plan reads, as paths under the folders of their tables."""
+        for part in self.parts:
+            yield from (path for paths in part.partitions for path in paths)
+            yield from part.joined
+        for paths in self.members.values():
+            yield from paths
+        for clause in self.clauses:
+            if isinstance(clause, InSmartList) and clause.pinned is not None:
+                yield from clause.pinned.files
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain data."""

@@ -3,19 +3,20 @@
 Records go through in batches, so that a part needs the same memory however large it is.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
-from pathlib import Path
 from typing import IO, cast
 
 import polars as pl
+from polars.exceptions import PolarsError
 
 from outhaul.extract.plan import Plan, PlannedJoin, PlannedPart
 from outhaul.files.store import Writable
 from outhaul.lake.load.fit import render
+from outhaul.lake.place import LakeError, in_a_line
 from outhaul.lake.predicates import InSmartList, all_of
-from outhaul.lake.smart_lists import lead_ids
-from outhaul.lake.snapshot import scan_files
+from outhaul.lake.smart_lists import lead_ids, members_of
+from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import LIST_MEMBERS
 from outhaul.protocol.dialects import DATE_FORMAT, DATETIME_FORMAT, NULL
 
@@ -23,30 +24,61 @@ BATCH_RECORDS = 50_000
 
 
 def render_part(
-    plan: Plan, number: int, lake: Path, target: Writable, check: Callable[[], None]
+    plan: Plan, number: int, lake: Lake, target: Writable, check: Callable[[], None]
 ) -> int:
     """Write part `number` of a plan to `target`; return its records.
 
-    The first part begins with the header line. `lake` is the folder of the subscription's tables;
-    `check` is called between batches, and may raise to stop.
+    The first part begins with the header line. `check` is called between batches, and may raise
+    to stop.
     """
     if number == 0:
         target.write(plan.header.encode())
     if number >= len(plan.parts):
         return 0
-    records = 0
     part = plan.parts[number]
+    try:
+        return _render(plan, part, lake, target, check)
+    except PolarsError:
+        _name_damaged(plan, part, lake, check)
+        raise
+
+
+def _render(
+    plan: Plan, part: PlannedPart, lake: Lake, target: Writable, check: Callable[[], None]
+) -> int:
+    records = 0
     scan = scan_part(plan, part, lake)
     if plan.join is None:
         scan = scan.select(_cells(plan, plan.columns))
-    for batch in scan.collect_batches(
-        chunk_size=BATCH_RECORDS, maintain_order=True, engine="streaming"
-    ):
+    for batch in _batches(scan):
         check()
         records += batch.height
         cells = batch if plan.join is None else _joined(plan, plan.join, part, lake, batch)
         write_batch(cells, plan.separator, target)
     return records
+
+
+def _batches(scan: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    return scan.collect_batches(chunk_size=BATCH_RECORDS, maintain_order=True, engine="streaming")
+
+
+def _name_damaged(plan: Plan, part: PlannedPart, lake: Lake, check: Callable[[], None]) -> None:
+    """Raise `LakeError` with the name of a file of a part that cannot be read, if there is one.
+
+    Polars says what is wrong with a file that is damaged, but not which it is.
+    """
+    own = (path for paths in part.partitions for path in paths)
+    found = [(plan.table, path, plan.columns) for path in own]
+    if plan.join is not None:
+        found += [(plan.join.table, path, plan.join.columns) for path in part.joined]
+    members = (path for paths in plan.members.values() for path in paths)
+    found += [(LIST_MEMBERS.name, path, LIST_MEMBERS.columns) for path in members]
+    for table, path, columns in found:
+        try:
+            for _ in _batches(lake.scan(table, [path], columns)):
+                check()
+        except (PolarsError, OSError) as error:
+            raise LakeError(f"{table}/{path} cannot be read: {in_a_line(error)}") from error
 
 
 def write_batch(batch: pl.DataFrame, separator: str, target: Writable) -> None:
@@ -79,20 +111,19 @@ def _quoted(name: str, separator: str) -> pl.Expr:
     return pl.when(marks | text.is_in(["", NULL])).then(quoted).otherwise(text).alias(name)
 
 
-def scan_part(plan: Plan, part: PlannedPart, lake: Path) -> pl.LazyFrame:
+def scan_part(plan: Plan, part: PlannedPart, lake: Lake) -> pl.LazyFrame:
     """Return the records of a part: filtered, in order."""
 
     def members(named: int | InSmartList) -> pl.Series:
         if isinstance(named, InSmartList):
             return lead_ids(named, lake, part.ids)
-        return _members(lake, plan.members[named], part.ids)
+        return members_of(lake, plan.members[named], part.ids)
 
     clauses = [*plan.clauses, *([part.slice] if part.slice else [])]
     wanted = all_of(clauses, members)
-    folder = lake / plan.table
     ordered = [
         _merged(
-            [scan_files([folder / path], plan.columns).filter(wanted) for path in files],
+            [lake.scan(plan.table, [path], plan.columns).filter(wanted) for path in files],
             plan.order,
         )
         for files in part.partitions
@@ -101,7 +132,7 @@ def scan_part(plan: Plan, part: PlannedPart, lake: Path) -> pl.LazyFrame:
 
 
 def _joined(
-    plan: Plan, join: PlannedJoin, part: PlannedPart, lake: Path, batch: pl.DataFrame
+    plan: Plan, join: PlannedJoin, part: PlannedPart, lake: Lake, batch: pl.DataFrame
 ) -> pl.DataFrame:
     """Return a batch with the columns of the file; those of the other table stand beside it.
 
@@ -112,7 +143,7 @@ def _joined(
     other = pl.DataFrame(schema=dict(join.columns))
     if part.joined and not ids.is_empty():
         other = (
-            scan_files([lake / join.table / path for path in part.joined], join.columns)
+            lake.scan(join.table, part.joined, join.columns)
             .filter(pl.col(join.right).is_between(ids.min(), ids.max()))
             .filter(pl.col(join.right).is_in(ids.implode()))
             .collect(engine="streaming")
@@ -145,10 +176,3 @@ def _cell(plan: Plan, of: pl.DataType | None, name: str) -> pl.Expr:
 
 def _merged(files: Sequence[pl.LazyFrame], order: Sequence[str]) -> pl.LazyFrame:
     return reduce(lambda left, right: left.merge_sorted(right, key=list(order)), files)
-
-
-def _members(lake: Path, files: Sequence[str], ids: tuple[int, int] | None) -> pl.Series:
-    if not files or ids is None:
-        return pl.Series("leadId", [], dtype=pl.Int64)
-    scan = scan_files([lake / LIST_MEMBERS.name / path for path in files], LIST_MEMBERS.columns)
-    return scan.filter(pl.col("leadId").is_between(*ids)).collect()["leadId"]

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from outhaul.files.store import READ_BYTES
 from outhaul.protocol.ranges import ByteRange
 
 
@@ -15,8 +14,8 @@ class Piece(NamedTuple):
     length: int
 
 
-def pieces(parts: Sequence[tuple[str, int]], wanted: ByteRange) -> Iterator[Piece]:
-    """Give the pieces that make up the bytes `wanted` of a file, each of 1 MiB at most.
+def pieces(parts: Sequence[tuple[str, int]], wanted: ByteRange, most: int) -> Iterator[Piece]:
+    """Give the pieces that make up the bytes `wanted` of a file, each of `most` bytes at most.
 
     `parts` are key and size of each part of the file, in order.
     """
@@ -24,6 +23,6 @@ def pieces(parts: Sequence[tuple[str, int]], wanted: ByteRange) -> Iterator[Piec
     for key, size in parts:
         first = max(0, wanted.first - begin)
         end = min(size, wanted.end - begin)
-        for place in range(first, end, READ_BYTES):
-            yield Piece(key, place, min(READ_BYTES, end - place))
+        for place in range(first, end, most):
+            yield Piece(key, place, min(most, end - place))
         begin += size

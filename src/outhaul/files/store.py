@@ -1,20 +1,21 @@
-"""Where the parts of export files are kept.
+"""Where the parts of export files are kept: what every store of files does."""
 
-They are not forced to the disk: that would halve the speed of exports, for files that can be made
-again from the lake. After a power cut, checksums tell what it took.
-"""
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Protocol
+from outhaul.protocol.ranges import ByteRange
 
 READ_BYTES = 2**20
 """Read and sent at a time: smaller pieces cost a server most of its speed."""
 
-_BEGUN = ".begun"
+# Whatever its dialect: one client matches on text/csv, another reads mojibake without charset.
+MEDIA_TYPE = "text/csv;charset=UTF-8"
+
+
+class FilesError(OSError):
+    """A store did not do what it was asked, for a reason that may pass."""
 
 
 class Writable(Protocol):
@@ -25,63 +26,69 @@ class Writable(Protocol):
         ...
 
 
-class FileStore:
-    """Parts under keys, in a folder. A part is there whole, or not at all."""
+class Stored(NamedTuple):
+    """What a store holds under a key, whole or begun, and when that was last written (UTC)."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+    key: str
+    modified: datetime
 
-    @contextmanager
-    def writer(self, key: str) -> Iterator[Writable]:
-        """Open a part for writing; where it is left by an exception, nothing is kept."""
-        target = self._folder / key
-        begun = target.with_name(target.name + _BEGUN)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with begun.open("wb", buffering=READ_BYTES) as content:
-                yield content
-            begun.replace(target)
-        except BaseException:
-            begun.unlink(missing_ok=True)
-            raise
+
+class FileStore(Protocol):
+    """Parts under keys of names joined by `/`. A part is there whole, or not at all.
+
+    Threads and processes may use one store at a time, but a key is written only once. What is
+    written can be read at once, by all of them. Everything raises `OSError` where the store fails:
+    `FileNotFoundError` where a part is not there, `FilesError` where it is not what it should be.
+    """
+
+    def writer(self, key: str, *, kept: bool = False) -> AbstractContextManager[Writable]:
+        """Open a part for writing; where it is left by an exception, nothing can be read.
+
+        A part that is `kept` will be asked for by `read_back` in this process, which may make
+        provision for that.
+        """
+        ...
 
     def read(self, key: str, first: int, length: int) -> bytes:
-        """Return `length` bytes of a part from `first` on. Raises `FileNotFoundError`."""
-        with (self._folder / key).open("rb", buffering=0) as content:
-            content.seek(first)
-            return content.read(length)
+        """Return `length` bytes of a part from `first` on, one at least. All of them are there."""
+        ...
 
-    def read_cached(self, key: str, first: int, length: int) -> bytes | None:
-        """Return what `read` does, if no disk has to be waited for; `None` otherwise.
+    def read_back(self, key: str, size: int) -> Iterator[bytes]:
+        """Give the `size` bytes of a part, some at a time, from whoever wrote them.
 
-        Raises `FileNotFoundError`.
+        To be called once a part: what this process has kept of it is let go.
         """
-        with (self._folder / key).open("rb", buffering=0) as content:
-            try:
-                # The last byte is looked at: the system brings in what is before it first.
-                os.preadv(content.fileno(), [bytearray(1)], first + length - 1, os.RWF_NOWAIT)
-            except (OSError, AttributeError):  # not cached, or a system that cannot tell
-                return None
-            return os.pread(content.fileno(), length, first)
+        ...
 
-    def delete(self, prefix: str) -> None:
-        """Remove all parts whose key is under a prefix, begun ones too; there may be none."""
-        folder = self._folder / prefix
-        _remove(folder)
-        if folder.parent != self._folder:
-            with suppress(OSError):
-                folder.parent.rmdir()  # unless another attempt has parts there
+    def stream(
+        self, parts: Sequence[tuple[str, int]], wanted: ByteRange
+    ) -> AsyncGenerator[bytes, None]:
+        """Give the bytes `wanted` of a file; `parts` are key and size of its parts in order.
 
-    def delete_beside(self, prefix: str) -> None:
-        """Remove the parts that have all of a prefix in common but its last name."""
-        kept = self._folder / prefix
-        for folder in kept.parent.glob("*"):
-            if folder != kept:
-                _remove(folder)
+        What fails raises, so that nobody takes what has come for the whole. Closed, it reads no
+        more.
+        """
+        ...
 
+    def delete(self, prefix: str, *, but: Collection[str] = ()) -> None:
+        """Remove all parts whose key is under a prefix, begun ones too, but some keys.
 
-def _remove(folder: Path) -> None:
-    # The store does not list what a writer began whose process was killed. Two attempts at a job
-    # may clean up at once: each removes what is still there.
-    shutil.rmtree(folder, ignore_errors=True)
+        There may be none.
+        """
+        ...
+
+    def list(self) -> Iterator[Stored]:
+        """Give what there is, in no order, for parts to be found that belong to no job."""
+        ...
+
+    def check(self) -> None:
+        """Return where the store answers, soon; raise `OSError` otherwise."""
+        ...
+
+    def signed_url(self, key: str) -> str | None:
+        """Return an address that gives a part to everybody for a while, if the store has any."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what this process keeps of parts."""
+        ...

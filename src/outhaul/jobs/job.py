@@ -47,6 +47,7 @@ class Job:
     plan: Mapping[str, Any] | None = None
     """What the job reads, from when it began processing; the same at every attempt."""
     attempts: int = 0
+    """Attempts that count: not those that were handed back, or died after they left a part."""
 
     def to_answer(self) -> dict[str, Any]:
         """Return the job as answers show it: what is not reached yet is left out."""

@@ -2,6 +2,9 @@
 
 A worker that lost its lease cannot change the job any more: every statement here names the
 worker, and is in a transaction of its own. What a crash interrupts has either happened or not.
+
+A lease that ran out is still held as long as nobody took the job over: its worker was away for a
+while, but its work is as good as ever.
 """
 
 from collections.abc import Mapping
@@ -10,15 +13,25 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from outhaul.files.manifest import Manifest
+from outhaul.files.manifest import Manifest, Part
 from outhaul.jobs.job import Job
-from outhaul.jobs.store import to_job
+from outhaul.jobs.store import lock_subscription, to_job
+from outhaul.jobs.turns import first_waiting, subscriptions_in_turn, take_turn, users_in_turn
 from outhaul.protocol.states import State
 from outhaul.settings import Settings
 from outhaul.state.database import Database
 from outhaul.state.schema import export_job, export_part, subscription
+from outhaul.state.wakeups import wake_workers
 
 MAX_ATTEMPTS = 3
+"""Attempts after which a job is given up; one whose worker died after it left a part is none."""
+
+# Only jobs in Processing have a lease; the state is asked for all the same, as this is checked
+# again when a lock was waited for.
+_EXPIRED = sa.select(export_job.c.id).where(
+    export_job.c.state == State.PROCESSING.value,
+    export_job.c.lease_until <= sa.bindparam("moment"),
+)
 
 
 class LeaseLostError(Exception):
@@ -34,32 +47,35 @@ class Queue:
         self._worker = worker
 
     def claim(self, moment: datetime) -> Job | None:
-        """Take the job that has waited longest, of a subscription that may run one more.
+        """Take a job of a subscription that may run one more; `outhaul.jobs.turns` says which.
 
         A job whose worker let its lease run out comes first, until it has had its attempts; then
         it is Failed. Returns `None` where there is nothing to do.
         """
         with self._database.read() as connection:
-            if not self._work(connection, moment):
-                return None
-        with self._database.write() as connection:
-            self._give_up(connection, moment)
-            job_id = self._abandoned(connection, moment) or self._next(connection)
-            if job_id is None:
-                return None
-            connection.execute(
-                export_job.update()
-                .where(export_job.c.id == job_id)
-                .values(
-                    state=State.PROCESSING.value,
-                    started_at=sa.func.coalesce(export_job.c.started_at, moment),
-                    attempts=export_job.c.attempts + 1,
-                    lease_owner=self._worker,
-                    lease_until=moment + self._lease,
-                )
-            )
-            row = connection.execute(sa.select(export_job).where(export_job.c.id == job_id)).one()
-            return to_job(row)
+            abandoned = connection.execute(_EXPIRED.limit(1), {"moment": moment}).first()
+            waiting = subscriptions_in_turn(connection)
+        if abandoned is not None:
+            if (job := self._take_up(moment)) is not None:
+                return job
+            with self._database.read() as connection:
+                waiting = subscriptions_in_turn(connection)  # jobs that were given up left room
+        free = [row.name for row in waiting if self._may_run(row.processing, row.limit_overrides)]
+        # One that is locked is tried again at the end, and then waited for: who holds it may
+        # leave work for us, and nobody would tell us of it.
+        locked = []
+        for name in free:
+            with self._database.write() as connection:
+                if not lock_subscription(connection, name, wait=False):
+                    locked.append(name)
+                elif (job := self._start(connection, name, moment)) is not None:
+                    return job
+        for name in locked:
+            with self._database.write() as connection:
+                lock_subscription(connection, name)
+                if (job := self._start(connection, name, moment)) is not None:
+                    return job
+        return None
 
     def check(self, job_id: str) -> None:
         """Raise `LeaseLostError` where the job is not this worker's any more."""
@@ -78,9 +94,43 @@ class Queue:
         with self._database.write() as connection:
             self._change(connection, job_id, plan=dict(plan))
 
+    def parts(self, job_id: str) -> list[Part]:
+        """Return the parts of a job that attempts have left so far, in order."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                sa.select(export_part)
+                .where(export_part.c.job == job_id)
+                .order_by(export_part.c.number)
+            )
+            return [
+                Part(number=row.number, key=row.key, size=row.size, records=row.records)
+                for row in rows
+            ]
+
+    def publish_part(self, job: Job, part: Part) -> None:
+        """Leave a part of a job for the attempts to come, if any. Raises `LeaseLostError`.
+
+        No caller sees it before the file is published. Should the worker die from here on, the
+        attempt does not count: a job that gets on is not what ends its workers, and it cannot get
+        on more often than it has parts. `job` is as it was claimed.
+        """
+        with self._database.write() as connection:
+            self._change(connection, job.id, attempts=job.attempts - 1)
+            connection.execute(export_part.insert(), [_row(job.id, part)])
+
+    def drop_parts(self, job_id: str) -> None:
+        """Let the next attempt begin with nothing. Raises `LeaseLostError`."""
+        with self._database.write() as connection:
+            self._change(connection, job_id, lease_owner=self._worker)
+            connection.execute(export_part.delete().where(export_part.c.job == job_id))
+
     def publish(self, job_id: str, manifest: Manifest, moment: datetime) -> None:
         """Make a job Completed and its file visible, both at once. Raises `LeaseLostError`."""
         with self._database.write() as connection:
+            # The day's quota is measured under this lock: it has this file in it, or it was
+            # measured before. The order is that of `JobStore`: subscription, then job.
+            found = sa.select(export_job.c.subscription).where(export_job.c.id == job_id)
+            lock_subscription(connection, connection.execute(found).scalar() or "")
             self._change(
                 connection,
                 job_id,
@@ -92,33 +142,19 @@ class Queue:
                 lease_owner=None,
                 lease_until=None,
             )
+            connection.execute(export_part.delete().where(export_part.c.job == job_id))
             connection.execute(
-                export_part.insert(),
-                [
-                    {
-                        "job": job_id,
-                        "number": part.number,
-                        "key": part.key,
-                        "size": part.size,
-                        "records": part.records,
-                    }
-                    for part in manifest.parts
-                ],
+                export_part.insert(), [_row(job_id, part) for part in manifest.parts]
             )
+            wake_workers(connection)  # there is room for another
 
-    def state(self, job_id: str) -> State:
-        """Return the state of a job, whoever holds it."""
+    def kept(self, job_id: str) -> tuple[State, frozenset[str]]:
+        """Return the state of a job, whoever holds it, and the keys of its parts."""
         with self._database.read() as connection:
-            found = sa.select(export_job.c.state).where(export_job.c.id == job_id)
-            return State(connection.execute(found).scalar_one())
-
-    def has_published(self, job_id: str, prefix: str) -> bool:
-        """Tell whether the job's file is made of the parts whose keys begin with `prefix`."""
-        with self._database.read() as connection:
-            ours = sa.select(export_part.c.key).where(
-                export_part.c.job == job_id, export_part.c.key.startswith(prefix, autoescape=True)
-            )
-            return connection.execute(ours.limit(1)).first() is not None
+            state = sa.select(export_job.c.state).where(export_job.c.id == job_id)
+            keys = sa.select(export_part.c.key).where(export_part.c.job == job_id)
+            found = State(connection.execute(state).scalar_one())
+            return found, frozenset(connection.execute(keys).scalars())
 
     def fail(self, job_id: str, message: str, moment: datetime) -> None:
         """Make a job Failed. Raises `LeaseLostError`."""
@@ -132,21 +168,23 @@ class Queue:
                 lease_owner=None,
                 lease_until=None,
             )
+            wake_workers(connection)
 
-    def release(self, job_id: str, *, counts: bool) -> None:
-        """Hand a job back for another attempt. Raises `LeaseLostError`.
+    def release(self, job: Job, *, counts: bool) -> None:
+        """Hand a job, as it was claimed, back for another attempt. Raises `LeaseLostError`.
 
-        One that a stopping worker hands back does not count (`counts` is false).
+        One that a stopping worker hands back does not count (`counts` is false); one that ended
+        by an error does, whatever it left.
         """
-        attempts = export_job.c.attempts if counts else export_job.c.attempts - 1
         with self._database.write() as connection:
             self._change(
                 connection,
-                job_id,
-                attempts=attempts,
+                job.id,
+                attempts=job.attempts if counts else job.attempts - 1,
                 lease_owner=None,
                 lease_until=datetime.fromtimestamp(0).astimezone(),
             )
+            wake_workers(connection)
 
     @property
     def _lease(self) -> timedelta:
@@ -167,18 +205,38 @@ class Queue:
             export_job.c.lease_owner == self._worker,
         )
 
-    def _work(self, connection: sa.Connection, moment: datetime) -> bool:
-        """Tell whether there may be a job to claim, without holding up those who write."""
-        statement = sa.select(export_job.c.id).where(
-            sa.or_(export_job.c.state == State.QUEUED.value, _expired(moment))
-        )
-        return connection.execute(statement.limit(1)).first() is not None
+    def _take_up(self, moment: datetime) -> Job | None:
+        """Take a job whose worker let its lease run out, the oldest first.
+
+        The number of jobs in Processing stays as it is, so that no subscription is locked. Rows
+        that are locked are left to who holds them: the worker that renews after all, or another
+        that takes them up.
+        """
+        with self._database.write() as connection:
+            self._give_up(connection, moment)
+        with self._database.write() as connection:
+            job_id = connection.execute(
+                _EXPIRED.where(export_job.c.attempts < MAX_ATTEMPTS)
+                .order_by(export_job.c.started_at)
+                .limit(1)
+                .with_for_update(skip_locked=True),
+                {"moment": moment},
+            ).scalar()
+            return None if job_id is None else self._hold(connection, job_id, moment)
 
     def _give_up(self, connection: sa.Connection, moment: datetime) -> None:
         """Make jobs Failed that ended the process of every worker that took them."""
+        # Two who give up the same jobs would wait for each other if either waited at all.
+        spent = connection.execute(
+            _EXPIRED.where(export_job.c.attempts >= MAX_ATTEMPTS).with_for_update(skip_locked=True),
+            {"moment": moment},
+        ).scalars()
+        jobs = list(spent)
+        if not jobs:
+            return
         connection.execute(
             export_job.update()
-            .where(_expired(moment), export_job.c.attempts >= MAX_ATTEMPTS)
+            .where(export_job.c.id.in_(jobs))
             .values(
                 state=State.FAILED.value,
                 finished_at=moment,
@@ -188,46 +246,62 @@ class Queue:
                 lease_until=None,
             )
         )
+        wake_workers(connection)
 
-    def _abandoned(self, connection: sa.Connection, moment: datetime) -> str | None:
-        found = connection.execute(
-            sa.select(export_job.c.id)
-            .where(_expired(moment))
-            .order_by(export_job.c.started_at)
-            .limit(1)
-        )
-        return found.scalar()
+    def _start(self, connection: sa.Connection, name: str, moment: datetime) -> Job | None:
+        """Take the next job of a subscription, whose row is locked.
 
-    def _next(self, connection: sa.Connection) -> str | None:
-        """Return the oldest job of a subscription that may have one more in processing."""
-        rows = connection.execute(
+        Only here does the number of its jobs in Processing grow, and only under that lock: what
+        is counted holds until the transaction ends.
+        """
+        overrides, processing = connection.execute(
             sa.select(
-                subscription.c.name,
                 subscription.c.limit_overrides,
-                sa.func.count(export_job.c.id).label("processing"),
-            )
-            .outerjoin(
-                export_job,
-                sa.and_(
-                    export_job.c.subscription == subscription.c.name,
+                sa.select(sa.func.count())
+                .where(
+                    export_job.c.subscription == name,
                     export_job.c.state == State.PROCESSING.value,
-                ),
+                )
+                .scalar_subquery(),
+            ).where(subscription.c.name == name)
+        ).one()
+        if not self._may_run(processing, overrides):
+            return None
+        for user in users_in_turn(connection, name):
+            # Its owner may be about to cancel it: then it is the turn of the one behind it.
+            found = first_waiting(name, user).with_for_update(skip_locked=True)
+            job_id = connection.execute(found).scalar()
+            if job_id is not None:
+                take_turn(connection, name, user)
+                return self._hold(connection, job_id, moment)
+        return None
+
+    def _hold(self, connection: sa.Connection, job_id: str, moment: datetime) -> Job:
+        """Make a job, whose row is locked, this worker's for another attempt."""
+        connection.execute(
+            export_job.update()
+            .where(export_job.c.id == job_id)
+            .values(
+                state=State.PROCESSING.value,
+                started_at=sa.func.coalesce(export_job.c.started_at, moment),
+                attempts=export_job.c.attempts + 1,
+                lease_owner=self._worker,
+                lease_until=moment + self._lease,
             )
-            .group_by(subscription.c.name)
         )
-        free = [row.name for row in rows if self._may_run(row.processing, row.limit_overrides)]
-        found = connection.execute(
-            sa.select(export_job.c.id)
-            .where(export_job.c.state == State.QUEUED.value, export_job.c.subscription.in_(free))
-            .order_by(export_job.c.queued_at, export_job.c.id)
-            .limit(1)
-        )
-        return found.scalar()
+        row = connection.execute(sa.select(export_job).where(export_job.c.id == job_id)).one()
+        return to_job(row)
 
     def _may_run(self, processing: int, overrides: Mapping[str, Any]) -> bool:
         limit = self._settings.limits_of(overrides).processing_jobs
         return limit is None or processing < limit
 
 
-def _expired(moment: datetime) -> sa.ColumnElement[bool]:
-    return sa.and_(export_job.c.state == State.PROCESSING.value, export_job.c.lease_until <= moment)
+def _row(job_id: str, part: Part) -> dict[str, Any]:
+    return {
+        "job": job_id,
+        "number": part.number,
+        "key": part.key,
+        "size": part.size,
+        "records": part.records,
+    }

@@ -1,4 +1,8 @@
-"""Export jobs as their owners see and change them: create, enqueue, cancel, look, list."""
+"""Export jobs as their owners see and change them: create, enqueue, cancel, look, list.
+
+Who counts a subscription's jobs or the sizes of its files, and acts on that, locks the row of the
+subscription first, and that of a job only then: nobody waits for one who waits for him.
+"""
 
 import uuid
 from collections.abc import Collection, Mapping
@@ -15,7 +19,8 @@ from outhaul.protocol.paging import decode_token, encode_token
 from outhaul.protocol.states import State
 from outhaul.settings import Limits
 from outhaul.state.database import Database
-from outhaul.state.schema import export_job, export_part
+from outhaul.state.schema import export_job, export_part, subscription
+from outhaul.state.wakeups import wake_workers
 from outhaul.subscription.tokens import Caller
 
 _OPEN = (State.QUEUED.value, State.PROCESSING.value)
@@ -60,6 +65,7 @@ class JobStore:
             created_at=moment,
         )
         with self._database.write() as connection:
+            self._lock(connection)
             self._check_quota(connection, moment)
             connection.execute(
                 export_job.insert().values(
@@ -82,7 +88,8 @@ class JobStore:
         quota is used up; 1003 where it was cancelled.
         """
         with self._database.write() as connection:
-            job = self._job(connection, kind, job_id, moment)
+            self._lock(connection)
+            job = self._locked_job(connection, kind, job_id, moment)
             if job.state is State.CANCELLED:
                 raise Error.JOB_STATE(export_id=job_id, state=job.state.value, action="enqueued")
             if job.state not in sources(State.QUEUED):
@@ -94,6 +101,7 @@ class JobStore:
                 .where(export_job.c.id == job_id)
                 .values(state=State.QUEUED.value, queued_at=moment)
             )
+            wake_workers(connection)
             return self._job(connection, kind, job_id, moment)
 
     def cancel(self, kind: str, job_id: str, moment: datetime) -> Job:
@@ -102,7 +110,8 @@ class JobStore:
         Raises 1003 where it is Completed or Failed.
         """
         with self._database.write() as connection:
-            job = self._job(connection, kind, job_id, moment)
+            # The subscription may stay as it is: its queue only becomes shorter.
+            job = self._locked_job(connection, kind, job_id, moment)
             if job.state is State.CANCELLED:
                 return job
             if job.state not in sources(State.CANCELLED):
@@ -118,6 +127,8 @@ class JobStore:
                     lease_until=None,
                 )
             )
+            if job.state is State.PROCESSING:
+                wake_workers(connection)  # there is room for another
             return self._job(connection, kind, job_id, moment)
 
     def get(self, kind: str, job_id: str, moment: datetime) -> Job:
@@ -191,6 +202,22 @@ class JobStore:
             raise Error.JOB_UNKNOWN(export_id=job_id)
         return to_job(row)
 
+    def _locked_job(
+        self, connection: sa.Connection, kind: str, job_id: str, moment: datetime
+    ) -> Job:
+        """Return a job that nobody else changes before the transaction ends."""
+        row = connection.execute(
+            _JOB.with_for_update(), {"job": job_id, **self._theirs(kind, moment)}
+        ).first()
+        if row is None:
+            raise Error.JOB_UNKNOWN(export_id=job_id)
+        return to_job(row)
+
+    def _lock(self, connection: sa.Connection) -> None:
+        """Keep others from queueing and publishing jobs of the subscription, if that is counted."""
+        if self._limits.queued_jobs is not None or self._limits.daily_export_mb is not None:
+            lock_subscription(connection, self._caller.subscription)
+
     def _check_queue(self, connection: sa.Connection) -> None:
         """Raise 1029 where the queue is full: the rule is of a subscription, not of a user."""
         if self._limits.queued_jobs is None:
@@ -239,6 +266,17 @@ def _place(token: str) -> tuple[datetime, str]:
     if moment.tzinfo is None:
         raise ValueError("a moment without a time zone")
     return moment.astimezone(UTC), last
+
+
+def lock_subscription(connection: sa.Connection, name: str, *, wait: bool = True) -> bool:
+    """Lock the row of a subscription until the transaction ends.
+
+    Who inserts rows that refer to it is not held up. Returns false where another has locked it,
+    and we were not to wait.
+    """
+    row = sa.select(subscription.c.name).where(subscription.c.name == name)
+    locked = row.with_for_update(key_share=True, skip_locked=not wait)
+    return connection.execute(locked).first() is not None
 
 
 def to_job(row: sa.Row[Any]) -> Job:

@@ -78,10 +78,10 @@ def record(lake: Lake, deletions: pl.DataFrame) -> None:
                 .sort(table.order)
             )
             if not together.equals(known):
-                adds.append(write_file(snapshot.folder, table, partition, together.lazy()))
+                adds.append(write_file(snapshot.place, table, partition, together.lazy()))
                 removes += files
         if adds:
-            commit(lake, table, adds=adds, removes=removes, new_columns={})
+            commit(lake, table, version=snapshot.version, adds=adds, removes=removes)
 
 
 def sweep(lake: Lake, table: Table, column: str, leads: pl.Series) -> None:
@@ -105,9 +105,9 @@ def sweep(lake: Lake, table: Table, column: str, leads: pl.Series) -> None:
             removes.append(file)
             if gone < file.records:
                 kept = records.filter(~_is_one_of(column, among))
-                adds.append(write_file(snapshot.folder, table, file.partition, kept))
+                adds.append(write_file(snapshot.place, table, file.partition, kept))
         if removes:
-            commit(lake, table, adds=adds, removes=removes, new_columns={})
+            commit(lake, table, version=snapshot.version, adds=adds, removes=removes)
 
 
 def _between(ids: pl.Series, least: Any, greatest: Any) -> pl.Series:  # noqa: ANN401 - of statistics

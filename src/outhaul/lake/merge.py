@@ -74,7 +74,12 @@ def merge(lake: Lake, table: Table, staging: Staging, moment: datetime) -> Merge
         version = None
         if done.adds or done.removes:
             version = commit(
-                lake, table, adds=done.adds, removes=done.removes, new_columns=new_columns
+                lake,
+                table,
+                version=snapshot.version,
+                adds=done.adds,
+                removes=done.removes,
+                new_columns=new_columns,
             )
     return Merged(
         added=done.added,
@@ -162,9 +167,9 @@ class _Merger:
             if sum(file.records for file in files) > len(gone):
                 incoming += [self._kept(file, gone) for file in files]
         if incoming:
-            folder = self._snapshot.folder
+            place = self._snapshot.place
             together = reduce(self._merge_sorted, incoming)
-            self._done.adds.append(write_file(folder, self._table, partition, together))
+            self._done.adds.append(write_file(place, self._table, partition, together))
 
     def _read(self, partition: Any) -> pl.DataFrame:  # noqa: ANN401 - a day or a number
         """Return the staged records of a partition but those of leads that are deleted."""

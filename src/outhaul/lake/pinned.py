@@ -1,6 +1,6 @@
 """The records that the rules of a smart list look at, pinned by the plan of a job."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,13 @@ class PinnedRecords:
     """The files of the members of the static lists that rules name, by the list's id."""
     activities: Sequence[Sequence[str]]
     """For each condition on activities, in their order, the files that may hold some that fit."""
+
+    @property
+    def files(self) -> Iterator[str]:
+        """All of the files."""
+        for some in (self.leads.values(), self.members.values(), self.activities):
+            for paths in some:
+                yield from paths
 
     def to_json(self) -> dict[str, Any]:
         """Return them as plain data."""

@@ -8,7 +8,6 @@ activities of a condition's period only a few columns are read, and counted for 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from pathlib import Path
 
 import polars as pl
 
@@ -29,7 +28,7 @@ from outhaul.catalog.smart_lists import (
 from outhaul.lake.load.fit import convert
 from outhaul.lake.pinned import PinnedRecords
 from outhaul.lake.predicates import Clause, InSmartList, OneOf, Within, all_of
-from outhaul.lake.snapshot import Snapshot, parse_type, scan_files, type_name
+from outhaul.lake.snapshot import Lake, Snapshot, parse_type, type_name
 from outhaul.lake.tables import (
     ACTIVITIES,
     LEADS,
@@ -84,10 +83,10 @@ def pin(clause: Clause, snapshot: Callable[[Table], Snapshot | None]) -> Clause:
     )
 
 
-def lead_ids(clause: InSmartList, lake: Path, ids: tuple[int, int] | None) -> pl.Series:
+def lead_ids(clause: InSmartList, lake: Lake, ids: tuple[int, int] | None) -> pl.Series:
     """Return the ids of the smart list's leads that are between two, both included, in order.
 
-    `lake` is the folder of the subscription's tables. Raises `ValueError` where nothing is pinned.
+    Raises `ValueError` where nothing is pinned.
     """
     if clause.pinned is None:
         raise ValueError("the records of the smart list are not pinned")
@@ -109,15 +108,26 @@ def lead_ids(clause: InSmartList, lake: Path, ids: tuple[int, int] | None) -> pl
     return pl.concat(found).sort()
 
 
+def members_of(lake: Lake, paths: Sequence[str], ids: tuple[int, int] | None) -> pl.Series:
+    """Return the leads of a static list that are between two ids, both included.
+
+    `paths` are the files of its members, under the folder of their table.
+    """
+    if not paths or ids is None:
+        return pl.Series("leadId", [], dtype=pl.Int64)
+    scan = lake.scan(LIST_MEMBERS.name, paths, LIST_MEMBERS.columns)
+    return scan.filter(pl.col("leadId").is_between(*ids)).collect()["leadId"]
+
+
 def _evaluate(
     clause: InSmartList,
     pinned: PinnedRecords,
-    lake: Path,
+    lake: Lake,
     files: Sequence[str],
     ids: tuple[int, int],
 ) -> pl.Series:
     columns = {name: parse_type(of) for name, of in pinned.columns.items()}
-    leads = scan_files([lake / LEADS.name / path for path in files], {"id": pl.Int64(), **columns})
+    leads = lake.scan(LEADS.name, files, {"id": pl.Int64(), **columns})
     leads = leads.filter(pl.col("id").is_between(*ids))
     rules = [rule for rule in conditions(clause.rules) if isinstance(rule, ActivityRule)]
     for number, (rule, paths) in enumerate(zip(rules, pinned.activities, strict=True)):
@@ -125,11 +135,7 @@ def _evaluate(
         leads = leads.join(counts, left_on="id", right_on="leadId", how="left")
 
     def members(list_id: int) -> pl.Series:
-        paths = [lake / LIST_MEMBERS.name / path for path in pinned.members[list_id]]
-        if not paths:
-            return pl.Series("leadId", [], dtype=pl.Int64)
-        scan = scan_files(paths, LIST_MEMBERS.columns)
-        return scan.filter(pl.col("leadId").is_between(*ids)).collect()["leadId"]
+        return members_of(lake, pinned.members[list_id], ids)
 
     wanted = _Expressions(clause.moment, columns, members).of(clause.rules)
     return leads.filter(wanted).select("id").collect(engine="streaming")["id"]
@@ -159,14 +165,15 @@ def _activity_files(snapshot: Snapshot | None, wanted: Sequence[Clause]) -> list
 
 
 def _counts(
-    wanted: Sequence[Clause], lake: Path, paths: Sequence[str], ids: tuple[int, int], name: str
+    wanted: Sequence[Clause], lake: Lake, paths: Sequence[str], ids: tuple[int, int], name: str
 ) -> pl.LazyFrame:
     """Return how many of the activities that are wanted each lead has, by `leadId`."""
     if not paths:
         return pl.LazyFrame(schema={"leadId": pl.Int64(), name: pl.Int64()})
     columns = {"leadId", *(column for clause in wanted for column in clause.columns)}
-    scan = scan_files(
-        [lake / ACTIVITIES.name / path for path in paths],
+    scan = lake.scan(
+        ACTIVITIES.name,
+        paths,
         {column: of for column, of in ACTIVITIES.columns.items() if column in columns},
     )
     fitting = scan.filter(all_of(wanted, _no_members), pl.col("leadId").is_between(*ids))

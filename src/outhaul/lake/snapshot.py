@@ -1,8 +1,11 @@
 """A lake and its tables at one version: which files there are, and what they hold."""
 
 import fcntl
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,11 @@ from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import TableNotFoundError
 from deltalake.schema import PrimitiveType
 
+from outhaul.lake.place import Place, named_failures
 from outhaul.lake.predicates import Bounds
 from outhaul.lake.tables import INSTANT, Table
+from outhaul.settings import Settings
+from outhaul.state.database import Database
 
 _FROM_DELTA: Mapping[str, pl.DataType] = {
     "string": pl.String(),
@@ -23,6 +29,9 @@ _FROM_DELTA: Mapping[str, pl.DataType] = {
     "date": pl.Date(),
     "timestamp": INSTANT,
 }
+Hold = Callable[[str], AbstractContextManager[None]]
+"""Holds off all others who hold something by the same name, on whatever machine."""
+
 _TO_DELTA = {str(ours): name for name, ours in _FROM_DELTA.items()}
 
 
@@ -42,7 +51,7 @@ class Snapshot:
     """A table as it is at one version; it stays so, whatever is loaded later."""
 
     version: int
-    folder: Path
+    place: Place
     columns: Mapping[str, pl.DataType]
     """All columns but the one of the partition."""
     files: Sequence[LakeFile]
@@ -50,18 +59,32 @@ class Snapshot:
 
     def scan(self, files: Sequence[LakeFile]) -> pl.LazyFrame:
         """Return the records of some of its files, one file after the other."""
-        return scan_files([self.folder / file.path for file in files], self.columns)
+        return self.place.scan([file.path for file in files], self.columns)
 
 
 class Lake:
-    """The tables of one subscription, in one folder."""
+    """The tables of one subscription, in one folder of this machine or of a bucket."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, place: Path | Place, hold: Hold | None = None) -> None:
+        self.place = Place.of(place)
+        self._hold = hold
+
+    @property
+    def folder(self) -> Path:
+        """A folder of this machine: the lake's own, or one for what is on its way to a bucket."""
+        name = hashlib.sha256(self.place.url.encode()).hexdigest()[:16]
+        local = Path(tempfile.gettempdir()) / f"outhaul-{os.getuid()}" / name
+        return self.place.folder or local
+
+    def scan(
+        self, table: str, paths: Sequence[str], columns: Mapping[str, pl.DataType]
+    ) -> pl.LazyFrame:
+        """Return the records of files of a table, given as paths under its folder."""
+        return (self.place / table).scan(paths, columns)
 
     def snapshot(self, table: Table, version: int | None = None) -> Snapshot | None:
         """Return a table at a version, or as it is now; `None` where nothing was ever loaded."""
-        opened = self._open(table, version)
+        opened = self.opened(table, version)
         if opened is None:
             return None
         columns = {
@@ -71,53 +94,75 @@ class Lake:
         }
         return Snapshot(
             version=opened.version(),
-            folder=self.folder / table.name,
+            place=self.place / table.name,
             columns=columns,
             files=_files(opened, table),
         )
 
+    def at(self, table: Table, version: int) -> DeltaTable:
+        """Return a table that is there, at a version, for writing."""
+        place = self.place / table.name
+        return DeltaTable(place.url, version=version, storage_options=place.options)
+
     def create(self, table: Table) -> DeltaTable:
         """Return a table, made if there is none, for writing."""
-        opened = self._open(table, None)
+        opened = self.opened(table)
         if opened is not None:
             return opened
         columns = {table.partition: table.partition_type, **table.columns}
         return DeltaTable.create(
-            self.folder / table.name,
+            (self.place / table.name).url,
             schema=Schema([delta_field(name, of) for name, of in columns.items()]),
             mode="ignore",
             partition_by=[table.partition],
             name=table.name,
+            storage_options=self.place.options,
         )
 
     @contextmanager
     def writing(self, table: Table) -> Iterator[None]:
-        """Hold the table against other writers of this machine: a merge reads, then writes."""
+        """Hold the table against other writers: a merge reads, then writes.
+
+        Those of this machine are held off by a lock of its own, those of others by the lock that
+        all of them share, where there is one. Who loses that meanwhile cannot commit any more once
+        another has (`lake.writing`). Raises `LakeError` for what fails meanwhile.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / f".{table.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            held = self._hold(f"{self.place.url}/{table.name}") if self._hold else nullcontext()
+            with held, named_failures():
+                yield
 
-    def _open(self, table: Table, version: int | None) -> DeltaTable | None:
-        folder = self.folder / table.name
-        if not folder.exists():
+    def opened(self, table: Table, version: int | None = None) -> DeltaTable | None:
+        """Return a table as deltalake has it; `None` where nothing was ever loaded.
+
+        Raises `LakeError` where it cannot be read.
+        """
+        place = self.place / table.name
+        if not place.exists:
             return None
-        try:
-            return DeltaTable(folder, version=version)
-        except TableNotFoundError:
-            return None
+        with named_failures():
+            try:
+                return DeltaTable(place.url, version=version, storage_options=place.options)
+            except TableNotFoundError:
+                return None
 
 
-def scan_files(paths: Sequence[Path], columns: Mapping[str, pl.DataType]) -> pl.LazyFrame:
-    """Return the records of Parquet files; a column that a file has not yet got is null there."""
-    return pl.scan_parquet(
-        list(paths),
-        schema=dict(columns),
-        missing_columns="insert",
-        extra_columns="ignore",
-        hive_partitioning=False,
-        glob=False,
-    )
+def open_lake(settings: Settings, subscription: str, database: Database) -> Lake:
+    """Return the lake of a subscription, wherever the settings have it.
+
+    Machines that share it share the `database` too, and by that the lock of those who write.
+    """
+    hold = database.hold if database.is_postgresql else None
+    return Lake(place_of_lakes(settings) / subscription, hold)
+
+
+def place_of_lakes(settings: Settings) -> Place:
+    """Return where the lakes of all subscriptions are."""
+    if settings.lake_url is None:
+        return Place.of(settings.lake_folder)
+    return Place(url=settings.lake_url.rstrip("/"), s3=settings.s3)
 
 
 def delta_field(name: str, of: pl.DataType) -> Field:

@@ -4,21 +4,32 @@ import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
+from outhaul.lake.place import Place
 from outhaul.lake.snapshot import Lake, LakeFile, Snapshot, delta_field
 from outhaul.lake.tables import Table
 
 ROW_GROUP = 50_000
 """Records in a row group: what a slice of a partition reads at least."""
 
+_AT_ONCE = CommitProperties(max_commit_retries=0)
+"""A commit that makes the very next version, or fails."""
+
 _MILLISECOND = timedelta(milliseconds=1)
 _LAST = datetime.max.replace(microsecond=999_000, tzinfo=UTC)
+
+
+class TableChangedError(ValueError):
+    """The table was changed by another load meanwhile; load the file again."""
 
 
 def make_snapshot(lake: Lake, table: Table) -> Snapshot:
@@ -30,66 +41,97 @@ def make_snapshot(lake: Lake, table: Table) -> Snapshot:
     return snapshot
 
 
-def write_file(folder: Path, table: Table, partition: Any, records: pl.LazyFrame) -> AddAction:  # noqa: ANN401
+def write_file(place: Place, table: Table, partition: Any, records: pl.LazyFrame) -> AddAction:  # noqa: ANN401
     """Write sorted records of one partition as a file; return it as the transaction adds it.
 
     The file is synced to the disk: a transaction never names one that a power cut may take.
     """
     value = str(partition)
     path = f"{table.partition}={value}/{uuid.uuid4()}.parquet"
-    target = folder / path
-    records.sink_parquet(
-        target,
-        compression="zstd",
-        row_group_size=ROW_GROUP,
-        mkdir=True,
-        sync_on_close="all",
-        maintain_order=True,
-    )
+    with place.writing(path) as target:
+        records.sink_parquet(
+            target,
+            compression="zstd",
+            row_group_size=ROW_GROUP,
+            mkdir=True,
+            sync_on_close="all",
+            maintain_order=True,
+        )
+        size = target.stat().st_size
+        statistics = _statistics(target, table)
     return AddAction(
         path=path,
-        size=target.stat().st_size,
+        size=size,
         partition_values={table.partition: value},
         modification_time=_milliseconds(),
         data_change=True,
-        stats=json.dumps(_statistics(target, table)),
+        stats=json.dumps(statistics),
     )
 
 
-def commit(
+def commit(  # noqa: PLR0913 - which table, as it was, and what becomes of it
     lake: Lake,
     table: Table,
     *,
+    version: int,
     adds: Sequence[AddAction],
     removes: Sequence[LakeFile],
-    new_columns: Mapping[str, pl.DataType],
+    new_columns: Mapping[str, pl.DataType] | None = None,
+    changes_data: bool = True,
 ) -> int:
     """Put files into a table and take others out, all at once; return the version that this makes.
 
-    New columns come first, in a version of their own: they are null until the files are there.
+    `version` is the one that the files were made from: where the table has gone on since, by a
+    writer who did not wait, this raises `TableChangedError`, and nothing of it is done. New columns
+    come first, in a version of their own: they are null until the files are there. Where only the
+    files change, and not what they hold, `changes_data` is false: who follows the table skips it.
     """
-    opened = lake.create(table)
+    adds = [replace(add, data_change=changes_data) for add in adds]
+    opened = lake.at(table, version)
+    try:
+        return _commit(
+            opened, table, adds, _removals(table, removes, changes_data), new_columns or {}
+        )
+    except CommitFailedError as error:
+        raise TableChangedError(f"{table.name}: {TableChangedError.__doc__}") from error
+
+
+def _commit(
+    opened: DeltaTable,
+    table: Table,
+    adds: Sequence[AddAction],
+    removes: Sequence[RemoveAction],
+    new_columns: Mapping[str, pl.DataType],
+) -> int:
+    before = opened.version()
     if new_columns:
-        opened.alter.add_columns([delta_field(name, of) for name, of in new_columns.items()])
-        opened.update_incremental()
-    gone = [
+        opened.alter.add_columns(
+            [delta_field(name, of) for name, of in new_columns.items()],
+            commit_properties=_AT_ONCE,
+        )
+        before += 1
+        opened.load_as_version(before)
+    opened.create_write_transaction(
+        actions=[*adds, *removes],
+        mode="append",
+        schema=opened.schema(),
+        partition_by=[table.partition],
+        commit_properties=_AT_ONCE,
+    )
+    return before + 1
+
+
+def _removals(table: Table, files: Sequence[LakeFile], changes_data: bool) -> list[RemoveAction]:
+    return [
         RemoveAction(
             path=file.path,
-            data_change=True,
+            data_change=changes_data,
             deletion_timestamp=_milliseconds(),
             size=file.size,
             partition_values={table.partition: str(file.partition)},
         )
-        for file in removes
+        for file in files
     ]
-    opened.create_write_transaction(
-        actions=[*adds, *gone],
-        mode="append",
-        schema=opened.schema(),
-        partition_by=[table.partition],
-    )
-    opened.update_incremental()
-    return opened.version()
 
 
 def _statistics(path: Path, table: Table) -> dict[str, Any]:

@@ -4,10 +4,13 @@ Every row belongs to a subscription, directly or by what it hangs on. Migrations
 tables step by step; a test holds the two together.
 """
 
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 metadata = sa.MetaData(
     naming_convention={
@@ -17,6 +20,46 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+# PostgreSQL keeps no NUL bytes, and neither database keeps halves of surrogate pairs.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """Return a text as it can be kept: what no database keeps is U+FFFD in its place."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def storable_json(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can be
+    """Return what a JSON value is kept as where its texts are looked into by the database."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(name): storable_json(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [storable_json(inner) for inner in value]
+    return value
+
+
+class Text(sa.types.TypeDecorator[str]):
+    """A text, also one that a client made up: what cannot be kept is not found, and no error.
+
+    Texts are ordered by their code points, whatever the language of the database.
+    """
+
+    impl = sa.String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """Return the type of the column: SQLite compares code points unless told otherwise."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.VARCHAR(collation="C"))
+        return dialect.type_descriptor(sa.String())
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
+        """Return the text that is kept."""
+        return None if value is None else storable(value)
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
@@ -48,12 +91,18 @@ def _subscription(*, primary_key: bool = False) -> sa.Column[str]:
     )
 
 
+def _turn() -> sa.Column[int]:
+    """Return what users and subscriptions take turns by: the number of their latest start."""
+    return sa.Column("turn", sa.BigInteger, nullable=False, server_default="0")
+
+
 subscription = sa.Table(
     "subscription",
     metadata,
-    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("name", Text, primary_key=True),
     sa.Column("limit_overrides", sa.JSON, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    _turn(),
 )
 
 api_user = sa.Table(
@@ -61,8 +110,9 @@ api_user = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     _subscription(),
-    sa.Column("email", sa.String, nullable=False),
+    sa.Column("email", Text, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    _turn(),
     sa.UniqueConstraint("subscription", "email"),
 )
 
@@ -70,26 +120,26 @@ permission = sa.Table(
     "permission",
     metadata,
     sa.Column("api_user", sa.ForeignKey("api_user.id"), primary_key=True),
-    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("name", Text, primary_key=True),
 )
 
 service = sa.Table(
     "service",
     metadata,
-    sa.Column("client_id", sa.String, primary_key=True),
+    sa.Column("client_id", Text, primary_key=True),
     sa.Column("api_user", sa.ForeignKey("api_user.id"), nullable=False),
-    sa.Column("name", sa.String, nullable=False),
-    sa.Column("secret_hash", sa.String, nullable=False),
+    sa.Column("name", Text, nullable=False),
+    sa.Column("secret_hash", Text, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
 )
 
 token = sa.Table(
     "token",
     metadata,
-    sa.Column("token_hash", sa.String, primary_key=True),
+    sa.Column("token_hash", Text, primary_key=True),
     sa.Column("client_id", sa.ForeignKey("service.client_id"), nullable=False, index=True),
     # With the client's secret, which is not kept, the nonce gives the token again.
-    sa.Column("nonce", sa.String, nullable=False),
+    sa.Column("nonce", Text, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
 )
 
@@ -108,18 +158,18 @@ error_count = sa.Table(
     metadata,
     _subscription(primary_key=True),
     sa.Column("day", sa.Date, primary_key=True),
-    sa.Column("code", sa.String, primary_key=True),
+    sa.Column("code", Text, primary_key=True),
     sa.Column("count", sa.BigInteger, nullable=False),
 )
 
 export_job = sa.Table(
     "export_job",
     metadata,
-    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("id", Text, primary_key=True),
     _subscription(),
     sa.Column("api_user", sa.ForeignKey("api_user.id"), nullable=False),
-    sa.Column("kind", sa.String, nullable=False),
-    sa.Column("state", sa.String, nullable=False),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("state", Text, nullable=False),
     sa.Column("request", sa.JSON, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("queued_at", Instant),
@@ -127,13 +177,22 @@ export_job = sa.Table(
     sa.Column("finished_at", Instant),
     sa.Column("records", sa.BigInteger),
     sa.Column("file_size", sa.BigInteger),
-    sa.Column("checksum", sa.String),
-    sa.Column("error_message", sa.String),
+    sa.Column("checksum", Text),
+    sa.Column("error_message", Text),
     sa.Column("plan", sa.JSON),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
-    sa.Column("lease_owner", sa.String),
+    sa.Column("lease_owner", Text),
     sa.Column("lease_until", Instant),
-    sa.Index("ix_export_job_queue", "subscription", "state", "queued_at", "id"),
+    # Counts of a subscription's jobs by state, and the first in the queue of each user.
+    sa.Index("ix_export_job_queue", "subscription", "state", "api_user", "queued_at", "id"),
+    sa.Index("ix_export_job_finished", "subscription", "finished_at"),
+    # Only jobs in Processing have a lease.
+    sa.Index(
+        "ix_export_job_lease",
+        "lease_until",
+        sqlite_where=sa.text("lease_until IS NOT NULL"),
+        postgresql_where=sa.text("lease_until IS NOT NULL"),
+    ),
     sa.Index("ix_export_job_list", "api_user", "kind", "created_at", "id"),
 )
 
@@ -142,7 +201,7 @@ export_part = sa.Table(
     metadata,
     sa.Column("job", sa.ForeignKey("export_job.id"), primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("key", sa.String, nullable=False),
+    sa.Column("key", Text, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("records", sa.BigInteger, nullable=False),
 )
@@ -151,10 +210,10 @@ lead_field = sa.Table(
     "lead_field",
     metadata,
     _subscription(primary_key=True),
-    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("name", Text, primary_key=True),
     sa.Column("id", sa.Integer, nullable=False),
-    sa.Column("display_name", sa.String, nullable=False),
-    sa.Column("data_type", sa.String, nullable=False),
+    sa.Column("display_name", Text, nullable=False),
+    sa.Column("data_type", Text, nullable=False),
     sa.Column("description", sa.JSON, nullable=False),
 )
 
@@ -163,7 +222,7 @@ activity_type = sa.Table(
     metadata,
     _subscription(primary_key=True),
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", sa.String, nullable=False),
+    sa.Column("name", Text, nullable=False),
     sa.Column("description", sa.JSON, nullable=False),
 )
 
@@ -171,11 +230,11 @@ asset = sa.Table(
     "asset",
     metadata,
     _subscription(primary_key=True),
-    sa.Column("type", sa.String, primary_key=True),
+    sa.Column("type", Text, primary_key=True),
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", sa.String, nullable=False),
+    sa.Column("name", Text, nullable=False),
     # The name of the program that holds it, where one does.
-    sa.Column("program", sa.String),
+    sa.Column("program", Text),
     sa.Column("description", sa.JSON, nullable=False),
     sa.Index("ix_asset_name", "subscription", "type", "name"),
 )
@@ -184,8 +243,8 @@ member_field = sa.Table(
     "member_field",
     metadata,
     _subscription(primary_key=True),
-    sa.Column("name", sa.String, primary_key=True),
-    sa.Column("data_type", sa.String, nullable=False),
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("data_type", Text, nullable=False),
     sa.Column("description", sa.JSON, nullable=False),
 )
 
@@ -195,13 +254,13 @@ member_status = sa.Table(
     metadata,
     _subscription(primary_key=True),
     sa.Column("program", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("name", Text, primary_key=True),
 )
 
 custom_object_type = sa.Table(
     "custom_object_type",
     metadata,
     _subscription(primary_key=True),
-    sa.Column("api_name", sa.String, primary_key=True),
+    sa.Column("api_name", Text, primary_key=True),
     sa.Column("description", sa.JSON, nullable=False),
 )

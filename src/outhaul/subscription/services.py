@@ -10,7 +10,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from outhaul.state.database import Database
+from outhaul.state.database import Database, insert
 from outhaul.state.schema import api_user, permission, service, subscription
 
 DEFAULT_SUBSCRIPTION = "default"
@@ -74,10 +74,11 @@ def create_service(  # noqa: PLR0913 - each is a word of the command
     credentials = Credentials(client_id=str(uuid.uuid4()), client_secret=secrets.token_urlsafe(24))
     with database.write() as connection:
         user = _user(connection, subscription_name, email, moment)
-        held = set(permissions_of(connection, user))
-        if missing := set(permissions) - held:
+        for wanted in sorted(set(permissions)):
             connection.execute(
-                permission.insert(), [{"api_user": user, "name": name} for name in sorted(missing)]
+                insert(connection, permission)
+                .values(api_user=user, name=wanted)
+                .on_conflict_do_nothing()
             )
         connection.execute(
             service.insert().values(
@@ -114,16 +115,15 @@ def _user(connection: sa.Connection, subscription_name: str, email: str, moment:
     known = sa.select(subscription.c.name).where(subscription.c.name == subscription_name)
     if connection.execute(known).first() is None:
         raise SubscriptionUnknownError(f"there is no subscription {subscription_name!r}")
+    # Of two who make a user at once, the second waits here, and then finds that of the first.
+    connection.execute(
+        insert(connection, api_user)
+        .values(subscription=subscription_name, email=email, created_at=moment)
+        .on_conflict_do_nothing(index_elements=["subscription", "email"])
+    )
     found = connection.execute(
         sa.select(api_user.c.id).where(
             api_user.c.subscription == subscription_name, api_user.c.email == email
         )
-    ).scalar()
-    if found is not None:
-        return int(found)
-    made = connection.execute(
-        api_user.insert()
-        .values(subscription=subscription_name, email=email, created_at=moment)
-        .returning(api_user.c.id)
     )
-    return int(made.scalar_one())
+    return int(found.scalar_one())

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from outhaul.settings import Limits
-from outhaul.state.database import Database
+from outhaul.state.database import Database, insert
 from outhaul.state.schema import subscription
+from outhaul.state.wakeups import wake_workers
 from outhaul.subscription.services import SubscriptionUnknownError
 
 NAME = re.compile(r"[a-z0-9-]{1,40}")
@@ -44,11 +45,15 @@ def create_subscription(database: Database, name: str, moment: datetime) -> Subs
         )
     made = Subscription(name=name, limit_overrides={}, created_at=moment)
     with database.write() as connection:
-        if _find(connection, name) is not None:
-            raise SubscriptionNameError(f"there is a subscription {name!r} already")
-        connection.execute(
-            subscription.insert().values(name=name, limit_overrides={}, created_at=moment)
+        # Of two who make one of a name at once, the second waits here and then makes none.
+        new = connection.execute(
+            insert(connection, subscription)
+            .values(name=name, limit_overrides={}, created_at=moment)
+            .on_conflict_do_nothing()
+            .returning(subscription.c.name)
         )
+        if new.first() is None:
+            raise SubscriptionNameError(f"there is a subscription {name!r} already")
     return made
 
 
@@ -80,8 +85,13 @@ def override_limits(
     if both := set(given) & set(lifted):
         raise LimitError(f"{', '.join(sorted(both))} cannot be both set and unset")
     values = {limit: _value(limit, value) for limit, value in given.items()}
-    # Read and written in one transaction: two who change limits at once change both.
+    # Read and written under one lock: two who change limits at once change both.
     with database.write() as connection:
+        connection.execute(
+            sa.select(subscription.c.name)
+            .where(subscription.c.name == name)
+            .with_for_update(key_share=True)
+        )
         kept = _named(connection, name).limit_overrides
         overrides = {limit: of for limit, of in kept.items() if limit not in lifted} | values
         connection.execute(
@@ -89,6 +99,7 @@ def override_limits(
             .where(subscription.c.name == name)
             .values(limit_overrides=overrides)
         )
+        wake_workers(connection)  # it may run more jobs than before
         return _named(connection, name)
 
 

@@ -84,7 +84,13 @@ def issue_token(
         held = _held(connection, client_id, moment)
     if held is None:
         with database.write() as connection:
-            # Another call may have been quicker: all who ask at once are given one token.
+            # Another call may have been quicker: all who ask at once wait for each other at the
+            # row of the service, and are given one token.
+            connection.execute(
+                sa.select(service.c.client_id)
+                .where(service.c.client_id == client_id)
+                .with_for_update(key_share=True)
+            )
             held = _held(connection, client_id, moment)
             if held is None:
                 life = timedelta(seconds=life_seconds(known.limit_overrides))
@@ -145,3 +151,9 @@ def _text(client_secret: str, nonce: str) -> str:
 def _hash(text: str) -> str:
     # A token from a header may hold any Latin-1 character; none of those is known.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def forget_tokens(database: Database, moment: datetime) -> None:
+    """Remove the tokens that expired before a moment: they are as good as unknown ones."""
+    with database.write() as connection:
+        connection.execute(token.delete().where(token.c.expires_at < moment))

@@ -5,9 +5,8 @@ from datetime import date
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from outhaul.state.database import Database
+from outhaul.state.database import Database, insert
 from outhaul.state.schema import api_user, error_count, usage
 
 CallCounts: TypeAlias = Mapping[tuple[str, date, int], int]
@@ -34,13 +33,14 @@ class UsageStore:
     def add(self, calls: CallCounts, errors: ErrorCounts) -> Mapping[tuple[str, date], int]:
         """Add to the counts, in one transaction; return what the days named by `calls` have now.
 
-        Other processes add to the same rows: the sums are the database's.
+        Other processes add to the same rows: the sums are the database's, and rows are locked in
+        one order, so that no two wait for each other.
         """
         with self._database.write() as connection:
-            for (subscription, day, user), count in calls.items():
+            for (subscription, day, user), count in sorted(calls.items()):
                 keys = {"subscription": subscription, "day": day, "api_user": user}
                 _add(connection, usage, keys, "calls", count)
-            for (subscription, day, code), count in errors.items():
+            for (subscription, day, code), count in sorted(errors.items()):
                 keys = {"subscription": subscription, "day": day, "code": code}
                 _add(connection, error_count, keys, "count", count)
             days = {(subscription, day) for subscription, day, _ in calls}
@@ -70,6 +70,12 @@ class UsageStore:
         )
         return self._by_day(statement, days)
 
+    def forget(self, before: date) -> None:
+        """Remove the counts of the days before one."""
+        with self._database.write() as connection:
+            for table in (usage, error_count):
+                connection.execute(table.delete().where(table.c.day < before))
+
     def _by_day(self, statement: sa.Select[Any], days: Collection[date]) -> Totals:
         found: dict[date, dict[str, int]] = {day: {} for day in days}
         with self._database.read() as connection:
@@ -86,9 +92,8 @@ def _total(connection: sa.Connection, subscription: str, day: date) -> int:
 def _add(
     connection: sa.Connection, table: sa.Table, keys: Mapping[str, Any], column: str, count: int
 ) -> None:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     connection.execute(
-        insert(table)
+        insert(connection, table)
         .values({**keys, column: count})
         .on_conflict_do_update(index_elements=list(keys), set_={column: table.c[column] + count})
     )

@@ -20,7 +20,7 @@ from tests.integration.api.instance import (
     only,
 )
 
-from outhaul.files.store import FileStore
+from outhaul.files.folder import FolderStore
 from outhaul.state.schema import export_part
 
 
@@ -79,7 +79,7 @@ def test_whole(file: File) -> None:
 def test_what_is_not_in_the_cache_is_read_from_the_disk(
     file: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FileStore, "read_cached", lambda *_: None)
+    monkeypatch.setattr(FolderStore, "read_cached", lambda *_: None)
     assert file.get().content == file.content
     assert file.get("bytes=10-").content == file.content[10:]
 

@@ -18,6 +18,12 @@ from tests.integration.api.instance import (
     base,
 )
 
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 FUZZ = settings(max_examples=120, deadline=None)
 
 # Values that are nearly right reach deeper than random ones.

@@ -26,6 +26,11 @@ CALLS = (
 )
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 def ask(instance: Instance, method: str, **request: Mapping[str, str]) -> httpx2.Response:
     return instance.client.request(method, TOKEN, **request)  # type: ignore[arg-type]
 
@@ -63,6 +68,8 @@ def test_a_token_is_issued_however_its_parameters_come(
     [
         {"client_id": "nobody"},
         {"client_id": ""},
+        {"client_id": "nobody\0"},
+        {"client_id": "\N{SNOWMAN}" * 9},
         {"client_secret": "guessed"},
         {"client_secret": ""},
         {"client_secret": "\N{SNOWMAN}\x00"},

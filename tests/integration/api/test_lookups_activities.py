@@ -46,13 +46,13 @@ TYPES = [1, 2, 6, 7, 10, 11, 12, 13, 22]
 def own(serve: Serve) -> Instance:
     """An instance whose lake is its own and empty; its catalog is the sample's."""
     instance = serve()
-    (instance.settings.data / "lake").unlink()
+    instance.settings.lake_folder.unlink()
     return instance
 
 
 def load(instance: Instance, *records: Mapping[str, Any], loader: Any = load_activities) -> None:
     lake = Lake(instance.settings.lake_folder / "default")
-    path = instance.settings.data / "records.jsonl"
+    path = instance.settings.lake_folder.parent / "records.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
     loader(lake, Catalog(instance.database, "default"), path, NOW, lambda _: None)
 

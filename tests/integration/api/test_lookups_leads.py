@@ -34,7 +34,7 @@ LISTS = pytest.mark.parametrize("lists", ["lists", "list"])
 def own(serve: Serve) -> Instance:
     """An instance whose lake is its own and empty; its catalog is the sample's."""
     instance = serve()
-    (instance.settings.data / "lake").unlink()
+    instance.settings.lake_folder.unlink()
     return instance
 
 
@@ -42,7 +42,7 @@ def load(
     instance: Instance, *records: Mapping[str, Any], loader: Any = load_leads, **how: Any
 ) -> None:
     lake = Lake(instance.settings.lake_folder / "default")
-    path = instance.settings.data / "records.jsonl"
+    path = instance.settings.lake_folder.parent / "records.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
     loader(lake, Catalog(instance.database, "default"), path, NOW, lambda _: None, **how)
 

@@ -172,7 +172,7 @@ def test_now_is_when_the_job_begins_processing(instance: Instance) -> None:
 def test_leads_and_rules_that_came_after_the_job_began_are_not_seen(
     instance: Instance, tmp_path: Path
 ) -> None:
-    data = instance.settings.data
+    data = instance.settings.lake_folder.parent
     shared_lake = (data / "lake").resolve()
     (data / "lake").unlink()
     shutil.copytree(shared_lake, data / "lake")

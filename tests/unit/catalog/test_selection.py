@@ -50,8 +50,8 @@ SELECTIONS = st.builds(
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path_factory.mktemp('state') / 'outhaul.db'}")
+def shared(database_url_of_module: str) -> Iterator[Database]:
+    opened = Database(database_url_of_module)
     opened.migrate()
     yield opened
     opened.close()

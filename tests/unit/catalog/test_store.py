@@ -17,6 +17,7 @@ from outhaul.catalog.entries import (
     LeadField,
     parse_catalog,
 )
+from outhaul.catalog.selection import Selection
 from outhaul.catalog.store import Catalog, standard_entries
 from outhaul.state.database import Database
 from outhaul.state.schema import subscription
@@ -40,8 +41,8 @@ def catalog(database: Database) -> Catalog:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path_factory.mktemp('state') / 'outhaul.db'}")
+def shared(database_url_of_module: str) -> Iterator[Database]:
+    opened = Database(database_url_of_module)
     opened.migrate()
     yield opened
     opened.close()
@@ -254,3 +255,27 @@ def test_the_fields_of_a_live_instance_are_stored_beside_the_standard_ones(
     assert all(fields[entry.name] == entry for entry in entries.lead_fields)
     assert {entry.name for entry in STANDARD} <= set(fields)
     assert len({entry.id for entry in fields.values()}) == len(fields)
+
+
+def test_what_no_database_keeps_is_replaced_in_an_entry(catalog: Catalog) -> None:
+    said = {"workspace": "a\0b", "deep": [{"n\0": "\0"}]}
+    name = "Program \0"
+    catalog.store(
+        parse_catalog({"programs": [{"id": 1, "name": name, **said}]}),
+    )
+    for wanted in (Selection(workspaces=["a\0b"]), Selection(names=[name])):
+        (found,) = catalog.browse(AssetType.PROGRAM, wanted, size=10)
+        assert found.name == "Program \N{REPLACEMENT CHARACTER}"
+    kept = found.description
+    assert kept["workspace"] == "a\N{REPLACEMENT CHARACTER}b"
+    assert kept["deep"] == [{"n\N{REPLACEMENT CHARACTER}": "\N{REPLACEMENT CHARACTER}"}]
+
+
+def test_what_members_were_loaded_is_noted_once(database: Database, catalog: Catalog) -> None:
+    noted = [(1, "Invited"), (1, None), (2**40, "Invited"), (1, "a\0b"), (3, "\N{SNOWMAN}")]
+    for _ in range(2):
+        catalog.note_member_statuses(noted)
+    catalog.note_member_statuses([])
+    assert set(catalog.member_statuses()) == {"Invited", "\N{SNOWMAN}"}
+    assert [n for n in (1, 2, 3, 2**40, 2**31) if catalog.has_program(n)] == [1, 3, 2**40]
+    assert Catalog(database, "elsewhere").member_statuses() == set()

@@ -328,6 +328,20 @@ def test_redirect_is_told_without_secrets(session: Open) -> None:
         session(endpoint).call("GET", "/p")
 
 
+def test_a_file_that_is_elsewhere_is_fetched_there_without_the_token(session: Open) -> None:
+    address = "https://bucket.example.com/file?signature=1"
+    endpoint = Endpoint(
+        httpx2.Response(307, headers={"Location": address}), httpx2.Response(206, text="d\n")
+    )
+    with session(endpoint).stream("/file", {"Range": "bytes=1-"}) as response:
+        assert response.read() == b"d\n"
+    first, second = endpoint.calls
+    assert first.headers["Authorization"] == "Bearer token-1"
+    assert str(second.url) == address
+    assert "Authorization" not in second.headers
+    assert second.headers["Range"] == "bytes=1-"
+
+
 def test_stream_renews_the_token_and_reads_refusals(session: Open) -> None:
     text = httpx2.Response(200, text="id\n1\n", headers={"Content-Type": "text/csv;charset=UTF-8"})
     endpoint = Endpoint(refused("602"), text, refused("603", "Access denied"))

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from outhaul.extract import executors
-from outhaul.extract.executors import LocalExecutor, StoppedError, export
+from outhaul.extract.executors import LocalExecutor, PartLostError, StoppedError, export
 from outhaul.extract.plan import Plan, PlannedPart
+from outhaul.files.folder import FolderStore
 from outhaul.files.manifest import Manifest
-from outhaul.files.store import READ_BYTES, FileStore, Writable
+from outhaul.files.store import READ_BYTES, Writable
+from outhaul.lake.snapshot import Lake
 
-LAKE = Path("no lake is needed")
+LAKE = Lake(Path("no lake is needed"))
 THREADS = 3
 WAIT = 30
 """Seconds after which a test that hangs fails; none of them waits so long."""
@@ -22,12 +24,12 @@ Render = Callable[[Plan, int, Path, Writable, Check], int]
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> FileStore:
-    return FileStore(tmp_path)
+def files(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path)
 
 
 @pytest.fixture
-def executor(files: FileStore) -> Iterator[LocalExecutor]:
+def executor(files: FolderStore) -> Iterator[LocalExecutor]:
     made = LocalExecutor(files, THREADS)
     yield made
     made.close()
@@ -72,7 +74,14 @@ def on_disk(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def run(executor: LocalExecutor, files: FileStore, parts: int, prefix: str = "job/a") -> Manifest:
+def run(
+    executor: LocalExecutor,
+    files: FolderStore,
+    parts: int,
+    prefix: str = "job/a",
+    *,
+    as_one: bool = False,
+) -> Manifest:
     return export(
         plan_of(parts),
         LAKE,
@@ -80,12 +89,13 @@ def run(executor: LocalExecutor, files: FileStore, parts: int, prefix: str = "jo
         files=files,
         executor=executor,
         stop=threading.Event(),
+        as_one=as_one,
     )
 
 
 @pytest.mark.parametrize("parts", [1, 2, 5, 40])
 def test_the_checksum_is_that_of_the_parts_one_after_the_other(
-    executor: LocalExecutor, files: FileStore, rendering: Rendering, parts: int
+    executor: LocalExecutor, files: FolderStore, rendering: Rendering, parts: int
 ) -> None:
     rendering(render_content)
     manifest = run(executor, files, parts)
@@ -101,7 +111,7 @@ def test_the_checksum_is_that_of_the_parts_one_after_the_other(
 
 
 def test_a_part_larger_than_one_read_is_hashed_whole(
-    executor: LocalExecutor, files: FileStore, rendering: Rendering
+    executor: LocalExecutor, files: FolderStore, rendering: Rendering
 ) -> None:
     large = bytes(range(256)) * (3 * READ_BYTES // 256) + b"end"
 
@@ -113,7 +123,40 @@ def test_a_part_larger_than_one_read_is_hashed_whole(
     assert run(executor, files, 2).checksum == hashlib.sha256(large * 2).hexdigest()
 
 
-def test_without_parts_the_header_is_the_file(executor: LocalExecutor, files: FileStore) -> None:
+@pytest.mark.parametrize("parts", [1, 2, 5, 40])
+def test_a_file_that_is_wanted_as_one_has_the_same_bytes_in_one_part(
+    executor: LocalExecutor, files: FolderStore, rendering: Rendering, parts: int
+) -> None:
+    rendering(render_content)
+    expected = run(executor, files, parts, "job/a")
+    manifest = run(executor, files, parts, "job/b", as_one=True)
+    assert (manifest.checksum, manifest.size, manifest.records) == (
+        expected.checksum,
+        expected.size,
+        expected.records,
+    )
+    (part,) = manifest.parts
+    assert part.key.startswith("job/b/")
+    assert b"".join(files.read_back(part.key, part.size)) == b"".join(map(content, range(parts)))
+
+
+def test_a_file_that_cannot_be_put_together_leaves_nothing_of_it(
+    executor: LocalExecutor, files: FolderStore, rendering: Rendering, tmp_path: Path
+) -> None:
+    def render(plan: Plan, number: int, lake: Path, target: Writable, check: Check) -> int:
+        if number == 7:
+            raise ZeroDivisionError
+        return render_content(plan, number, lake, target, check)
+
+    rendering(render)
+    with pytest.raises(ZeroDivisionError):
+        run(executor, files, 10, as_one=True)
+    assert not [path for path in on_disk(tmp_path) if "parts" not in path.parts]
+    files.delete("job/a")
+    assert on_disk(tmp_path) == []
+
+
+def test_without_parts_the_header_is_the_file(executor: LocalExecutor, files: FolderStore) -> None:
     manifest = run(executor, files, 0)
     assert (manifest.records, manifest.checksum) == (0, hashlib.sha256(b"h\n").hexdigest())
 
@@ -131,7 +174,7 @@ def test_parts_come_in_order_however_they_are_done(
         return render_content(plan, number, lake, target, check)
 
     rendering(render)
-    parts = executor.render(plan_of(10), LAKE, "job/a", threading.Event())
+    parts = executor.render(plan_of(10), LAKE, "job/a", threading.Event(), {})
     assert [part.number for part in parts] == list(range(10))
 
 
@@ -145,14 +188,14 @@ def test_a_job_is_not_rendered_far_ahead_of_who_reads_it(
         return render_content(plan, number, lake, target, check)
 
     rendering(render)
-    parts = executor.render(plan_of(100), LAKE, "job/a", threading.Event())
+    parts = executor.render(plan_of(100), LAKE, "job/a", threading.Event(), {})
     next(parts)
     parts.close()
     assert len(begun) <= 2 * THREADS + 1
 
 
 def test_stop_is_obeyed_and_nothing_is_written_after_it(
-    executor: LocalExecutor, files: FileStore, rendering: Rendering, tmp_path: Path
+    executor: LocalExecutor, files: FolderStore, rendering: Rendering, tmp_path: Path
 ) -> None:
     stop, all_busy = threading.Event(), threading.Barrier(THREADS + 1)
     begun = []
@@ -182,7 +225,7 @@ def test_stop_is_obeyed_and_nothing_is_written_after_it(
 
 
 def test_stop_ends_the_hashing_too(
-    executor: LocalExecutor, files: FileStore, rendering: Rendering
+    executor: LocalExecutor, files: FolderStore, rendering: Rendering
 ) -> None:
     stop = threading.Event()
 
@@ -197,7 +240,7 @@ def test_stop_ends_the_hashing_too(
 
 
 def test_an_error_in_a_part_surfaces_when_the_others_have_ended(
-    executor: LocalExecutor, files: FileStore, rendering: Rendering, tmp_path: Path
+    executor: LocalExecutor, files: FolderStore, rendering: Rendering, tmp_path: Path
 ) -> None:
     failed = threading.Event()
     begun, ended = set(), set()
@@ -241,7 +284,7 @@ def test_closing_waits_until_nothing_is_written(
         return done
 
     rendering(render)
-    parts = executor.render(plan_of(50), LAKE, "job/a", threading.Event())
+    parts = executor.render(plan_of(50), LAKE, "job/a", threading.Event(), {})
     next(parts)
     closing.set()
     parts.close()
@@ -249,7 +292,7 @@ def test_closing_waits_until_nothing_is_written(
 
 
 def test_a_part_that_fails_leaves_nothing_readable(
-    executor: LocalExecutor, files: FileStore, rendering: Rendering, tmp_path: Path
+    executor: LocalExecutor, files: FolderStore, rendering: Rendering, tmp_path: Path
 ) -> None:
     def render(plan: Plan, number: int, lake: Path, target: Writable, check: Check) -> int:  # noqa: ARG001
         for _ in range(20):
@@ -263,7 +306,7 @@ def test_a_part_that_fails_leaves_nothing_readable(
 
 
 def test_jobs_share_the_threads(
-    executor: LocalExecutor, files: FileStore, rendering: Rendering
+    executor: LocalExecutor, files: FolderStore, rendering: Rendering
 ) -> None:
     most, busy = 0, 0
     lock = threading.Lock()
@@ -284,3 +327,49 @@ def test_jobs_share_the_threads(
     assert len({manifest.checksum for manifest in made}) == 1
     assert len({part.key for manifest in made for part in manifest.parts}) == 80
     assert most <= THREADS
+
+
+def test_parts_that_are_done_are_hashed_and_not_rendered_again(
+    executor: LocalExecutor, files: FolderStore, rendering: Rendering
+) -> None:
+    rendering(render_content)
+    before = run(executor, files, 6)
+    rendered: list[int] = []
+
+    def render(plan: Plan, number: int, lake: Path, target: Writable, check: Check) -> int:
+        rendered.append(number)
+        return render_content(plan, number, lake, target, check)
+
+    rendering(render)
+    kept: list[int] = []
+    manifest = export(
+        plan_of(6),
+        LAKE,
+        prefix="job/b",
+        files=files,
+        executor=executor,
+        stop=threading.Event(),
+        done=[before.parts[n] for n in (0, 1, 4)],
+        keep=lambda part: kept.append(part.number),
+    )
+    assert sorted(rendered) == kept == [2, 3, 5]
+    assert manifest.checksum == before.checksum
+    assert [part.key.partition("/")[2][0] for part in manifest.parts] == list("aabbab")
+
+
+def test_a_part_that_is_done_and_cannot_be_read_is_said_to_be_lost(
+    executor: LocalExecutor, files: FolderStore, rendering: Rendering
+) -> None:
+    rendering(render_content)
+    before = run(executor, files, 3)
+    (files._folder / before.parts[1].key).unlink()
+    with pytest.raises(PartLostError, match="part 1 of an earlier attempt"):
+        export(
+            plan_of(3),
+            LAKE,
+            prefix="job/b",
+            files=files,
+            executor=executor,
+            stop=threading.Event(),
+            done=before.parts,
+        )

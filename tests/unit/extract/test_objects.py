@@ -92,7 +92,7 @@ class Subscription:
     def lines(self, plan: Plan) -> list[str]:
         target = io.BytesIO()
         for number in range(max(1, len(plan.parts))):
-            render_part(plan, number, self.lake.folder, target, lambda: None)
+            render_part(plan, number, self.lake, target, lambda: None)
         return target.getvalue().decode().splitlines()
 
     def export(self, job_kind: str, part_records: int = 1_000, **body: Any) -> list[str]:

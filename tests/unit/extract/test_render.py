@@ -14,10 +14,12 @@ from outhaul.extract import render
 from outhaul.extract.executors import LocalExecutor, export
 from outhaul.extract.plan import Plan, make_plan
 from outhaul.extract.render import render_part, write_batch
-from outhaul.files.store import FileStore
+from outhaul.files.folder import FolderStore
 from outhaul.kinds import KINDS
 from outhaul.kinds.activities import DEFAULT_FIELDS
 from outhaul.kinds.kind import Context
+from outhaul.lake import tables
+from outhaul.lake.place import LakeError
 from outhaul.lake.snapshot import Lake
 from outhaul.protocol.dialects import line
 
@@ -37,7 +39,7 @@ def plan_of(
 def rendered(plan: Plan, lake: Lake) -> str:
     target = io.BytesIO()
     for number in range(max(1, len(plan.parts))):
-        render_part(plan, number, lake.folder, target, lambda: None)
+        render_part(plan, number, lake, target, lambda: None)
     return target.getvalue().decode()
 
 
@@ -117,11 +119,11 @@ def test_the_same_bytes_however_a_plan_is_cut(
 ) -> None:
     plan = plan_of(days.lake, context, "activities", part_records, filter=ALWAYS)
     assert (len(plan.parts) > 20) == (part_records == 1)
-    files = FileStore(tmp_path)
+    files = FolderStore(tmp_path)
     executor = LocalExecutor(files, threads)
     manifest = export(
         plan,
-        days.lake.folder,
+        days.lake,
         prefix="job/a",
         files=files,
         executor=executor,
@@ -363,5 +365,21 @@ def test_a_check_between_batches_ends_a_part(
 
     target = io.BytesIO()
     with pytest.raises(EndedError):
-        render_part(plan, 0, days.lake.folder, target, check)
+        render_part(plan, 0, days.lake, target, check)
     assert target.getvalue().decode() != days.expected
+
+
+@pytest.mark.parametrize("table", [tables.LEADS, tables.LIST_MEMBERS])
+def test_a_damaged_file_is_named(
+    lake: Lake, context: Context, load: Load, table: tables.Table
+) -> None:
+    load(lake, "leads", [{"id": 1, "createdAt": text(DAY)}])
+    load(lake, "list_members", [{"listId": 1001, "leadId": 1}])
+    plan = plan_of(lake, context, "leads", fields=["id"], filter={"staticListId": 1001})
+    assert rendered(plan, lake) == "id\n1\n"
+    snapshot = lake.snapshot(table)
+    assert snapshot is not None
+    (file,) = snapshot.files
+    (lake.folder / table.name / file.path).write_bytes(b"PAR1 something else PAR1")
+    with pytest.raises(LakeError, match=f"^{table.name}/{file.path} cannot be read: "):
+        rendered(plan, lake)

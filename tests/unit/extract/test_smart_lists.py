@@ -58,7 +58,7 @@ def rendered(plan: Plan, lake: Lake) -> list[str]:
     parts = []
     for number in range(max(1, len(plan.parts))):
         target = io.BytesIO()
-        render_part(plan, number, lake.folder, target, lambda: None)
+        render_part(plan, number, lake, target, lambda: None)
         parts.append(target.getvalue().decode())
     return parts
 

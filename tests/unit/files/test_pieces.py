@@ -29,7 +29,7 @@ def files(draw: st.DrawFn) -> tuple[list[bytes], ByteRange]:
 def test_the_pieces_are_the_slice_of_the_whole(example: tuple[list[bytes], ByteRange]) -> None:
     parts, wanted = example
     by_key = {f"k{n}": part for n, part in enumerate(parts)}
-    found = list(pieces([(key, len(part)) for key, part in by_key.items()], wanted))
+    found = list(pieces([(key, len(part)) for key, part in by_key.items()], wanted, READ_BYTES))
     assert all(0 < piece.length <= READ_BYTES for piece in found)
     read = b"".join(by_key[p.key][p.first : p.first + p.length] for p in found)
     assert read == b"".join(parts)[wanted.first : wanted.end]
@@ -45,12 +45,12 @@ def test_only_parts_that_are_touched_are_read(example: tuple[list[bytes], ByteRa
         if max(begin, wanted.first) < min(begin + len(part), wanted.end):
             touched.append(f"k{n}")
         begin += len(part)
-    found = pieces([(f"k{n}", len(part)) for n, part in enumerate(parts)], wanted)
+    found = pieces([(f"k{n}", len(part)) for n, part in enumerate(parts)], wanted, READ_BYTES)
     assert list(dict.fromkeys(piece.key for piece in found)) == touched
 
 
 def test_no_parts_have_no_pieces() -> None:
-    assert list(pieces([], ByteRange(0, 0))) == []
+    assert list(pieces([], ByteRange(0, 0), READ_BYTES)) == []
 
 
 def test_a_manifest_adds_up() -> None:

@@ -198,22 +198,51 @@ def test_a_job_is_failed_after_three_attempts_that_ended_with_their_worker(
     assert (row(database, job).lease_owner, row(database, job).lease_until) == (None, None)
 
 
+def test_a_worker_that_died_after_it_left_a_part_does_not_use_up_an_attempt(
+    queue: Queue, jobs: JobStore, put: Put
+) -> None:
+    parts = manifest(put()).parts
+    moments = (later(30 * number) for number in range(99))
+    for part in parts:
+        job = claimed(queue, next(moments))
+        assert job.attempts == 1
+        queue.publish_part(job, part)
+    for attempt in range(MAX_ATTEMPTS):
+        assert claimed(queue, next(moments)).attempts == attempt + 1, "nothing new is left"
+    moment = next(moments)
+    assert queue.claim(moment) is None
+    assert jobs.get("leads", job.id, moment).state is State.FAILED
+
+
+def test_an_error_uses_up_an_attempt_whatever_was_left(queue: Queue, put: Put) -> None:
+    first, second, _ = manifest(put()).parts
+    job = claimed(queue)
+    queue.publish_part(job, first)
+    queue.release(job, counts=True)
+    again = claimed(queue)
+    assert again.attempts == 2
+    queue.publish_part(again, second)
+    queue.release(again, counts=False)
+    assert claimed(queue).attempts == 2, "one that is handed back does not count, nor twice less"
+
+
 def test_a_job_that_is_handed_back_is_taken_up_at_once(
     queue: Queue, other: Queue, put: Put
 ) -> None:
-    job = put()
-    claimed(queue)
-    queue.release(job.id, counts=False)
-    assert claimed(other).attempts == 1, "a worker that stops does not use up an attempt"
-    other.release(job.id, counts=True)
+    put()
+    queue.release(claimed(queue), counts=False)
+    second = claimed(other)
+    assert second.attempts == 1, "a worker that stops does not use up an attempt"
+    other.release(second, counts=True)
     assert claimed(queue).attempts == 2
 
 
 def test_handing_back_does_not_end_a_job(queue: Queue, put: Put) -> None:
     job = put()
     for _ in range(3 * MAX_ATTEMPTS):
-        assert claimed(queue).id == job.id
-        queue.release(job.id, counts=False)
+        again = claimed(queue)
+        assert again.id == job.id
+        queue.release(again, counts=False)
 
 
 def _lost_by_expiry(queue: Queue, other: Queue, jobs: JobStore, job: Job) -> None:  # noqa: ARG001
@@ -225,7 +254,7 @@ def _lost_by_cancel(queue: Queue, other: Queue, jobs: JobStore, job: Job) -> Non
 
 
 def _lost_by_handing_back(queue: Queue, other: Queue, jobs: JobStore, job: Job) -> None:  # noqa: ARG001
-    queue.release(job.id, counts=True)
+    queue.release(job, counts=True)
 
 
 def _lost_by_publishing(queue: Queue, other: Queue, jobs: JobStore, job: Job) -> None:  # noqa: ARG001
@@ -242,17 +271,19 @@ def test_a_worker_that_lost_its_lease_cannot_change_the_job(
     lose: Callable[[Queue, Queue, JobStore, Job], None],
 ) -> None:
     queue, other = Queue(database, SETTINGS, "first"), Queue(database, SETTINGS, "second")
-    job = put()
-    claimed(queue)
+    put()
+    job = claimed(queue)
     lose(queue, other, jobs, job)
     before, kept = row(database, job), parts(database)
     attempts: list[Callable[[], object]] = [
         lambda: queue.check(job.id),
         lambda: queue.renew(job.id, later(31)),
         lambda: queue.pin(job.id, {"other": "plan"}),
+        lambda: queue.publish_part(job, manifest(job, "late").parts[0]),
+        lambda: queue.drop_parts(job.id),
         lambda: queue.publish(job.id, manifest(job, "late"), later(31)),
         lambda: queue.fail(job.id, "late", later(31)),
-        lambda: queue.release(job.id, counts=True),
+        lambda: queue.release(job, counts=True),
     ]
     for attempt in attempts:
         with pytest.raises(LeaseLostError):
@@ -280,15 +311,36 @@ def test_a_published_job_is_completed_and_has_its_file(
 ) -> None:
     job = put()
     claimed(queue)
-    assert not queue.has_published(job.id, f"{job.id}/a")
+    assert queue.kept(job.id) == (State.PROCESSING, frozenset())
     queue.publish(job.id, manifest(job), later(7))
     done, kept = jobs.file("leads", job.id, later(8))
     assert (done.state, done.finished_at) == (State.COMPLETED, later(7))
     assert (done.records, done.file_size, done.checksum) == (3, 33, "abc")
     assert kept == [(part.key, part.size) for part in manifest(job).parts]
-    assert queue.has_published(job.id, f"{job.id}/a")
-    assert not queue.has_published(job.id, f"{job.id}/b")
+    keys = frozenset(part.key for part in manifest(job).parts)
+    assert queue.kept(job.id) == (State.COMPLETED, keys)
     assert (row(database, job).lease_owner, row(database, job).lease_until) == (None, None)
+
+
+def test_parts_are_left_for_the_attempts_to_come(
+    queue: Queue, other: Queue, jobs: JobStore, put: Put
+) -> None:
+    put()
+    job = claimed(queue)
+    first, second, third = manifest(job).parts
+    queue.publish_part(job, first)
+    queue.publish_part(job, second)
+    with pytest.raises(LookupError):
+        jobs.file("leads", job.id, later(1))
+    again = claimed(other, later(30))
+    assert other.parts(job.id) == [first, second]
+    assert other.kept(job.id) == (State.PROCESSING, frozenset({first.key, second.key}))
+    other.drop_parts(job.id)
+    assert other.parts(job.id) == []
+    other.publish_part(again, third)
+    done = manifest(job, "b")
+    other.publish(job.id, done, later(31))
+    assert other.parts(job.id) == list(done.parts), "the file is what it is published as"
 
 
 def test_publishing_is_one_transaction(

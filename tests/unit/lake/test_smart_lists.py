@@ -301,7 +301,7 @@ def found(lake: Lake, rules: Group, ids: tuple[int, int] = EVERY_ID) -> list[int
     kept = parse_clause(json.loads(json.dumps(clause.to_json())))
     assert kept == clause
     assert isinstance(kept, InSmartList)
-    return lead_ids(kept, lake.folder, ids).to_list()
+    return lead_ids(kept, lake, ids).to_list()
 
 
 def hold(catalog: Catalog, records: Records, rules: Sequence[Mapping[str, Any]]) -> None:
@@ -397,7 +397,7 @@ def test_what_is_loaded_later_is_not_seen(catalog: Catalog, tmp_path: Path) -> N
     assert isinstance(clause, InSmartList)
     done = [{"leadId": 1, "activityDate": NOW, "activityTypeId": 1}]
     loaded(catalog, tmp_path, ([{"id": 1, "aText": "b"}, {"id": 2, "aText": "a"}], [(1, 2)], done))
-    assert lead_ids(clause, lake.folder, EVERY_ID).to_list() == [1]
+    assert lead_ids(clause, lake, EVERY_ID).to_list() == [1]
     assert found(lake, rules) == [1, 2]
 
 
@@ -446,4 +446,4 @@ def test_column_that_began_in_another_type_is_read_in_the_catalogs(
 def test_rules_without_pinned_records_are_not_evaluated(catalog: Catalog, tmp_path: Path) -> None:
     clause = InSmartList(rules_of(catalog, {"activity": 1}), NOW)
     with pytest.raises(ValueError, match="not pinned"):
-        lead_ids(clause, tmp_path, EVERY_ID)
+        lead_ids(clause, Lake(tmp_path), EVERY_ID)

@@ -103,7 +103,7 @@ def test_a_file_says_what_it_holds(lake: Lake, catalog: Catalog, tmp_path: Path)
     )
     assert second.bounds["marketoGUID"] == ("a", "b")
     assert second.bounds["activityDate"] == (datetime(2026, 1, 2, tzinfo=UTC),) * 2
-    assert second.size == (snapshot.folder / second.path).stat().st_size
+    assert second.size == (lake.folder / "activities" / second.path).stat().st_size
 
 
 # Loads files, one after the other, while others do the same.

@@ -1,9 +1,10 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -23,8 +24,8 @@ MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path_factory.mktemp('state') / 'outhaul.db'}")
+def shared(database_url_of_module: str) -> Iterator[Database]:
+    opened = Database(database_url_of_module)
     opened.migrate()
     yield opened
     opened.close()
@@ -111,7 +112,8 @@ def test_rows_that_hang_on_nothing_are_refused(database: Database) -> None:
 
 
 def test_a_read_transaction_keeps_nothing(database: Database) -> None:
-    with database.read() as connection:
+    # PostgreSQL refuses it.
+    with suppress(sa.exc.InternalError), database.read() as connection:
         add(connection, "one")
     with database.read() as connection:
         assert names(connection) == {"default"}
@@ -130,16 +132,25 @@ def test_what_a_reader_sees_does_not_change_and_does_not_stop_a_writer(
         assert names(reader) == {"default", "one"}
 
 
+def lock_default(connection: sa.Connection) -> dict[str, Any]:
+    """Lock a row, as writers do whose rules it stands for; return what it holds."""
+    row = sa.select(subscription.c.limit_overrides).where(subscription.c.name == "default")
+    held: dict[str, Any] = connection.execute(row.with_for_update()).scalar_one()
+    return held
+
+
 def test_a_writer_waits_for_the_one_before_it_and_sees_what_it_wrote(database: Database) -> None:
     begun = Event()
 
     def second() -> set[str]:
         begun.set()
         with database.write() as connection:
+            lock_default(connection)
             return names(connection)
 
     with ThreadPoolExecutor(1) as pool:
         with database.write() as connection:
+            lock_default(connection)
             waiting = pool.submit(second)
             assert begun.wait(10)
             time.sleep(0.1)
@@ -148,17 +159,18 @@ def test_a_writer_waits_for_the_one_before_it_and_sees_what_it_wrote(database: D
         assert waiting.result(10) == {"default", "one"}
 
 
-def test_writers_wait_also_for_those_of_other_processes(database: Database, tmp_path: Path) -> None:
-    # Two engines share nothing but the file, as two processes do.
-    other = Database(f"sqlite:///{tmp_path / 'outhaul.db'}")
+def test_writers_wait_also_for_those_of_other_processes(
+    database: Database, database_url: str
+) -> None:
+    # Two engines share nothing but the database, as two processes do.
+    other = Database(database_url)
     of_default = subscription.c.name == "default"
     rounds = 25
 
     def count(opened: Database) -> None:
         for _ in range(rounds):
             with opened.write() as connection:
-                overrides = sa.select(subscription.c.limit_overrides).where(of_default)
-                held = connection.execute(overrides).scalar_one().get("n", 0)
+                held = lock_default(connection).get("n", 0)
                 connection.execute(
                     subscription.update().where(of_default).values(limit_overrides={"n": held + 1})
                 )

@@ -1,11 +1,12 @@
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,14 +17,17 @@ from alembic.runtime.migration import MigrationContext
 from outhaul.state.database import Database
 from outhaul.state.schema import metadata, subscription
 
-# Says that it is ready, and then migrates each database whose path it is told.
+if TYPE_CHECKING:
+    from tests import postgres
+
+# Says that it is ready, and then migrates each database whose URL it is told.
 MIGRATE = """
 import sys
 from outhaul.state.database import Database
 
 print("ready", flush=True)
-for path in sys.stdin:
-    database = Database("sqlite:///" + path.strip())
+for url in sys.stdin:
+    database = Database(url.strip())
     try:
         database.migrate()
         print("done", flush=True)
@@ -38,9 +42,32 @@ def tables_of(database: Database) -> set[str]:
         return set(sa.inspect(connection).get_table_names())
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make_empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """Return what makes a database without a schema, and returns its URL."""
+    made: list[str] = []
+    if request.param == "postgresql":
+        server: postgres.Server = request.getfixturevalue("postgresql")
+
+    def make() -> str:
+        if request.param == "postgresql":
+            made.append(server.create_empty())
+        else:
+            made.append(f"sqlite:///{tmp_path / f'{len(made)}.db'}")
+        return made[-1]
+
+    yield make
+    if request.param == "postgresql":
+        for url in made:
+            server.drop(url)
+
+
+MakeEmpty = Callable[[], str]
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{path}")
+def opened(url: str) -> Iterator[Database]:
+    database = Database(url)
     try:
         yield database
     finally:
@@ -52,9 +79,7 @@ def test_the_migrated_schema_is_the_metadata(database: Database) -> None:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_primary_keys_and_names_are_those_of_the_metadata(
-    database: Database, tmp_path: Path
-) -> None:
+def test_primary_keys_and_names_are_those_of_the_metadata(make_empty: MakeEmpty) -> None:
     # What the comparison above leaves out.
     def described(connection: sa.Connection) -> dict[str, Any]:
         inspector = sa.inspect(connection)
@@ -68,11 +93,13 @@ def test_primary_keys_and_names_are_those_of_the_metadata(
             for name in metadata.tables
         }
 
-    with opened(tmp_path / "made.db") as made, made.write() as connection:
+    with opened(make_empty()) as made, made.write() as connection:
         metadata.create_all(connection)
         wanted = described(connection)
-    with database.read() as connection:
-        assert described(connection) == wanted
+    with opened(make_empty()) as database:
+        database.migrate()
+        with database.read() as connection:
+            assert described(connection) == wanted
 
 
 def test_the_subscription_default_is_there_and_has_no_overrides(database: Database) -> None:
@@ -91,13 +118,31 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
     assert rows == [{"list_page": 1}]
 
 
+def test_texts_are_in_the_order_of_their_code_points(database: Database) -> None:
+    names = ["a", "B", "a-b", "ab", "é", "z", "\N{SNOWMAN}"]
+    with database.write() as connection:
+        for name in names:
+            values = {"limit_overrides": {}, "created_at": datetime.now(UTC)}
+            connection.execute(subscription.insert().values(name=name, **values))
+    with database.read() as connection:
+        found = connection.execute(
+            sa.select(subscription.c.name)
+            .where(subscription.c.name != "default")
+            .order_by(subscription.c.name)
+        ).scalars()
+        assert list(found) == sorted(names)
+        later = sa.select(subscription.c.name).where(subscription.c.name > "a-a")
+        found = connection.execute(later).scalars()
+        assert set(found) == {name for name in [*names, "default"] if name > "a-a"}
+
+
 def test_a_migration_that_breaks_off_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_empty: MakeEmpty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("power cut")
 
-    with opened(tmp_path / "broken.db") as database:
+    with opened(make_empty()) as database:
         with monkeypatch.context() as patch:
             patch.setattr(op, "bulk_insert", fail)
             with pytest.raises(RuntimeError, match="power cut"):
@@ -107,39 +152,41 @@ def test_a_migration_that_breaks_off_leaves_nothing(
         assert tables_of(database) == {*metadata.tables, "alembic_version"}
 
 
-def test_threads_that_migrate_one_database_at_once_all_find_it_migrated(tmp_path: Path) -> None:
+def test_threads_that_migrate_one_database_at_once_all_find_it_migrated(
+    make_empty: MakeEmpty,
+) -> None:
     count = 6
     barrier = Barrier(count)
 
-    def migrate(path: Path) -> set[str]:
-        with opened(path) as database:
+    def migrate(url: str) -> set[str]:
+        with opened(url) as database:
             barrier.wait()
             database.migrate()
             return tables_of(database)
 
     with ThreadPoolExecutor(count) as pool:
-        for n in range(10):
-            found = list(pool.map(migrate, [tmp_path / f"{n}.db"] * count))
+        for _ in range(5):
+            found = list(pool.map(migrate, [make_empty()] * count))
             assert found == [{*metadata.tables, "alembic_version"}] * count
 
 
-def test_threads_that_migrate_databases_of_their_own_do_not_meet(tmp_path: Path) -> None:
+def test_threads_that_migrate_databases_of_their_own_do_not_meet(make_empty: MakeEmpty) -> None:
     # Alembic keeps the migration that it is at work on in module globals.
     count = 6
     barrier = Barrier(count)
 
-    def migrate(n: int) -> set[str]:
-        with opened(tmp_path / f"{n}.db") as database:
+    def migrate(url: str) -> set[str]:
+        with opened(url) as database:
             barrier.wait()
             database.migrate()
             return tables_of(database)
 
     with ThreadPoolExecutor(count) as pool:
-        found = list(pool.map(migrate, range(count)))
+        found = list(pool.map(migrate, [make_empty() for _ in range(count)]))
     assert found == [{*metadata.tables, "alembic_version"}] * count
 
 
-def test_processes_that_migrate_at_once_all_succeed(tmp_path: Path) -> None:
+def test_processes_that_migrate_at_once_all_succeed(make_empty: MakeEmpty) -> None:
     # SQLite refuses the change to its write-ahead log at once, however long one is ready to wait.
     with ExitStack() as stack:
         processes = [
@@ -158,10 +205,11 @@ def test_processes_that_migrate_at_once_all_succeed(tmp_path: Path) -> None:
             return [process.stdout.readline() for process in processes if process.stdout]
 
         assert answers() == ["ready\n"] * len(processes)
-        for n in range(40):
+        for _ in range(20):
+            url = make_empty()
             for process in processes:
                 assert process.stdin
-                process.stdin.write(f"{tmp_path / f'{n}.db'}\n")
+                process.stdin.write(f"{url}\n")
                 process.stdin.flush()
             assert answers() == ["done\n"] * len(processes)
         for process in processes:

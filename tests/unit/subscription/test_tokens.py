@@ -199,6 +199,7 @@ def test_one_of_the_allowed_permissions_is_enough(
         assert caught.value.error.code == "603"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_no_secret_and_no_token_stands_in_the_database_file(
     database: Database, credentials: Credentials, tmp_path: Path
 ) -> None:

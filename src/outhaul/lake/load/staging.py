@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from outhaul.lake.load.fit import convert
+from outhaul.lake.place import named_failures
 from outhaul.lake.tables import Table
 
 _PREFIX = ".staging-"
@@ -24,9 +25,20 @@ KEYS_AT_ONCE = 1_000_000
 def staging_folder(lake: Path) -> Iterator[Path]:
     """Give a load a folder of its own, and remove those that killed loads have left.
 
-    A load holds its folder by a lock, which ends with its process.
+    A load holds its folder by a lock, which ends with its process. Raises `LakeError` where there
+    can be none.
     """
-    lake.mkdir(parents=True, exist_ok=True)
+    with named_failures():
+        lake.mkdir(parents=True, exist_ok=True)
+        folder, held = _made(lake)
+    try:
+        yield folder
+    finally:
+        rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+def _made(lake: Path) -> tuple[Path, int]:
     with (lake / ".staging.lock").open("w") as making:
         fcntl.flock(making, fcntl.LOCK_EX)
         for left in lake.glob(f"{_PREFIX}*"):
@@ -34,11 +46,7 @@ def staging_folder(lake: Path) -> Iterator[Path]:
         folder = Path(mkdtemp(prefix=_PREFIX, dir=lake))
         held = os.open(folder, os.O_RDONLY)
         fcntl.flock(held, fcntl.LOCK_EX)
-    try:
-        yield folder
-    finally:
-        rmtree(folder, ignore_errors=True)
-        os.close(held)
+        return folder, held
 
 
 def _remove_abandoned(folder: Path) -> None:

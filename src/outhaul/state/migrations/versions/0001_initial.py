@@ -4,10 +4,13 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
 
+# In the order of code points, as SQLite has it.
+TEXT = sa.String().with_variant(postgresql.VARCHAR(collation="C"), "postgresql")
 INSTANT = sa.DateTime(timezone=True)
 
 
@@ -15,7 +18,7 @@ def upgrade() -> None:
     """Make the tables, and the subscription called `default`."""
     subscriptions = op.create_table(
         "subscription",
-        sa.Column("name", sa.String, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("limit_overrides", sa.JSON, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_subscription"),
@@ -39,8 +42,8 @@ def _identity() -> None:
     op.create_table(
         "api_user",
         sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("subscription", sa.String, nullable=False),
-        sa.Column("email", sa.String, nullable=False),
+        sa.Column("subscription", TEXT, nullable=False),
+        sa.Column("email", TEXT, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_api_user"),
         _subscription_of("api_user"),
@@ -49,25 +52,25 @@ def _identity() -> None:
     op.create_table(
         "permission",
         sa.Column("api_user", sa.Integer, nullable=False),
-        sa.Column("name", sa.String, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("api_user", "name", name="pk_permission"),
         sa.ForeignKeyConstraint(["api_user"], ["api_user.id"], name="fk_permission_api_user"),
     )
     op.create_table(
         "service",
-        sa.Column("client_id", sa.String, nullable=False),
+        sa.Column("client_id", TEXT, nullable=False),
         sa.Column("api_user", sa.Integer, nullable=False),
-        sa.Column("name", sa.String, nullable=False),
-        sa.Column("secret_hash", sa.String, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("secret_hash", TEXT, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("client_id", name="pk_service"),
         sa.ForeignKeyConstraint(["api_user"], ["api_user.id"], name="fk_service_api_user"),
     )
     op.create_table(
         "token",
-        sa.Column("token_hash", sa.String, nullable=False),
-        sa.Column("client_id", sa.String, nullable=False),
-        sa.Column("nonce", sa.String, nullable=False),
+        sa.Column("token_hash", TEXT, nullable=False),
+        sa.Column("client_id", TEXT, nullable=False),
+        sa.Column("nonce", TEXT, nullable=False),
         sa.Column("expires_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("token_hash", name="pk_token"),
         sa.ForeignKeyConstraint(["client_id"], ["service.client_id"], name="fk_token_client_id"),
@@ -78,11 +81,11 @@ def _identity() -> None:
 def _jobs() -> None:
     op.create_table(
         "export_job",
-        sa.Column("id", sa.String, nullable=False),
-        sa.Column("subscription", sa.String, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("subscription", TEXT, nullable=False),
         sa.Column("api_user", sa.Integer, nullable=False),
-        sa.Column("kind", sa.String, nullable=False),
-        sa.Column("state", sa.String, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
         sa.Column("request", sa.JSON, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("queued_at", INSTANT),
@@ -90,11 +93,11 @@ def _jobs() -> None:
         sa.Column("finished_at", INSTANT),
         sa.Column("records", sa.BigInteger),
         sa.Column("file_size", sa.BigInteger),
-        sa.Column("checksum", sa.String),
-        sa.Column("error_message", sa.String),
+        sa.Column("checksum", TEXT),
+        sa.Column("error_message", TEXT),
         sa.Column("plan", sa.JSON),
         sa.Column("attempts", sa.Integer, nullable=False),
-        sa.Column("lease_owner", sa.String),
+        sa.Column("lease_owner", TEXT),
         sa.Column("lease_until", INSTANT),
         sa.PrimaryKeyConstraint("id", name="pk_export_job"),
         _subscription_of("export_job"),
@@ -106,9 +109,9 @@ def _jobs() -> None:
     op.create_index("ix_export_job_list", "export_job", ["api_user", "kind", "created_at", "id"])
     op.create_table(
         "export_part",
-        sa.Column("job", sa.String, nullable=False),
+        sa.Column("job", TEXT, nullable=False),
         sa.Column("number", sa.Integer, nullable=False),
-        sa.Column("key", sa.String, nullable=False),
+        sa.Column("key", TEXT, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("records", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("job", "number", name="pk_export_part"),
@@ -119,31 +122,31 @@ def _jobs() -> None:
 def _catalog() -> None:
     op.create_table(
         "lead_field",
-        sa.Column("subscription", sa.String, nullable=False),
-        sa.Column("name", sa.String, nullable=False),
+        sa.Column("subscription", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("display_name", sa.String, nullable=False),
-        sa.Column("data_type", sa.String, nullable=False),
+        sa.Column("display_name", TEXT, nullable=False),
+        sa.Column("data_type", TEXT, nullable=False),
         sa.Column("description", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("subscription", "name", name="pk_lead_field"),
         _subscription_of("lead_field"),
     )
     op.create_table(
         "activity_type",
-        sa.Column("subscription", sa.String, nullable=False),
+        sa.Column("subscription", TEXT, nullable=False),
         sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("name", sa.String, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("description", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("subscription", "id", name="pk_activity_type"),
         _subscription_of("activity_type"),
     )
     op.create_table(
         "asset",
-        sa.Column("subscription", sa.String, nullable=False),
-        sa.Column("type", sa.String, nullable=False),
+        sa.Column("subscription", TEXT, nullable=False),
+        sa.Column("type", TEXT, nullable=False),
         sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("name", sa.String, nullable=False),
-        sa.Column("program", sa.String),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("program", TEXT),
         sa.Column("description", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("subscription", "type", "id", name="pk_asset"),
         _subscription_of("asset"),

@@ -2,16 +2,19 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0002"
 down_revision = "0001"
+
+TEXT = sa.String().with_variant(postgresql.VARCHAR(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     """Make the tables `usage` and `error_count`."""
     op.create_table(
         "usage",
-        sa.Column("subscription", sa.String, nullable=False),
+        sa.Column("subscription", TEXT, nullable=False),
         sa.Column("day", sa.Date, nullable=False),
         sa.Column("api_user", sa.Integer, nullable=False),
         sa.Column("calls", sa.BigInteger, nullable=False),
@@ -23,9 +26,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "error_count",
-        sa.Column("subscription", sa.String, nullable=False),
+        sa.Column("subscription", TEXT, nullable=False),
         sa.Column("day", sa.Date, nullable=False),
-        sa.Column("code", sa.String, nullable=False),
+        sa.Column("code", TEXT, nullable=False),
         sa.Column("count", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("subscription", "day", "code", name="pk_error_count"),
         sa.ForeignKeyConstraint(

@@ -1,0 +1,121 @@
+"""What is kept of jobs, and for how long: files, statuses, parts (bulk extract, limits).
+
+Every statement here leaves things as they are to be, whoever else does the same at the moment.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from outhaul.protocol.states import State
+from outhaul.settings import Limits, Settings
+from outhaul.state.database import Database
+from outhaul.state.schema import export_job, export_part, subscription
+
+AT_ONCE = 500
+"""Jobs that one statement is about."""
+
+_OPEN = (State.CREATED.value, State.QUEUED.value, State.PROCESSING.value)
+
+
+class Retention:
+    """The jobs of all subscriptions, as whoever cleans up sees them."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+
+    def kept_parts(
+        self, jobs: Collection[str], moment: datetime
+    ) -> Mapping[str, frozenset[str] | None]:
+        """Return the keys of the parts that are to be kept of each of some jobs, by their ids.
+
+        Of a job that has not ended all parts are, which is said by `None`; of one that failed or
+        was cancelled none is, nor of one that there is not (any more).
+        """
+        found: dict[str, frozenset[str] | None] = dict.fromkeys(jobs, frozenset())
+        limits = self._limits()
+        with self._database.read() as connection:
+            for some in _batches(sorted(jobs)):
+                rows = connection.execute(
+                    sa.select(
+                        export_job.c.id,
+                        export_job.c.state,
+                        export_job.c.subscription,
+                        export_job.c.finished_at,
+                    ).where(export_job.c.id.in_(some))
+                )
+                visible = []
+                for job in rows:
+                    if job.state in _OPEN:
+                        found[job.id] = None
+                    elif job.state == State.COMPLETED.value:
+                        kept = timedelta(days=limits[job.subscription].file_days)
+                        if job.finished_at + kept > moment:
+                            visible.append(job.id)
+                parts = connection.execute(
+                    sa.select(export_part.c.job, export_part.c.key).where(
+                        export_part.c.job.in_(visible)
+                    )
+                )
+                for part in parts:
+                    found[part.job] = (found[part.job] or frozenset()) | {part.key}
+        return found
+
+    def forget(self, moment: datetime) -> int:
+        """Remove the jobs whose status is not kept any more; return how many.
+
+        A job that was never enqueued is kept as long after it was made.
+        """
+        removed = 0
+        for name, limits in self._limits().items():
+            last = moment - timedelta(days=limits.status_days)
+            gone = (
+                sa.select(export_job.c.id)
+                .where(
+                    export_job.c.subscription == name,
+                    sa.or_(
+                        export_job.c.finished_at <= last,
+                        sa.and_(
+                            export_job.c.state == State.CREATED.value,
+                            export_job.c.created_at <= last,
+                        ),
+                    ),
+                )
+                .limit(AT_ONCE)
+                # What another removes at the moment is left to it.
+                .with_for_update(skip_locked=True)
+            )
+            while True:
+                with self._database.write() as connection:
+                    jobs = connection.execute(gone).scalars().all()
+                    connection.execute(export_part.delete().where(export_part.c.job.in_(jobs)))
+                    connection.execute(export_job.delete().where(export_job.c.id.in_(jobs)))
+                removed += len(jobs)
+                if len(jobs) < AT_ONCE:
+                    break
+        return removed
+
+    def pinned_plans(self, name: str) -> Iterator[Mapping[str, object]]:
+        """Give the plans of the jobs of a subscription that have not ended."""
+        with self._database.read() as connection:
+            yield from connection.execute(
+                sa.select(export_job.c.plan).where(
+                    export_job.c.subscription == name,
+                    export_job.c.state == State.PROCESSING.value,
+                    export_job.c.plan.is_not(None),
+                )
+            ).scalars()
+
+    def _limits(self) -> Mapping[str, Limits]:
+        with self._database.read() as connection:
+            rows = connection.execute(
+                sa.select(subscription.c.name, subscription.c.limit_overrides)
+            )
+            return {row.name: self._settings.limits_of(row.limit_overrides) for row in rows}
+
+
+def _batches(jobs: list[str]) -> Iterator[list[str]]:
+    for first in range(0, len(jobs), AT_ONCE):
+        yield jobs[first : first + AT_ONCE]

@@ -1,0 +1,107 @@
+"""Whose job is next: subscriptions take turns, and within a subscription its users do.
+
+Before the others comes who has fewest jobs in Processing, then whose latest start is longest ago
+(never is longest of all), and of a user the job that was queued first. Starts are numbered rather
+than timed: clocks of several machines differ. Nobody waits for more than one start of each other
+user, however many jobs these have queued.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from outhaul.protocol.states import State
+from outhaul.state.schema import api_user, export_job, subscription
+
+
+def subscriptions_in_turn(connection: sa.Connection) -> list[sa.Row[Any]]:
+    """Return name, limit_overrides and number of jobs in Processing of those that have a queue."""
+    processing = (
+        sa.select(sa.func.count())
+        .where(
+            export_job.c.subscription == subscription.c.name,
+            export_job.c.state == State.PROCESSING.value,
+        )
+        .scalar_subquery()
+        .label("processing")
+    )
+    # One look into the index for each. Without the order PostgreSQL might read the table from its
+    # beginning, in the hope that a job of the queue comes soon, past all those that ended.
+    waiting = (
+        sa.select(export_job.c.id)
+        .where(
+            export_job.c.subscription == subscription.c.name,
+            export_job.c.state == State.QUEUED.value,
+        )
+        .order_by(export_job.c.api_user, export_job.c.queued_at, export_job.c.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    statement = (
+        sa.select(subscription.c.name, subscription.c.limit_overrides, processing)
+        .where(waiting.is_not(None))
+        .order_by(processing, subscription.c.turn, subscription.c.name)
+    )
+    return list(connection.execute(statement))
+
+
+def users_in_turn(connection: sa.Connection, name: str) -> list[int]:
+    """Return the API users of a subscription that have jobs in the queue."""
+    processing = (
+        sa.select(sa.func.count())
+        .where(
+            export_job.c.subscription == name,
+            export_job.c.state == State.PROCESSING.value,
+            export_job.c.api_user == api_user.c.id,
+        )
+        .scalar_subquery()
+    )
+    first = (
+        sa.select(export_job.c.queued_at)
+        .where(
+            export_job.c.subscription == name,
+            export_job.c.state == State.QUEUED.value,
+            export_job.c.api_user == api_user.c.id,
+        )
+        .order_by(export_job.c.queued_at, export_job.c.id)
+        .limit(1)
+        .scalar_subquery()
+        .label("first")
+    )
+    users = (
+        sa.select(api_user.c.id, api_user.c.turn, processing.label("processing"), first)
+        .where(api_user.c.subscription == name)
+        .subquery()
+    )
+    statement = (
+        sa.select(users.c.id)
+        .where(users.c.first.is_not(None))
+        .order_by(users.c.processing, users.c.turn, users.c.first, users.c.id)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def first_waiting(name: str, user: int) -> sa.Select[str]:
+    """Return the statement for the id of the job that a user has queued first."""
+    return (
+        sa.select(export_job.c.id)
+        .where(
+            export_job.c.subscription == name,
+            export_job.c.state == State.QUEUED.value,
+            export_job.c.api_user == user,
+        )
+        .order_by(export_job.c.queued_at, export_job.c.id)
+        .limit(1)
+    )
+
+
+def take_turn(connection: sa.Connection, name: str, user: int) -> None:
+    """Note that a job of a user is started. The subscription's row is locked.
+
+    Two subscriptions may be given one number at once: then both have just had their turn.
+    """
+    latest = connection.execute(sa.select(sa.func.max(subscription.c.turn))).scalar_one()
+    connection.execute(
+        subscription.update().where(subscription.c.name == name).values(turn=latest + 1)
+    )
+    connection.execute(api_user.update().where(api_user.c.id == user).values(turn=latest + 1))

@@ -1,0 +1,178 @@
+"""Places that cannot be used: what the commands say of them, in a line, and what they exit with."""
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+from tests import postgres
+from tests.object_store import SECRET, Bucket, wire_to
+from typer.testing import CliRunner, Result
+
+from outhaul.cli import app
+from outhaul.lake import place
+from outhaul.lake.place import Place
+from outhaul.lake.snapshot import Lake
+from outhaul.lake.tables import LEADS
+from outhaul.settings import S3
+
+CLOSED = "http://127.0.0.1:9"
+LEADS_CSV = "id,email\n1,a@example.com\n2,b@example.com\n"
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where commands run: without settings, beside a file of leads."""
+    for name in [name for name in os.environ if name.startswith("OUTHAUL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "leads.csv").write_text(LEADS_CSV)
+    return tmp_path
+
+
+@pytest.fixture
+def run() -> Run:
+    """Run a command that fails; return what it says, which is a line without secrets."""
+
+    def failed(*words: str, s3: S3 | None = None, **variables: str) -> str:
+        done = invoke(*words, s3=s3, **variables)
+        assert (done.exit_code, done.stdout) == (1, ""), done.output
+        (said,) = done.stderr.strip().splitlines()
+        assert said.startswith("error: ")
+        assert SECRET not in said
+        assert "wrong-secret" not in said
+        return said.removeprefix("error: ")
+
+    return failed
+
+
+def invoke(*words: str, s3: S3 | None = None, **variables: str) -> Result:
+    environment = {**(s3.variables() if s3 else {}), **variables}
+    done = CliRunner(env=environment).invoke(app, [*words])
+    if isinstance(done.exception, Exception):
+        raise done.exception
+    return done
+
+
+def changed(s3: S3, **values: str) -> S3:
+    return S3.model_validate(S3.model_dump(s3) | values)
+
+
+SERVE, WORKER = ("serve", "--port", "0"), ("worker",)
+LOAD = ("load", "leads", "leads.csv")
+BOTH = pytest.mark.parametrize("command", [SERVE, WORKER], ids=lambda words: words[0])
+STATE = ("--database-url", "sqlite:///state.db")
+
+
+@BOTH
+def test_without_places_the_first_option_is_named(run: Run, command: tuple[str, ...]) -> None:
+    lake = ("--lake-url", "s3://records/lake")
+    files = ("--files-url", "s3://records/files")
+    missing = "--data is needed where there is no "
+    assert run(*command) == missing + "--database-url"
+    assert run(*command, *lake, *files) == missing + "--database-url"
+    assert run(*command, *STATE) == missing + "--lake-url"
+    assert run(*command, *STATE, *files) == missing + "--lake-url"
+    assert run(*command, *STATE, *lake) == missing + "--files-url"
+    assert run(*LOAD, *STATE) == missing + "--lake-url"
+    assert run(*LOAD, *lake) == missing + "--database-url"
+
+
+@BOTH
+@pytest.mark.parametrize("wrong", ["http://bucket/lake", "s3:/bucket", "s3://", "s3://a:b@c", "x"])
+def test_a_url_that_names_no_bucket(run: Run, command: tuple[str, ...], wrong: str) -> None:
+    for option in ("--lake-url", "--files-url"):
+        said = run(*command, *STATE, "--data", "data", option, wrong)
+        assert said.startswith(f"a setting does not fit: {option}: an address such as s3://bucket")
+    assert not Path("data").exists()
+
+
+def test_a_setting_of_the_environment_is_named_by_its_variable(run: Run) -> None:
+    for name, value in (
+        ("OUTHAUL_S3_ENDPOINT", "127.0.0.1:9"),
+        ("OUTHAUL_PART_THREADS", "many"),
+        ("OUTHAUL_LIMIT_QUEUED_JOBS", "many"),
+        ("OUTHAUL_LIMIT_QUEUED_JOB", "1"),
+    ):
+        said = run(*WORKER, "--data", "data", **{name: value})
+        assert said.startswith(f"a setting does not fit: {name}: ")
+    said = run(*WORKER, "--data", "data", OUTHAUL_S3_ACCESS_KEY_ID="me")
+    assert "OUTHAUL_S3_ACCESS_KEY_ID and OUTHAUL_S3_SECRET_ACCESS_KEY need each other" in said
+
+
+@pytest.mark.parametrize("command", [SERVE, WORKER, LOAD], ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"secret_access_key": "wrong-secret"}, "SignatureDoesNotMatch"),
+        ({"access_key_id": "wrong"}, "InvalidAccessKeyId"),
+        ({"endpoint": CLOSED}, "error sending request"),
+        ({}, "NoSuchBucket"),
+    ],
+    ids=["secret", "key", "endpoint", "bucket"],
+)
+def test_a_bucket_that_cannot_be_used(
+    run: Run, bucket: Bucket, command: tuple[str, ...], wrong: dict[str, str], why: str
+) -> None:
+    s3 = changed(bucket.s3, **wrong)
+    url = bucket.url if wrong else "s3://there-is-none/prefix"
+    said = run(*command, *STATE, "--data", "data", "--lake-url", url, s3=s3)
+    assert f"the lake, {url}" in said
+    assert "see --lake-url: " in said
+    assert why in said
+    if command is LOAD:
+        more = ("more.csv", *STATE, "--lake-url", url)
+        said = run(*LOAD, *more, s3=s3)
+        assert said.startswith("leads.csv was not loaded to its end; 1 after it were not tried; ")
+    else:
+        said = run(*command, *STATE, "--data", "data", "--files-url", url, s3=s3)
+        assert said.startswith(f"the place of export files, {url}, cannot be used, see --files-url")
+        assert why in said
+
+
+@pytest.mark.parametrize("command", [SERVE, WORKER, LOAD], ids=lambda words: words[0])
+def test_a_database_that_there_is_not(
+    run: Run, postgresql: postgres.Server, command: tuple[str, ...]
+) -> None:
+    said = run(*command, "--data", "data", "--database-url", postgresql.url("there_is_none"))
+    assert said.startswith("cannot open the database there_is_none, see --database-url: ")
+    assert said.endswith('database "there_is_none" does not exist')
+
+
+@pytest.mark.parametrize("command", [SERVE, WORKER, LOAD], ids=lambda words: words[0])
+def test_a_file_where_a_folder_should_be(run: Run, command: tuple[str, ...]) -> None:
+    for name, called in (("lake", "the lake, "), ("files", "the place of export files, ")):
+        Path(f"of-{name}").mkdir()
+        Path(f"of-{name}", name).write_text("no folder")
+        if command is not LOAD or name == "lake":
+            said = run(*command, "--data", f"of-{name}")
+            assert f"{called}of-{name}/{name}, cannot be used, see --data: " in said
+
+
+def test_a_bucket_that_goes_away_amid_a_load(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "WRITE_PATIENCE", timedelta(milliseconds=50))
+    Path("more.csv").write_text("id,email\n2,new@example.com\n60000,c@example.com\n")
+    with wire_to(bucket) as (reached, wire):
+        options = (*STATE, "--lake-url", reached.url)
+        assert invoke(*LOAD, *options, s3=reached.s3).exit_code == 0
+        # A little later each time: while tables are read, a file is written, it is committed.
+        for times in count():
+            wire.cut(after=200 + times * 6_000)
+            done = invoke("load", "leads", "more.csv", *options, s3=reached.s3)
+            wire.mend()
+            if done.exit_code == 0:
+                break
+            (said,) = done.stderr.strip().splitlines()
+            assert said.startswith("error: more.csv was not loaded to its end; load it again: ")
+            assert f"the lake, {reached.url}, cannot be used, see --lake-url: " in said
+        assert times > 2
+    snapshot = Lake(Place(url=bucket.url, s3=bucket.s3) / "default").snapshot(LEADS)
+    assert snapshot is not None
+    found = snapshot.scan(snapshot.files).select("id", "email").collect().sort("id").rows()
+    assert found == [(1, "a@example.com"), (2, "new@example.com"), (60_000, "c@example.com")]

@@ -1,0 +1,258 @@
+"""What every executor does: one suite, over each of them."""
+
+import hashlib
+import io
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from outhaul.catalog.entries import parse_catalog
+from outhaul.catalog.store import Catalog
+from outhaul.cli.sampling import load_sample
+from outhaul.extract.executors import Executor, LocalExecutor, StoppedError, export
+from outhaul.extract.on_ray import RayExecutor
+from outhaul.extract.plan import Plan, PlannedPart, make_plan
+from outhaul.extract.render import render_part
+from outhaul.files.folder import FolderStore
+from outhaul.files.manifest import Manifest
+from outhaul.kinds import KINDS
+from outhaul.kinds.kind import Context
+from outhaul.lake.snapshot import Lake
+from outhaul.settings import Limits, Settings
+from outhaul.state.database import Database
+
+PROCESSORS = 2
+SHORT, LONG = 1, 2_000
+"""How many times a part reads its file: some milliseconds, and longer than any test takes."""
+WAIT = 60
+"""Seconds after which something that should happen is said not to."""
+TEXT = 'a "quoted", or a null'
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An executor, a lake, and the files that come of them."""
+
+    executor: Executor
+    settings: Settings
+    lake: Lake
+
+    @property
+    def store(self) -> FolderStore:
+        return FolderStore(self.settings.files_folder)
+
+    def export(self, plan: Plan, prefix: str, stop: threading.Event | None = None) -> Manifest:
+        return export(
+            plan,
+            self.lake,
+            prefix=prefix,
+            files=self.store,
+            executor=self.executor,
+            stop=stop or threading.Event(),
+        )
+
+    def content(self, manifest: Manifest) -> bytes:
+        return b"".join(self.store.read(p.key, 0, p.size) for p in manifest.parts if p.size)
+
+    def on_disk(self, prefix: str) -> dict[Path, tuple[int, int]]:
+        """Return what there is under a prefix, begun or whole: its bytes, and when it changed."""
+        found = {path: path.stat() for path in (self.settings.files_folder / prefix).rglob("0*")}
+        return {path: (status.st_size, status.st_mtime_ns) for path, status in found.items()}
+
+    def wait_until_busy(self, prefix: str) -> None:
+        folder, pause = self.settings.files_folder / prefix, threading.Event()
+        for _ in range(WAIT * 100):
+            if len(list(folder.rglob("*.begun"))) == PROCESSORS:
+                return
+            pause.wait(0.01)
+        pytest.fail(f"not all are busy within {WAIT} s")
+
+    def check_unchanged(self, prefix: str, before: dict[Path, tuple[int, int]]) -> None:
+        """Check that nothing is written any more, while another job is rendered."""
+        assert self.export(plan_of(*[SHORT] * 9), f"{prefix}-after").records == 9_000
+        assert self.on_disk(prefix) == before
+
+
+@pytest.fixture(scope="module", params=["local", "ray"])
+def bench(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bench]:
+    folder = tmp_path_factory.mktemp(request.param)
+    settings = Settings(data=folder)
+    executor: Executor
+    if request.param == "local":
+        executor = LocalExecutor(FolderStore(settings.files_folder), PROCESSORS)
+    else:
+        nodes = request.getfixturevalue("ray_nodes")
+        nodes.add()
+        executor = RayExecutor(Settings(data=folder, executor="ray", ray_address=nodes.address))
+    yield Bench(executor, settings, make_lake(settings))
+    executor.close()
+
+
+def make_lake(settings: Settings) -> Lake:
+    """Make the table that `plan_of` reads; return the lake that it is in."""
+    table = settings.lake_folder / "default" / "table"
+    table.mkdir(parents=True)
+    for number in range(4):
+        records = pl.select(id=pl.int_range(1_000) + number * 1_000, text=pl.lit(TEXT))
+        records.write_parquet(table / f"{number}.parquet")
+    return Lake(table.parent)
+
+
+def plan_of(*times: int) -> Plan:
+    """Return the plan of a part for each number: how many times it reads its file."""
+    return Plan(
+        table="table",
+        version=0,
+        columns={"id": pl.Int64(), "text": pl.String()},
+        order=("id",),
+        fields=["id", "text"],
+        stand_ins={},
+        header="id,text\n",
+        separator=",",
+        clauses=[],
+        parts=[
+            PlannedPart(partitions=[[f"{number % 4}.parquet"]] * count)
+            for number, count in enumerate(times)
+        ],
+        members={},
+    )
+
+
+def rows(*times: int) -> bytes:
+    """Return the file that is made by `plan_of`."""
+    cell = '"' + TEXT.replace('"', '""') + '"'
+    lines = ["id,text\n"]
+    for number, count in enumerate(times):
+        first = number % 4 * 1_000
+        lines += [f"{n},{cell}\n" for n in range(first, first + 1_000)] * count
+    return "".join(lines).encode()
+
+
+def test_the_file_is_its_parts_in_order_however_long_each_of_them_takes(bench: Bench) -> None:
+    times = [60, *[SHORT] * 20, 20, SHORT]
+    manifest = bench.export(plan_of(*times), "order/a")
+    wanted = rows(*times)
+    assert bench.content(manifest) == wanted
+    assert manifest.checksum == hashlib.sha256(wanted).hexdigest()
+    assert (manifest.size, manifest.records) == (len(wanted), 1_000 * sum(times))
+    assert [part.number for part in manifest.parts] == list(range(len(times)))
+    assert len({part.key for part in manifest.parts}) == len(times)
+    assert all(part.key.startswith("order/a/") for part in manifest.parts)
+
+
+def test_without_parts_the_header_is_the_file(bench: Bench) -> None:
+    manifest = bench.export(plan_of(), "header/a")
+    assert (manifest.records, bench.content(manifest)) == (0, b"id,text\n")
+
+
+def test_a_job_is_not_rendered_far_ahead_of_who_reads_it(bench: Bench) -> None:
+    with closing(
+        bench.executor.render(plan_of(*[SHORT] * 50), bench.lake, "ahead/a", threading.Event(), {})
+    ) as parts:
+        next(parts)
+    assert 1 <= len(bench.on_disk("ahead/a")) <= 2 * PROCESSORS + 1
+
+
+def test_stop_is_obeyed_and_nothing_is_written_after_it(bench: Bench) -> None:
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(bench.export, plan_of(*[LONG] * 9), "stop/a", stop)
+        bench.wait_until_busy("stop/a")
+        stop.set()
+        assert isinstance(running.exception(WAIT), StoppedError)
+    bench.check_unchanged("stop/a", bench.on_disk("stop/a"))
+
+
+def test_a_job_that_is_stopped_before_it_begins_ends(bench: Bench) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(StoppedError):
+        bench.export(plan_of(SHORT, SHORT), "never/a", stop)
+    bench.check_unchanged("never/a", bench.on_disk("never/a"))
+
+
+def test_closing_waits_until_nothing_is_written(bench: Bench) -> None:
+    parts = bench.executor.render(
+        plan_of(SHORT, 800, 800, 800), bench.lake, "close/a", threading.Event(), {}
+    )
+    next(parts)
+    parts.close()
+    bench.check_unchanged("close/a", bench.on_disk("close/a"))
+
+
+def test_an_error_in_a_part_surfaces_when_the_others_have_ended(bench: Bench) -> None:
+    plan = plan_of(SHORT, SHORT, LONG, LONG)
+    plan.parts[1].partitions[0][0] = "missing.parquet"  # type: ignore[index]
+    with pytest.raises(Exception, match=r"missing\.parquet"):
+        bench.export(plan, "error/a")
+    bench.check_unchanged("error/a", bench.on_disk("error/a"))
+
+
+def test_jobs_side_by_side_do_not_mix(bench: Bench) -> None:
+    plan = plan_of(*[SHORT, 3] * 6)
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda n: bench.export(plan, f"many/{n}"), range(4)))
+    assert {manifest.checksum for manifest in made} == {
+        hashlib.sha256(rows(*[SHORT, 3] * 6)).hexdigest()
+    }
+    assert len({part.key for manifest in made for part in manifest.parts}) == 48
+
+
+# The sample
+
+MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
+DAYS = {"startAt": "2026-01-10T00:00:00Z", "endAt": "2026-01-20T23:59:59Z"}
+EITHER = [
+    {"activity": 10, "atLeast": 2, "inPast": {"amount": 30, "unit": "days"}},
+    {"list": 1001, "operator": "member"},
+]
+BODIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "a smart list": ("leads", {"fields": ["id", "email"], "filter": {"smartListId": 9001}}),
+    "a static list": ("leads", {"fields": ["id", "createdAt"], "filter": {"staticListId": 1001}}),
+    "activities": ("activities", {"filter": {"createdAt": DAYS, "activityTypeIds": [1, 2, 10]}}),
+    "fields of leads": (
+        "program-members",
+        {"fields": ["leadId", "statusName", "email"], "filter": {"programIds": [1006, 1002]}},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, Context]]:
+    settings = Settings(data=tmp_path_factory.mktemp("sample"))
+    database = Database(settings.database_url)
+    database.migrate()
+    load_sample(database, settings, MOMENT, lambda *_: None)
+    catalog = Catalog(database, "default")
+    smart_list = {"id": 9001, "name": "Keen", "rules": {"any": EITHER}}
+    catalog.store(parse_catalog({"smartLists": [smart_list]}))
+    lake = Lake(settings.lake_folder / "default")
+    yield lake, Context(catalog=catalog, limits=Limits(), moment=MOMENT)
+    database.close()
+
+
+@pytest.mark.parametrize("what", BODIES)
+def test_whatever_a_plan_asks_for_has_the_same_bytes(
+    bench: Bench, sample: tuple[Lake, Context], what: str
+) -> None:
+    lake, context = sample
+    name, body = BODIES[what]
+    plan = make_plan(KINDS[name], KINDS[name].read(body, context), context, lake, 500)
+    alone = io.BytesIO()
+    records = sum(
+        render_part(plan, number, lake, alone, lambda: None) for number in range(len(plan.parts))
+    )
+    assert records > 100
+    manifest = replace(bench, lake=lake).export(plan, f"{what}/a")
+    assert bench.content(manifest) == alone.getvalue()
+    assert manifest.records == records

@@ -1,0 +1,236 @@
+"""A lake in a bucket, on a real server: the same as one in a folder, whoever writes to it."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from io import BytesIO
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.object_store import Bucket
+
+from outhaul import sample, sample_objects
+from outhaul.catalog.entries import parse_catalog
+from outhaul.catalog.store import Catalog
+from outhaul.extract.pages import RecordPage, read_page
+from outhaul.extract.plan import Plan, make_plan
+from outhaul.extract.render import render_part
+from outhaul.kinds import KINDS, find_kind
+from outhaul.kinds.kind import Context
+from outhaul.lake.load.loads import (
+    load_activities,
+    load_leads,
+    load_list_members,
+    load_program_members,
+)
+from outhaul.lake.place import LakeError, Place
+from outhaul.lake.snapshot import Lake, open_lake
+from outhaul.lake.tables import ACTIVITIES, LEADS
+from outhaul.lake.upkeep import compact, remove_replaced
+from outhaul.lake.writing import TableChangedError, commit, write_file
+from outhaul.settings import S3, Limits, Settings
+from outhaul.state.database import Database
+
+NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
+LEAD_COUNT, ACTIVITY_COUNT = 200, 2_000
+WINDOW = {"startAt": "2025-12-21T12:00:00Z", "endAt": "2026-01-20T12:00:00Z"}
+BODIES: Mapping[str, Mapping[str, Any]] = {
+    "leads": {"fields": ["id", "email", "createdAt"], "filter": {"staticListId": 1001}},
+    "activities": {"filter": {"createdAt": WINDOW}},
+    "program-members": {
+        "fields": ["leadId", "statusName", "email"],
+        "filter": {"programId": 1004},
+    },
+}
+NUMBERS = count()
+Loader = Callable[..., Any]
+
+
+@pytest.fixture
+def catalog(database: Database) -> Catalog:
+    found = Catalog(database, "default")
+    found.store(parse_catalog(sample.catalog()))
+    return found
+
+
+@pytest.fixture
+def lake(bucket: Bucket) -> Lake:
+    return Lake(Place(url=f"{bucket.url}/lake", s3=bucket.s3) / "default")
+
+
+@pytest.fixture
+def put(catalog: Catalog, tmp_path: Path) -> Loader:
+    def load(run: Loader, lake: Lake, records: Iterable[Mapping[str, Any]]) -> Any:
+        path = tmp_path / f"{next(NUMBERS)}.jsonl"
+        path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+        return run(lake, catalog, path, NOW, lambda _: None).merged
+
+    return load
+
+
+def fill(lake: Lake, put: Loader) -> list[Any]:
+    """Load the sample, twice: the second time changes nothing."""
+    merged = []
+    for _ in range(2):
+        merged += [
+            put(load_list_members, lake, sample.list_members(LEAD_COUNT)),
+            put(
+                load_activities,
+                lake,
+                sample.activities(ACTIVITY_COUNT, until=NOW, lead_count=LEAD_COUNT),
+            ),
+            put(load_program_members, lake, sample_objects.program_members(LEAD_COUNT, until=NOW)),
+            put(load_leads, lake, sample.leads(LEAD_COUNT, until=NOW)),
+        ]
+    return merged
+
+
+def planned(kind: str, lake: Lake, catalog: Catalog) -> Plan:
+    context = Context(catalog=catalog, limits=Limits(), moment=NOW)
+    found = find_kind(kind, context)
+    return make_plan(found, found.read(BODIES[kind], context), context, lake, 100)
+
+
+def rendered(plan: Plan, lake: Lake) -> bytes:
+    target = BytesIO()
+    for number in range(max(1, len(plan.parts))):
+        render_part(plan, number, lake, target, lambda: None)
+    return target.getvalue()
+
+
+def page(lake: Lake, *, size: int = 1, after: Any = None) -> RecordPage:
+    return read_page(lake, LEADS, lake.snapshot(LEADS), [], ["id"], size=size, after=after)
+
+
+def activity(number: int, kind: int = 1) -> dict[str, Any]:
+    return {
+        "marketoGUID": f"{number:04}",
+        "leadId": number + 1,
+        "activityDate": "2026-01-10T00:00:00Z",
+        "activityTypeId": kind,
+    }
+
+
+def guids(lake: Lake) -> list[str]:
+    snapshot = lake.snapshot(ACTIVITIES)
+    assert snapshot is not None
+    return sorted(snapshot.scan(snapshot.files).collect()["marketoGUID"])
+
+
+def test_it_is_loaded_and_exported_as_one_in_a_folder(
+    lake: Lake, catalog: Catalog, put: Loader, tmp_path: Path
+) -> None:
+    local = Lake(tmp_path / "lake")
+    assert lake.snapshot(LEADS) is None
+    assert fill(lake, put) == fill(local, put)
+    for kind in BODIES:
+        assert kind in KINDS
+        here, there = planned(kind, local, catalog), planned(kind, lake, catalog)
+        assert len(here.parts) == len(there.parts) > 0
+        content = rendered(there, lake)
+        assert content == rendered(here, local)
+        assert len(content.splitlines()) > 10
+
+
+def test_pages_are_read_from_it(lake: Lake, put: Loader) -> None:
+    put(load_leads, lake, sample.leads(20, until=NOW))
+    first = page(lake, size=15)
+    second = page(lake, size=15, after=first.place)
+    assert (len(first.records), first.more, len(second.records), second.more) == (
+        15,
+        True,
+        5,
+        False,
+    )
+
+
+def test_who_deletes_a_lead_deletes_it_for_good(lake: Lake, put: Loader) -> None:
+    put(load_leads, lake, [{"id": 1}, {"id": 2}])
+    put(load_activities, lake, [activity(0, kind=37)])
+    assert put(load_leads, lake, [{"id": 1}, {"id": 3}]).deleted == 1
+    snapshot = lake.snapshot(LEADS)
+    assert snapshot is not None
+    assert sorted(snapshot.scan(snapshot.files).collect()["id"]) == [2, 3]
+
+
+def test_it_is_kept_tidy(lake: Lake, put: Loader, bucket: Bucket) -> None:
+    for number in range(3):
+        put(load_activities, lake, [activity(number)])
+    before = lake.snapshot(ACTIVITIES)
+    assert before is not None
+    assert compact(lake, ACTIVITIES) == 3
+    replaced = [file.path for file in before.files]
+    remove_replaced(lake, ACTIVITIES, hours=0, pinned=lambda: replaced[:1])
+    stored = {key for key in sorted(bucket.keys()) if key.endswith(".parquet")}
+    snapshot = lake.snapshot(ACTIVITIES)
+    assert snapshot is not None
+    kept = [replaced[0], *(file.path for file in snapshot.files)]
+    assert stored == {f"lake/default/activities/{path}" for path in kept}
+    assert guids(lake) == ["0000", "0001", "0002"]
+
+
+def test_a_commit_fails_where_another_came_first(lake: Lake, put: Loader) -> None:
+    put(load_activities, lake, [activity(1)])
+    before = lake.snapshot(ACTIVITIES)
+    assert before is not None
+    put(load_activities, lake, [activity(2)])
+    file = before.files[0]
+    written = write_file(before.place, ACTIVITIES, file.partition, before.scan([file]))
+    with pytest.raises(TableChangedError):
+        commit(lake, ACTIVITIES, version=before.version, adds=[written], removes=[file])
+    assert guids(lake) == ["0001", "0002"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_machines_that_load_at_once_wait_for_each_other(
+    database: Database, bucket: Bucket, put: Loader, tmp_path: Path
+) -> None:
+    # Places of their own to lock files in, as on machines of their own: only the database is left.
+    settings = Settings(data=tmp_path, lake_url=f"{bucket.url}/lake", s3=bucket.s3)
+
+    class Machine(Lake):
+        @property
+        def folder(self) -> Path:
+            return tmp_path / f"machine-{id(self)}"
+
+    def machine(number: int) -> None:
+        shared = open_lake(settings, "default", database)
+        put(load_activities, Machine(shared.place, database.hold), [activity(number)])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(machine, range(12)))
+    assert guids(open_lake(settings, "default", database)) == [f"{n:04}" for n in range(12)]
+
+
+def test_a_bucket_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
+    s3 = S3(
+        endpoint="http://127.0.0.1:9",
+        region="us-east-1",
+        access_key_id="key",
+        secret_access_key="a secret that nobody shows",
+    )
+    place = Place(url="s3://bucket/lake", s3=s3)
+    with pytest.raises(LakeError) as refusal:
+        place.check()
+    assert "127.0.0.1:9" in str(refusal.value)
+    with pytest.raises(LakeError):
+        page(Lake(place))
+    assert "nobody shows" not in f"{refusal.value}{place!r}"
+    Place.of(tmp_path / "not" / "made" / "yet").check()
+
+
+def test_a_file_that_is_gone_or_damaged_is_told(put: Loader, tmp_path: Path) -> None:
+    local = Lake(tmp_path / "lake")
+    put(load_leads, local, [{"id": 1}])
+    snapshot = local.snapshot(LEADS)
+    assert snapshot is not None
+    path = local.folder / "leads" / snapshot.files[0].path
+    path.write_bytes(b"PAR1 something else PAR1")
+    with pytest.raises(LakeError, match="parquet"):
+        page(local)
+    path.unlink()
+    with pytest.raises(LakeError, match="No such file"):
+        page(local)
