@@ -21,9 +21,11 @@ from xdist.scheduler import LoadScopeScheduling
 import outhaul
 from outhaul.state.database import Database
 
-# Nothing here asserts a time: the machine may be busy with something else.
-hypothesis.settings.register_profile("unhurried", deadline=None)
-hypothesis.settings.load_profile("unhurried")
+# Nothing here asserts a time: the machine may be busy with something else. What a change should
+# pass is quick; `pytest --hypothesis-profile thorough` looks further.
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=40)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1_000)
+hypothesis.settings.load_profile("quick")
 
 STORES = ("sqlite", "postgresql")
 """Where the state may be; tests of what it promises run on each."""

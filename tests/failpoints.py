@@ -6,17 +6,21 @@ A point is the beginning of a step (`pin:before`) or its end (`pin:after`), at o
 counted from 0. What the product does is left as it is but for that.
 """
 
-import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from sqlalchemy import Connection
 
 import outhaul.worker
 from outhaul.cli import main
 from outhaul.extract import executors
 from outhaul.jobs import queue
 from outhaul.jobs.queue import Queue
+from outhaul.state.database import Database
 from outhaul.worker import Worker
 
 STEPS: dict[str, tuple[Any, str]] = {
@@ -34,6 +38,22 @@ STEPS: dict[str, tuple[Any, str]] = {
 }
 
 
+WRITING = threading.RLock()
+"""Held by the thread that is in a transaction that writes."""
+
+
+def write_in_turn() -> None:
+    """Have the threads of this process write one after the other."""
+    original = Database.write
+
+    @contextmanager
+    def write(self: Database) -> Iterator[Connection]:
+        with WRITING, original(self) as connection:
+            yield connection
+
+    Database.write = write  # type: ignore[method-assign]
+
+
 def send_at(point: str, call: int, number: signal.Signals) -> None:
     """Send this process a signal at one of the calls of a step."""
     step, _, when = point.partition(":")
@@ -48,17 +68,25 @@ def send_at(point: str, call: int, number: signal.Signals) -> None:
             count += 1
             mine = count == call
         if mine and when == "before":
-            os.kill(os.getpid(), number)
+            send()
         result = original(*args, **kwargs)
         if mine and when == "after":
-            os.kill(os.getpid(), number)
+            send()
         return result
+
+    def send() -> None:
+        # A process that stands still amid a transaction of another thread would keep SQLite locked
+        # for everyone: that is not what is to be shown. What is sent to the process may find this
+        # thread some steps further.
+        with WRITING:
+            signal.pthread_kill(threading.get_ident(), number)
 
     setattr(where, name, watched)
 
 
 if __name__ == "__main__":
     point, call, number = sys.argv[1:]
+    write_in_turn()
     send_at(point, int(call), signal.Signals[number])
     sys.argv = ["outhaul", "worker", "--workers", "1"]
     main()

@@ -520,6 +520,7 @@ def break_at(  # noqa: PLR0913 - where, when and how
 
 @pytest.mark.parametrize("error", [OSError, PanicException])
 @pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("bench", ["sqlite"], indirect=True)  # test_deaths.py has both
 @pytest.mark.parametrize(("where", "name"), STEPS, ids=lambda value: str(value)[:12])
 def test_an_error_at_any_step_is_followed_by_another_attempt(  # noqa: PLR0913, PLR0917
     bench: Bench,
@@ -546,6 +547,7 @@ def test_an_error_at_any_step_is_followed_by_another_attempt(  # noqa: PLR0913, 
     bench.check_whole(job)
 
 
+@pytest.mark.parametrize("bench", ["sqlite"], indirect=True)  # test_deaths.py has both
 @pytest.mark.parametrize(("where", "name"), STEPS, ids=lambda value: str(value)[:12])
 def test_a_job_is_given_up_after_three_attempts(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, where: Any, name: str
