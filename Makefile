@@ -18,7 +18,7 @@ serve: $(VENV)/installed ## the sample subscription, kept running on port 8750
 	@$(BIN)/outhaul demo --serve --data sample --port $(PORT)
 
 test: $(VENV)/developing tests/acceptance/node_modules/.installed $(TAP)/installed ## every test
-	$(BIN)/pytest -n auto --durations 30
+	$(BIN)/pytest -n auto --durations 12
 
 kills: $(VENV)/developing ## kill workers and servers for a minute, on SQLite and on PostgreSQL with S3
 	OUTHAUL_KILL_SECONDS=60 $(BIN)/pytest -q tests/integration/test_kills.py

@@ -42,7 +42,7 @@ from outhaul.state.database import Database
 from outhaul.state.schema import export_job, export_part
 from outhaul.subscription.services import Credentials
 
-SECONDS = int(os.environ.get("OUTHAUL_KILL_SECONDS", "9"))
+SECONDS = int(os.environ.get("OUTHAUL_KILL_SECONDS", "6"))
 JOBS = SECONDS * 200 // 60
 USERS = 3
 """API users of each subscription: its jobs take turns."""

@@ -450,7 +450,7 @@ def test_rules_hold_in_any_order(template: Template, copy: Copy) -> None:
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=10,
+            max_examples=6,
             stateful_step_count=50,
             deadline=None,
             # Making a failure shorter would take minutes; what led to it is printed anyway.

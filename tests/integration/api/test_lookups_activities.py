@@ -275,7 +275,7 @@ VALUES = (
         max_size=3,
     ),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_whatever_is_asked_is_answered(
     shared: Instance, lookup: Lookup, given: set[int], pairs: list[tuple[str, bytes]]
 ) -> None:

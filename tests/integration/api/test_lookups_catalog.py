@@ -149,7 +149,7 @@ VALUES = (
     name=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), max_size=8),
     pairs=st.lists(st.tuples(st.sampled_from(PARAMETERS), VALUES), max_size=4),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_whatever_is_asked_is_answered(
     shared: Instance, lookup: Lookup, name: str, pairs: list[tuple[str, bytes]]
 ) -> None:

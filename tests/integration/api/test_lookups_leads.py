@@ -190,7 +190,7 @@ VALUES = (
         max_size=4,
     ),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_whatever_is_asked_is_answered(
     shared: Instance, lookup: Lookup, name: str, pairs: list[tuple[str, bytes]]
 ) -> None:
