@@ -19,7 +19,7 @@ from outhaul.jobs.store import lock_subscription, to_job
 from outhaul.jobs.turns import first_waiting, subscriptions_in_turn, take_turn, users_in_turn
 from outhaul.protocol.states import State
 from outhaul.settings import Settings
-from outhaul.state.database import Database
+from outhaul.state.database import Database, insert
 from outhaul.state.schema import export_job, export_part, subscription
 from outhaul.state.wakeups import wake_workers
 
@@ -112,11 +112,13 @@ class Queue:
 
         No caller sees it before the file is published. Should the worker die from here on, the
         attempt does not count: a job that gets on is not what ends its workers, and it cannot get
-        on more often than it has parts. `job` is as it was claimed.
+        on more often than it has parts. `job` is as it was claimed. To leave a part again, when it
+        is not known whether it was left, changes nothing.
         """
         with self._database.write() as connection:
             self._change(connection, job.id, attempts=job.attempts - 1)
-            connection.execute(export_part.insert(), [_row(job.id, part)])
+            row = insert(connection, export_part).values(_row(job.id, part))
+            connection.execute(row.on_conflict_do_nothing())
 
     def drop_parts(self, job_id: str) -> None:
         """Let the next attempt begin with nothing. Raises `LeaseLostError`."""

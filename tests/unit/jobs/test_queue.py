@@ -343,6 +343,16 @@ def test_parts_are_left_for_the_attempts_to_come(
     assert other.parts(job.id) == list(done.parts), "the file is what it is published as"
 
 
+def test_a_part_may_be_left_again_by_who_does_not_know_that_it_was(queue: Queue, put: Put) -> None:
+    # The answer to a commit can be lost with the connection.
+    put()
+    job = claimed(queue)
+    part = manifest(job).parts[0]
+    queue.publish_part(job, part)
+    queue.publish_part(job, part)
+    assert queue.parts(job.id) == [part]
+
+
 def test_publishing_is_one_transaction(
     database: Database, queue: Queue, jobs: JobStore, put: Put
 ) -> None:

@@ -49,6 +49,7 @@ def test_who_waits_is_woken_by_a_transaction_of_anybody(
             wake(database_)
             for each in waiting:
                 each.result()
+        assert listening.count > seen
     other.close()
 
 
@@ -58,6 +59,7 @@ def test_what_came_before_the_wait_is_not_missed(database: Database, listening: 
     wake(database)
     listening.wait(seen, HOUR)
     listening.wait(seen, HOUR)
+    assert listening.count == seen + 1
 
 
 @on_postgresql
@@ -89,6 +91,7 @@ def test_the_listener_comes_back_and_wakes_for_what_it_missed(
         seen = listening.count
         wake(database)
         listening.wait(seen, HOUR)
+        assert listening.count > seen
 
 
 @pytest.mark.parametrize("end", [Wakeups.end, Wakeups.close])
@@ -96,7 +99,8 @@ def test_nobody_waits_after_the_end(wakeups: Wakeups, end: Callable[[Wakeups], N
     waiting = Thread(target=wakeups.wait, args=(wakeups.count, HOUR))
     waiting.start()
     end(wakeups)
-    waiting.join()
+    waiting.join(60)
+    assert not waiting.is_alive()
     wakeups.wait(wakeups.count, HOUR)
 
 
