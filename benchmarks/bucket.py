@@ -26,10 +26,10 @@ from run import (  # beside this script
     timed,
     token,
 )
-from tests.object_store import object_store
+from tests.support.object_store import object_store
 
 from outhaul.client import Exports, Job, Session
-from outhaul.files.bucket import BucketStore
+from outhaul.storage.bucket import BucketStore
 
 
 def main() -> None:

@@ -25,12 +25,12 @@ from urllib.request import urlopen
 
 from activities import DAYS, FIRST_DAY, write_activities  # beside this script
 
+from outhaul.accounts.services import create_service
 from outhaul.cli.store import open_database
 from outhaul.client import Exports, Job, Session
 from outhaul.clock import now
 from outhaul.kinds.activities import DEFAULT_FIELDS
 from outhaul.settings import Settings
-from outhaul.subscription.services import create_service
 
 MEBIBYTE = 2**20
 RANGES = (64 * MEBIBYTE, 8 * MEBIBYTE)

@@ -13,13 +13,13 @@ from typing import Any
 import hypothesis
 import pytest
 import structlog
-from tests import postgres
-from tests.object_store import Bucket, ObjectStore
-from tests.object_store import object_store as running_object_store
+from tests.support import postgres
+from tests.support.object_store import Bucket, ObjectStore
+from tests.support.object_store import object_store as running_object_store
 from xdist.scheduler import LoadScopeScheduling
 
 import outhaul
-from outhaul.state.database import Database
+from outhaul.database.engine import Database
 
 # Nothing here asserts a time: the machine may be busy with something else. What a change should
 # pass is quick; `pytest --hypothesis-profile thorough` looks further.
@@ -155,7 +155,7 @@ def ray_nodes() -> Iterator[RayNodes]:
         log = Path(folder) / "log"
         with log.open("wb") as stderr:
             process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("ray_nodes.py"))],
+                [sys.executable, str(Path(__file__).parent / "support" / "ray_nodes.py")],
                 env=os.environ | nodes_have,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

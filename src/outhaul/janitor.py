@@ -12,19 +12,19 @@ from itertools import groupby
 
 import structlog
 
+from outhaul.accounts.subscriptions import subscriptions
+from outhaul.accounts.tokens import forget_tokens
+from outhaul.accounts.usage import UsageStore
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now, quota_date
-from outhaul.extract.plan import Plan
-from outhaul.files.store import FileStore
+from outhaul.database.engine import Database, is_away
 from outhaul.jobs.retention import Retention
 from outhaul.lake.snapshot import Lake, open_lake
 from outhaul.lake.tables import TABLES, Table, custom_objects
 from outhaul.lake.upkeep import compact, remove_replaced
+from outhaul.reading.plan import Plan
 from outhaul.settings import Settings
-from outhaul.state.database import Database, is_away
-from outhaul.subscription.subscriptions import subscriptions
-from outhaul.subscription.tokens import forget_tokens
-from outhaul.subscription.usage import UsageStore
+from outhaul.storage.store import FileStore
 
 PARTS_HOURS = 1
 """Age of the parts that may be removed: younger ones may be of a job that ended just now."""

@@ -11,25 +11,25 @@ import structlog
 from polars.exceptions import PanicException
 from sqlalchemy.exc import SQLAlchemyError
 
+from outhaul.accounts.limits import limits_of
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now
-from outhaul.extract.executors import PartLostError, StoppedError, export
-from outhaul.extract.opening import open_executor
-from outhaul.extract.plan import Plan, make_plan
-from outhaul.files.opening import open_files
-from outhaul.files.store import FilesError
+from outhaul.database.engine import Database, is_away, reason
+from outhaul.database.wakeups import Wakeups
+from outhaul.export.executors import PartLostError, StoppedError, export
+from outhaul.export.opening import open_executor
 from outhaul.janitor import Janitor
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
 from outhaul.kinds import find_kind
 from outhaul.kinds.kind import Context
-from outhaul.lake.place import in_a_line
+from outhaul.lake.location import in_a_line
 from outhaul.lake.snapshot import open_lake
 from outhaul.protocol.states import State
+from outhaul.reading.plan import Plan, make_plan
 from outhaul.settings import Settings
-from outhaul.state.database import Database, is_away, reason
-from outhaul.state.wakeups import Wakeups
-from outhaul.subscription.limits import limits_of
+from outhaul.storage.opening import open_files
+from outhaul.storage.store import FilesError
 
 LOOK_SECONDS = 0.25
 """How often a worker looks whether a job is still its own: a cancelled one stops within 1 s."""

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.acceptance.answers import check
-from tests.acceptance.processes import Server, outhaul, serve
-from tests.acceptance.recorder import recorded
-from tests.acceptance.records import write_records
-from tests.schemas import FOLDER, Contract
+from tests.support.answers import check
+from tests.support.processes import Server, outhaul, serve
+from tests.support.recorder import recorded
+from tests.support.records import write_records
+from tests.support.schemas import FOLDER, Contract
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.acceptance.answers import FILE_TYPE, JSON_TYPE, check
-from tests.acceptance.recorder import Call
-from tests.schemas import MISSING, Contract
+from tests.support.answers import FILE_TYPE, JSON_TYPE, check
+from tests.support.recorder import Call
+from tests.support.schemas import MISSING, Contract
 
 Change = Callable[[dict[str, Any]], object]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tests.acceptance.processes import (
+from tests.support.processes import (
     COMMAND,
     RUN_SECONDS,
     Said,
@@ -18,7 +18,7 @@ from tests.acceptance.processes import (
     outhaul,
     session_processes,
 )
-from tests.acceptance.records import IN_JANUARY, LEAD_FIELDS, leads_file
+from tests.support.records import IN_JANUARY, LEAD_FIELDS, leads_file
 from typer.testing import CliRunner
 
 from outhaul.cli import app

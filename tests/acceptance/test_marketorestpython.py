@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from marketorestpython.client import MarketoClient
 from marketorestpython.helper.exceptions import MarketoException
-from tests.acceptance.processes import Server
-from tests.acceptance.records import (
+from tests.support.processes import Server
+from tests.support.records import (
     ACTIVITIES,
     ACTIVITY_FIELDS,
     IN_JANUARY,

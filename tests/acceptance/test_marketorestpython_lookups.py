@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from marketorestpython.client import MarketoClient
 from marketorestpython.helper.exceptions import MarketoException
-from tests.acceptance.answers import check
-from tests.acceptance.processes import outhaul, serve
-from tests.acceptance.recorder import recorded
-from tests.schemas import Contract
+from tests.support.answers import check
+from tests.support.processes import outhaul, serve
+from tests.support.recorder import recorded
+from tests.support.schemas import Contract
 
 from outhaul import sample
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.processes import Server
-from tests.acceptance.records import (
+from tests.support.processes import Server
+from tests.support.records import (
     ACTIVITIES,
     ACTIVITY_FIELDS,
     JANUARY,

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from tests.acceptance.answers import check
-from tests.acceptance.plainly import Plain
-from tests.acceptance.processes import Server, outhaul, serve
-from tests.acceptance.recorder import recorded
-from tests.schemas import Contract
+from tests.support.answers import check
+from tests.support.plainly import Plain
+from tests.support.processes import Server, outhaul, serve
+from tests.support.recorder import recorded
+from tests.support.schemas import Contract
 
 EXPORTS = Path(__file__).parents[3] / "shared" / "data" / "real-exports"
 

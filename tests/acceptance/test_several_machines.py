@@ -17,16 +17,16 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from tests import postgres
-from tests.acceptance.plainly import Plain
-from tests.acceptance.processes import (
+from tests.support import postgres
+from tests.support.object_store import KEY_ID, SECRET, Bucket, Wire, wire_to
+from tests.support.plainly import Plain
+from tests.support.processes import (
     SERVES,
     START_SECONDS,
     STOP_SECONDS,
     environment,
     session_processes,
 )
-from tests.object_store import KEY_ID, SECRET, Bucket, Wire, wire_to
 
 PAGE = Path(__file__).parents[2] / "docs" / "several-machines.md"
 RUN_SECONDS = 120

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from tests.acceptance.answers import check
-from tests.acceptance.processes import outhaul, serve
-from tests.acceptance.recorder import recorded
-from tests.acceptance.tap import INSTALLED, Brought, Connection, Tap
-from tests.acceptance.tap_sample import (
+from tests.support.answers import check
+from tests.support.processes import outhaul, serve
+from tests.support.recorder import recorded
+from tests.support.schemas import Contract
+from tests.support.tap import INSTALLED, Brought, Connection, Tap
+from tests.support.tap_sample import (
     ASSETS,
     CATALOG,
     DELETE_LEAD,
@@ -28,7 +29,6 @@ from tests.acceptance.tap_sample import (
     plan,
     windows,
 )
-from tests.schemas import Contract
 
 from outhaul.catalog.store import standard_entries
 

@@ -20,17 +20,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from outhaul.catalog.store import Catalog
-from outhaul.extract.executors import LocalExecutor, export
-from outhaul.extract.plan import make_plan
-from outhaul.extract.render import write_batch
-from outhaul.files.folder import FolderStore
+from outhaul.database.engine import Database
+from outhaul.export.executors import LocalExecutor, export
+from outhaul.export.render import write_batch
 from outhaul.kinds import KINDS
 from outhaul.kinds.kind import Context
-from outhaul.lake.load.loads import load_activities, load_leads
 from outhaul.lake.snapshot import Lake
+from outhaul.loading.loads import load_activities, load_leads
 from outhaul.protocol.dialects import Format, delimiter, line
+from outhaul.reading.plan import make_plan
 from outhaul.settings import Limits
-from outhaul.state.database import Database
+from outhaul.storage.folder import FolderStore
 
 Cell = str | None
 Record = Mapping[str, Cell]

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import psycopg
 import pytest
-from tests import postgres
+from tests.support import postgres
 from typer.testing import CliRunner, Result
 
 from outhaul.cli import app

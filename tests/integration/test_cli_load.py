@@ -16,10 +16,10 @@ from typer.testing import CliRunner, Result
 from outhaul.catalog.entries import AssetType
 from outhaul.catalog.store import Catalog
 from outhaul.cli import app
+from outhaul.database.engine import Database
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import ACTIVITIES, LEADS, LIST_MEMBERS, Table
 from outhaul.settings import Settings
-from outhaul.state.database import Database
 
 Write = Callable[[str, str | bytes], Path]
 Run = Callable[..., Result]

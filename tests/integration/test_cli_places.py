@@ -7,13 +7,13 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests import postgres
-from tests.object_store import SECRET, Bucket, wire_to
+from tests.support import postgres
+from tests.support.object_store import SECRET, Bucket, wire_to
 from typer.testing import CliRunner, Result
 
 from outhaul.cli import app
-from outhaul.lake import place
-from outhaul.lake.place import Place
+from outhaul.lake import location
+from outhaul.lake.location import Location
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import LEADS
 from outhaul.settings import S3
@@ -156,7 +156,7 @@ def test_a_file_where_a_folder_should_be(run: Run, command: tuple[str, ...]) -> 
 def test_a_bucket_that_goes_away_amid_a_load(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place, "WRITE_PATIENCE", timedelta(milliseconds=50))
+    monkeypatch.setattr(location, "WRITE_PATIENCE", timedelta(milliseconds=50))
     Path("more.csv").write_text("id,email\n2,new@example.com\n60000,c@example.com\n")
     with wire_to(bucket) as (reached, wire):
         options = (*STATE, "--lake-url", reached.url)
@@ -172,7 +172,7 @@ def test_a_bucket_that_goes_away_amid_a_load(
             assert said.startswith("error: more.csv was not loaded to its end; load it again: ")
             assert f"the lake, {reached.url}, cannot be used, see --lake-url: " in said
         assert times > 2
-    snapshot = Lake(Place(url=bucket.url, s3=bucket.s3) / "default").snapshot(LEADS)
+    snapshot = Lake(Location(url=bucket.url, s3=bucket.s3) / "default").snapshot(LEADS)
     assert snapshot is not None
     found = snapshot.scan(snapshot.files).select("id", "email").collect().sort("id").rows()
     assert found == [(1, "a@example.com"), (2, "new@example.com"), (60_000, "c@example.com")]

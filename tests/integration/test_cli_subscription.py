@@ -10,15 +10,15 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
+from outhaul.accounts.subscriptions import subscriptions
 from outhaul.catalog.entries import AssetType
 from outhaul.catalog.store import Catalog
 from outhaul.cli import app
+from outhaul.database.engine import Database
+from outhaul.database.schema import api_user
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import LEADS
 from outhaul.settings import Limits, Settings
-from outhaul.state.database import Database
-from outhaul.state.schema import api_user
-from outhaul.subscription.subscriptions import subscriptions
 
 Run = Callable[..., Result]
 

@@ -12,22 +12,22 @@ import obstore
 import pytest
 import sqlalchemy as sa
 from tests.integration.test_worker import wait_for
-from tests.sites import PART_RECORDS, Fleet, Process, Site, killed, site
+from tests.support.sites import PART_RECORDS, Fleet, Process, Site, killed, site
 
+from outhaul.accounts.tokens import Caller
 from outhaul.cli.console import set_up_logging
 from outhaul.clock import now
-from outhaul.extract import executors
-from outhaul.extract.plan import Plan
-from outhaul.extract.render import render_part
-from outhaul.files.opening import open_files
+from outhaul.database.schema import api_user
+from outhaul.export import executors
+from outhaul.export.render import render_part
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, Queue
 from outhaul.jobs.store import JobStore
 from outhaul.kinds import KINDS
 from outhaul.protocol.states import State
+from outhaul.reading.plan import Plan
 from outhaul.settings import Limits
-from outhaul.state.schema import api_user
-from outhaul.subscription.tokens import Caller
+from outhaul.storage.opening import open_files
 from outhaul.worker import Worker
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")

@@ -16,18 +16,18 @@ import pytest
 
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
-from outhaul.cli.sampling import load_sample
-from outhaul.extract.executors import Executor, LocalExecutor, StoppedError, export
-from outhaul.extract.on_ray import RayExecutor
-from outhaul.extract.plan import Plan, PlannedPart, make_plan
-from outhaul.extract.render import render_part
-from outhaul.files.folder import FolderStore
-from outhaul.files.manifest import Manifest
+from outhaul.database.engine import Database
+from outhaul.export.executors import Executor, LocalExecutor, StoppedError, export
+from outhaul.export.ray.executor import RayExecutor
+from outhaul.export.render import render_part
 from outhaul.kinds import KINDS
 from outhaul.kinds.kind import Context
 from outhaul.lake.snapshot import Lake
+from outhaul.reading.plan import Plan, PlannedPart, make_plan
+from outhaul.sample.loading import load_sample
 from outhaul.settings import Limits, Settings
-from outhaul.state.database import Database
+from outhaul.storage.folder import FolderStore
+from outhaul.storage.manifest import Manifest
 
 PROCESSORS = 2
 SHORT, LONG = 1, 2_000

@@ -12,25 +12,25 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from outhaul.accounts.services import create_service
+from outhaul.accounts.tokens import Caller, issue_token
+from outhaul.accounts.usage import UsageStore
 from outhaul.catalog.store import Catalog
-from outhaul.extract.plan import make_plan
-from outhaul.files.folder import FolderStore
-from outhaul.files.manifest import Manifest, Part
+from outhaul.database.engine import Database
+from outhaul.database.schema import api_user, export_job, export_part, token
 from outhaul.janitor import Janitor
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import Queue
 from outhaul.jobs.store import JobStore
 from outhaul.kinds import KINDS
 from outhaul.kinds.kind import Context
-from outhaul.lake.load.loads import load_leads
 from outhaul.lake.snapshot import Lake, open_lake
 from outhaul.lake.tables import LEADS
+from outhaul.loading.loads import load_leads
+from outhaul.reading.plan import make_plan
 from outhaul.settings import Limits, Settings
-from outhaul.state.database import Database
-from outhaul.state.schema import api_user, export_job, export_part, token
-from outhaul.subscription.services import create_service
-from outhaul.subscription.tokens import Caller, issue_token
-from outhaul.subscription.usage import UsageStore
+from outhaul.storage.folder import FolderStore
+from outhaul.storage.manifest import Manifest, Part
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 OPEN = Limits(queued_jobs=None, daily_export_mb=None)

@@ -23,8 +23,9 @@ import pytest
 import sqlalchemy as sa
 import stamina
 from tests.integration.test_worker import wait_for
-from tests.sites import SUBSCRIPTIONS, Fleet, Process, Site, killed, site
+from tests.support.sites import SUBSCRIPTIONS, Fleet, Process, Site, killed, site
 
+from outhaul.accounts.services import Credentials
 from outhaul.client import (
     Exports,
     ProtocolError,
@@ -35,12 +36,11 @@ from outhaul.client import (
 )
 from outhaul.client.exports import Job
 from outhaul.clock import now
-from outhaul.files.opening import open_files
+from outhaul.database.engine import Database
+from outhaul.database.schema import export_job, export_part
 from outhaul.janitor import Janitor
 from outhaul.protocol.states import State
-from outhaul.state.database import Database
-from outhaul.state.schema import export_job, export_part
-from outhaul.subscription.services import Credentials
+from outhaul.storage.opening import open_files
 
 SECONDS = int(os.environ.get("OUTHAUL_KILL_SECONDS", "6"))
 JOBS = SECONDS * 200 // 60

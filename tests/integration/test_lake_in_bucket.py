@@ -10,29 +10,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.object_store import Bucket
+from tests.support.object_store import Bucket
 
-from outhaul import sample, sample_objects
+from outhaul import sample
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
-from outhaul.extract.pages import RecordPage, read_page
-from outhaul.extract.plan import Plan, make_plan
-from outhaul.extract.render import render_part
+from outhaul.database.engine import Database
+from outhaul.export.render import render_part
 from outhaul.kinds import KINDS, find_kind
 from outhaul.kinds.kind import Context
-from outhaul.lake.load.loads import (
+from outhaul.lake.commits import TableChangedError, commit, write_file
+from outhaul.lake.location import LakeError, Location
+from outhaul.lake.snapshot import Lake, open_lake
+from outhaul.lake.tables import ACTIVITIES, LEADS
+from outhaul.lake.upkeep import compact, remove_replaced
+from outhaul.loading.loads import (
     load_activities,
     load_leads,
     load_list_members,
     load_program_members,
 )
-from outhaul.lake.place import LakeError, Place
-from outhaul.lake.snapshot import Lake, open_lake
-from outhaul.lake.tables import ACTIVITIES, LEADS
-from outhaul.lake.upkeep import compact, remove_replaced
-from outhaul.lake.writing import TableChangedError, commit, write_file
+from outhaul.reading.pages import RecordPage, read_page
+from outhaul.reading.plan import Plan, make_plan
 from outhaul.settings import S3, Limits, Settings
-from outhaul.state.database import Database
 
 NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
 LEAD_COUNT, ACTIVITY_COUNT = 200, 2_000
@@ -58,7 +58,7 @@ def catalog(database: Database) -> Catalog:
 
 @pytest.fixture
 def lake(bucket: Bucket) -> Lake:
-    return Lake(Place(url=f"{bucket.url}/lake", s3=bucket.s3) / "default")
+    return Lake(Location(url=f"{bucket.url}/lake", s3=bucket.s3) / "default")
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def fill(lake: Lake, put: Loader) -> list[Any]:
                 lake,
                 sample.activities(ACTIVITY_COUNT, until=NOW, lead_count=LEAD_COUNT),
             ),
-            put(load_program_members, lake, sample_objects.program_members(LEAD_COUNT, until=NOW)),
+            put(load_program_members, lake, sample.program_members(LEAD_COUNT, until=NOW)),
             put(load_leads, lake, sample.leads(LEAD_COUNT, until=NOW)),
         ]
     return merged
@@ -212,14 +212,14 @@ def test_a_bucket_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
         access_key_id="key",
         secret_access_key="a secret that nobody shows",
     )
-    place = Place(url="s3://bucket/lake", s3=s3)
+    place = Location(url="s3://bucket/lake", s3=s3)
     with pytest.raises(LakeError) as refusal:
         place.check()
     assert "127.0.0.1:9" in str(refusal.value)
     with pytest.raises(LakeError):
         page(Lake(place))
     assert "nobody shows" not in f"{refusal.value}{place!r}"
-    Place.of(tmp_path / "not" / "made" / "yet").check()
+    Location.of(tmp_path / "not" / "made" / "yet").check()
 
 
 def test_a_file_that_is_gone_or_damaged_is_told(put: Loader, tmp_path: Path) -> None:

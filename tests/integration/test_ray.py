@@ -20,12 +20,15 @@ from tests.conftest import RayNodes
 from tests.integration.test_executors import LONG, SHORT, WAIT, Bench, make_lake, plan_of
 from tests.integration.test_worker import BODY, children, fill, on_disk, wait_for
 
+from outhaul.accounts.tokens import Caller
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now
-from outhaul.extract import ray_cluster, ray_driver
-from outhaul.extract.executors import StoppedError
-from outhaul.extract.on_ray import RayExecutor
-from outhaul.extract.ray_cluster import ClusterError, PartError
+from outhaul.database.engine import Database
+from outhaul.database.schema import api_user
+from outhaul.export.executors import StoppedError
+from outhaul.export.ray import cluster, driver
+from outhaul.export.ray.cluster import ClusterError, PartError
+from outhaul.export.ray.executor import RayExecutor
 from outhaul.jobs.job import Job
 from outhaul.jobs.store import JobStore
 from outhaul.kinds import KINDS
@@ -33,9 +36,6 @@ from outhaul.kinds.kind import Context, ExportRequest
 from outhaul.lake.snapshot import Lake
 from outhaul.protocol.states import State
 from outhaul.settings import Limits, Settings
-from outhaul.state.database import Database
-from outhaul.state.schema import api_user
-from outhaul.subscription.tokens import Caller
 from outhaul.worker import Worker
 
 RECORDS = 36_000
@@ -158,8 +158,8 @@ def test_a_lost_connection_fails_the_attempt_and_the_next_connects_anew(bench: B
 
 
 def test_a_node_with_other_versions_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = ray_driver.versions()
-    monkeypatch.setattr(ray_driver, "versions", lambda: "outhaul 0.0.1, polars 0.9")
+    here = driver.versions()
+    monkeypatch.setattr(driver, "versions", lambda: "outhaul 0.0.1, polars 0.9")
     with pytest.raises(PartError) as raised:
         bench.export(plan_of(SHORT), "versions/a")
     said = str(raised.value)
@@ -179,7 +179,7 @@ def nobody(tmp_path: Path) -> Iterator[Settings]:
 def test_a_cluster_that_does_not_answer_is_named(
     nobody: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ray_cluster, "REACH_SECONDS", 0.0)
+    monkeypatch.setattr(cluster, "REACH_SECONDS", 0.0)
     parts = RayExecutor(nobody).render(plan_of(SHORT), Lake(Path()), "a/a", threading.Event(), {})
     with pytest.raises(ClusterError, match=f"no Ray cluster answers at {nobody.ray_address}: "):
         next(parts)
@@ -195,7 +195,7 @@ def test_stop_is_obeyed_while_a_cluster_is_tried(nobody: Settings) -> None:
 def test_a_job_whose_cluster_is_away_fails_and_the_queue_goes_on(
     nobody: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(ray_cluster, "REACH_SECONDS", 0.0)
+    monkeypatch.setattr(cluster, "REACH_SECONDS", 0.0)
     fill(tmp_path, 200)
     worker = Worker(nobody)
     with asking(tmp_path) as asker:

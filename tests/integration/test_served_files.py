@@ -25,7 +25,7 @@ from tests.integration.test_worker import (
     on_disk,
     wait_for,
 )
-from tests.object_store import SECRET, Bucket, wire_to
+from tests.support.object_store import SECRET, Bucket, wire_to
 
 from outhaul.client import Exports, Session, download
 from outhaul.protocol.states import State

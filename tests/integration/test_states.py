@@ -29,20 +29,20 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from starlette.testclient import TestClient
-from tests import postgres
+from tests.support import postgres
 
+from outhaul.accounts.services import Credentials, create_service
 from outhaul.api import create_app
 from outhaul.catalog.store import Catalog
-from outhaul.files.folder import FolderStore
+from outhaul.database.engine import Database
+from outhaul.database.schema import export_job
 from outhaul.jobs.job import TRANSITIONS, Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
-from outhaul.lake.load.loads import load_activities, load_leads
 from outhaul.lake.snapshot import Lake
+from outhaul.loading.loads import load_activities, load_leads
 from outhaul.protocol.states import State
 from outhaul.settings import Settings
-from outhaul.state.database import Database
-from outhaul.state.schema import export_job
-from outhaul.subscription.services import Credentials, create_service
+from outhaul.storage.folder import FolderStore
 from outhaul.worker import Worker
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)

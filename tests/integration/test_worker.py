@@ -22,27 +22,27 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 from polars.exceptions import PanicException
-from tests.postgres import Server as PostgreSQL
-from tests.postgres import transfer
+from tests.support.postgres import Server as PostgreSQL
+from tests.support.postgres import transfer
 
+from outhaul.accounts.services import Credentials, create_service
+from outhaul.accounts.tokens import Caller
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now
-from outhaul.extract import executors
-from outhaul.extract import render as render_module
-from outhaul.files.folder import FolderStore
+from outhaul.database.engine import Database
+from outhaul.database.schema import api_user, export_job
+from outhaul.export import executors
+from outhaul.export import render as render_module
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, Queue
 from outhaul.jobs.store import JobStore
 from outhaul.kinds import KINDS
 from outhaul.kinds.kind import Context
-from outhaul.lake.load.loads import load_activities
 from outhaul.lake.snapshot import Lake
+from outhaul.loading.loads import load_activities
 from outhaul.protocol.states import State
 from outhaul.settings import Limits, Settings
-from outhaul.state.database import Database
-from outhaul.state.schema import api_user, export_job
-from outhaul.subscription.services import Credentials, create_service
-from outhaul.subscription.tokens import Caller
+from outhaul.storage.folder import FolderStore
 from outhaul.worker import Worker
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")

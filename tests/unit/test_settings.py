@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from outhaul.database.engine import Database
 from outhaul.settings import LIMIT_SETS, S3, Limits, Settings, limit_overrides, s3_settings
-from outhaul.state.database import Database
 
 
 @pytest.mark.parametrize(

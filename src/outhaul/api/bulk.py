@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from outhaul.accounts.tokens import Caller
 from outhaul.api.download import file_response, redirect_response
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service, call_id
@@ -19,7 +20,6 @@ from outhaul.kinds.kind import Kind
 from outhaul.protocol.body import parse_object, wrong_type
 from outhaul.protocol.envelope import success
 from outhaul.protocol.states import State, parse_state
-from outhaul.subscription.tokens import Caller
 
 
 class DateRange(BaseModel):

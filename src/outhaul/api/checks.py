@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from outhaul.state.database import reason
+from outhaul.database.engine import reason
 
 ANSWER_SECONDS = 5.0
 """What each check has: who asks gives up by then, or soon after."""

@@ -6,9 +6,9 @@ import functools
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from outhaul.accounts.meter import Meter, Ticket
 from outhaul.api.service import ERROR_CODE, TICKET
 from outhaul.errors import Error
-from outhaul.subscription.meter import Meter, Ticket
 
 FLUSH_SECONDS = 1.0
 """How long a count may be in memory alone."""

@@ -9,9 +9,9 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
 
 from outhaul.errors import Error
-from outhaul.files.store import MEDIA_TYPE, FileStore
 from outhaul.jobs.job import Job
 from outhaul.protocol.ranges import ByteRange, UnsatisfiableRangeError, parse_range
+from outhaul.storage.store import MEDIA_TYPE, FileStore
 
 log = structlog.get_logger()
 

@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import ERROR_CODE, call_id
+from outhaul.database.engine import is_away, reason
 from outhaul.errors import LIMITS_ON_CALLS, ApiError, Error
-from outhaul.lake.place import LakeError
+from outhaul.lake.location import LakeError
 from outhaul.protocol.envelope import failure
-from outhaul.state.database import is_away, reason
 
 log = structlog.get_logger()
 

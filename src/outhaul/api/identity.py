@@ -9,9 +9,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from outhaul.accounts.tokens import CredentialsInvalidError, issue_token
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service
-from outhaul.subscription.tokens import CredentialsInvalidError, issue_token
 
 PATH = "/identity/oauth/token"
 

@@ -7,20 +7,20 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
+from outhaul.accounts.meter import Meter
+from outhaul.accounts.tokens import Caller, authenticate
+from outhaul.accounts.usage import UsageStore
 from outhaul.api.checks import Checks
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now
+from outhaul.database.engine import Database, is_away, reason
 from outhaul.errors import Error
-from outhaul.files.opening import open_files
 from outhaul.jobs.store import JobStore
 from outhaul.kinds.kind import Context
-from outhaul.lake.snapshot import Lake, open_lake, place_of_lakes
+from outhaul.lake.snapshot import Lake, location_of_lakes, open_lake
 from outhaul.protocol.envelope import request_id
 from outhaul.settings import Limits, Settings
-from outhaul.state.database import Database, is_away, reason
-from outhaul.subscription.meter import Meter
-from outhaul.subscription.tokens import Caller, authenticate
-from outhaul.subscription.usage import UsageStore
+from outhaul.storage.opening import open_files
 
 # What is noted in the state of a request, for `outhaul.api.counting`.
 TICKET = "ticket"
@@ -45,7 +45,7 @@ class Service:
             {
                 "database": self.database.check,
                 "files": self.files.check,
-                "lake": place_of_lakes(settings).check,
+                "lake": location_of_lakes(settings).check,
             }
         )
 

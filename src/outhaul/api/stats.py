@@ -7,12 +7,12 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from outhaul.accounts.meter import REPORT_DAYS
+from outhaul.accounts.usage import Totals
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service, call_id
 from outhaul.clock import QUOTA_ZONE, day_begin
 from outhaul.protocol.envelope import success
-from outhaul.subscription.meter import REPORT_DAYS
-from outhaul.subscription.usage import Totals
 
 BASE = "/rest/v1/stats"
 

@@ -11,8 +11,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from outhaul.catalog.entries import ID_RANGE
+from outhaul.database.schema import asset, storable
 from outhaul.protocol.instants import render_instant
-from outhaul.state.schema import asset, storable
 
 WORKSPACE = "Default"
 """The workspace of an asset whose description names none."""

@@ -19,10 +19,8 @@ from outhaul.catalog.entries import (
 )
 from outhaul.catalog.objects import CustomObjectType, MemberField
 from outhaul.catalog.selection import Selection
-from outhaul.catalog.smart_list_reading import CatalogNames, check_smart_lists, read_rules
-from outhaul.catalog.smart_lists import Group
-from outhaul.state.database import Database, insert, lock
-from outhaul.state.schema import (
+from outhaul.database.engine import Database, insert, lock
+from outhaul.database.schema import (
     activity_type,
     asset,
     custom_object_type,
@@ -31,6 +29,8 @@ from outhaul.state.schema import (
     member_status,
     storable_json,
 )
+from outhaul.smart_lists.parsing import CatalogNames, check_smart_lists, read_rules
+from outhaul.smart_lists.rules import Group
 
 
 @cache

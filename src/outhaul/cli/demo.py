@@ -16,18 +16,18 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from outhaul.accounts.services import Credentials
 from outhaul.cli.console import errors, fail, make_settings, named_errors
-from outhaul.cli.extraction import Order, extract
-from outhaul.cli.sampling import is_loaded, load_sample, make_sample_service
+from outhaul.cli.extract.extraction import Order, extract
 from outhaul.cli.store import open_database
 from outhaul.clock import now
+from outhaul.database.engine import Database
 from outhaul.protocol.dialects import Format
 from outhaul.protocol.instants import render_instant
-from outhaul.serving import PortTakenError
-from outhaul.serving import serve as serve_until_stopped
+from outhaul.sample.loading import is_loaded, load_sample, make_sample_service
+from outhaul.server import PortTakenError
+from outhaul.server import serve as serve_until_stopped
 from outhaul.settings import Settings
-from outhaul.state.database import Database
-from outhaul.subscription.services import Credentials
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

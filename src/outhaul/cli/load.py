@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from outhaul.accounts.services import DEFAULT_SUBSCRIPTION
 from outhaul.catalog.entries import CatalogError, Entries, LeadField, parse_catalog
 from outhaul.catalog.objects import MemberField
 from outhaul.catalog.store import Catalog
@@ -26,8 +27,11 @@ from outhaul.cli.console import (
 )
 from outhaul.cli.store import Subscription, lake_named, open_database
 from outhaul.clock import now
-from outhaul.lake.load.fit import data_type
-from outhaul.lake.load.loads import (
+from outhaul.lake.commits import TableChangedError
+from outhaul.lake.conversions import data_type
+from outhaul.lake.location import LakeError
+from outhaul.lake.snapshot import Lake, location_of_lakes, open_lake
+from outhaul.loading.loads import (
     Loaded,
     load_activities,
     load_custom_objects,
@@ -35,12 +39,8 @@ from outhaul.lake.load.loads import (
     load_list_members,
     load_program_members,
 )
-from outhaul.lake.load.readers import FileError, Report
-from outhaul.lake.place import LakeError
-from outhaul.lake.snapshot import Lake, open_lake, place_of_lakes
-from outhaul.lake.writing import TableChangedError
+from outhaul.loading.readers import FileError, Report
 from outhaul.settings import PlaceMissingError, Settings
-from outhaul.subscription.services import DEFAULT_SUBSCRIPTION
 
 app = typer.Typer(
     help="Load records and catalogs. A file is loaded whole or not at all, and loading it again "
@@ -260,7 +260,7 @@ def _load(  # noqa: PLR0913 - what the commands have in common
     """Load files one after the other, up to the first that does not fit."""
     done: list[Loaded] = []
     with named_errors(PlaceMissingError):
-        place_of_lakes(settings)
+        location_of_lakes(settings)
     with open_database(settings, subscription) as database, _progress() as progress:
         store = Catalog(database, subscription)
         lake = open_lake(settings, subscription, database)

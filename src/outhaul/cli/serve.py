@@ -11,11 +11,11 @@ import typer
 
 from outhaul.cli.console import Data, DatabaseUrl, LakeUrl, errors, make_settings, named_errors
 from outhaul.cli.store import open_database, reach_places
-from outhaul.extract.opening import check_executor
-from outhaul.extract.ray_cluster import RayMissingError
-from outhaul.serving import PortTakenError
-from outhaul.serving import serve as serve_until_stopped
-from outhaul.state.database import DatabaseUnavailableError
+from outhaul.database.engine import DatabaseUnavailableError
+from outhaul.export.opening import check_executor
+from outhaul.export.ray.cluster import RayMissingError
+from outhaul.server import PortTakenError
+from outhaul.server import serve as serve_until_stopped
 from outhaul.worker import Worker
 
 serve_app = typer.Typer(rich_markup_mode=None, add_completion=False)

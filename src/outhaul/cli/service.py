@@ -5,6 +5,11 @@ from typing import Annotated
 
 import typer
 
+from outhaul.accounts.services import (
+    DEFAULT_SUBSCRIPTION,
+    PermissionUnknownError,
+    create_service,
+)
 from outhaul.cli.console import (
     Data,
     DatabaseUrl,
@@ -16,11 +21,6 @@ from outhaul.cli.console import (
 )
 from outhaul.cli.store import Subscription, open_database
 from outhaul.clock import now
-from outhaul.subscription.services import (
-    DEFAULT_SUBSCRIPTION,
-    PermissionUnknownError,
-    create_service,
-)
 
 app = typer.Typer(
     help="Custom services: what programs call with.", no_args_is_help=True, rich_markup_mode=None

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
+from outhaul.accounts.services import SubscriptionUnknownError
+from outhaul.accounts.subscriptions import subscription_named
 from outhaul.cli.console import fail, named_errors
-from outhaul.files.opening import open_files
-from outhaul.lake.place import LakeError
-from outhaul.lake.snapshot import place_of_lakes
+from outhaul.database.engine import Database, DatabaseUnavailableError, is_away, reason
+from outhaul.lake.location import LakeError
+from outhaul.lake.snapshot import location_of_lakes
 from outhaul.settings import PlaceMissingError, Settings
-from outhaul.state.database import Database, DatabaseUnavailableError, is_away, reason
-from outhaul.subscription.services import SubscriptionUnknownError
-from outhaul.subscription.subscriptions import subscription_named
+from outhaul.storage.opening import open_files
 
 Subscription = Annotated[
     str,
@@ -64,7 +64,7 @@ def reach_places(settings: Settings) -> None:
     if settings.data is not None:
         make_folder(settings.data)
     try:
-        place_of_lakes(settings).check()
+        location_of_lakes(settings).check()
     except LakeError as error:
         fail(f"{lake_named(settings)}: {error}")
     try:
@@ -78,7 +78,7 @@ def reach_places(settings: Settings) -> None:
 def lake_named(settings: Settings) -> str:
     """Return how a message begins that tells why the lake cannot be reached."""
     option = "--data" if settings.lake_url is None else "--lake-url"
-    return f"the lake, {place_of_lakes(settings).url}, cannot be used, see {option}"
+    return f"the lake, {location_of_lakes(settings).url}, cannot be used, see {option}"
 
 
 def make_folder(data: Path) -> None:

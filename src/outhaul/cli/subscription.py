@@ -5,6 +5,15 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from outhaul.accounts.services import SubscriptionUnknownError
+from outhaul.accounts.subscriptions import (
+    LimitError,
+    SubscriptionNameError,
+    create_subscription,
+    override_limits,
+    subscription_named,
+    subscriptions,
+)
 from outhaul.cli.console import (
     Data,
     DatabaseUrl,
@@ -17,15 +26,6 @@ from outhaul.cli.console import (
 from outhaul.cli.store import open_database
 from outhaul.clock import now
 from outhaul.settings import Limits
-from outhaul.subscription.services import SubscriptionUnknownError
-from outhaul.subscription.subscriptions import (
-    LimitError,
-    SubscriptionNameError,
-    create_subscription,
-    override_limits,
-    subscription_named,
-    subscriptions,
-)
 
 app = typer.Typer(
     help="Subscriptions: tenants, each with its own users, limits, catalog and records.",

@@ -13,15 +13,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from outhaul.files.manifest import Manifest, Part
+from outhaul.database.engine import Database, insert
+from outhaul.database.schema import export_job, export_part, subscription
+from outhaul.database.wakeups import wake_workers
 from outhaul.jobs.job import Job
 from outhaul.jobs.store import lock_subscription, to_job
 from outhaul.jobs.turns import first_waiting, subscriptions_in_turn, take_turn, users_in_turn
 from outhaul.protocol.states import State
 from outhaul.settings import Settings
-from outhaul.state.database import Database, insert
-from outhaul.state.schema import export_job, export_part, subscription
-from outhaul.state.wakeups import wake_workers
+from outhaul.storage.manifest import Manifest, Part
 
 MAX_ATTEMPTS = 3
 """Attempts after which a job is given up; one whose worker died after it left a part is none."""

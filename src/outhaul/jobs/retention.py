@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from outhaul.database.engine import Database
+from outhaul.database.schema import export_job, export_part, subscription
 from outhaul.protocol.states import State
 from outhaul.settings import Limits, Settings
-from outhaul.state.database import Database
-from outhaul.state.schema import export_job, export_part, subscription
 
 AT_ONCE = 500
 """Jobs that one statement is about."""

@@ -11,17 +11,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from outhaul.accounts.tokens import Caller
 from outhaul.clock import quota_day
+from outhaul.database.engine import Database
+from outhaul.database.schema import export_job, export_part, subscription
+from outhaul.database.wakeups import wake_workers
 from outhaul.errors import Error
 from outhaul.jobs.job import Job, sources
 from outhaul.kinds.kind import ExportRequest
 from outhaul.protocol.paging import decode_token, encode_token
 from outhaul.protocol.states import State
 from outhaul.settings import Limits
-from outhaul.state.database import Database
-from outhaul.state.schema import export_job, export_part, subscription
-from outhaul.state.wakeups import wake_workers
-from outhaul.subscription.tokens import Caller
 
 _OPEN = (State.QUEUED.value, State.PROCESSING.value)
 _MEGABYTE = 1_000_000

@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from outhaul.database.schema import api_user, export_job, subscription
 from outhaul.protocol.states import State
-from outhaul.state.schema import api_user, export_job, subscription
 
 
 def subscriptions_in_turn(connection: sa.Connection) -> list[sa.Row[Any]]:

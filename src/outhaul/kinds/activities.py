@@ -11,8 +11,8 @@ from outhaul.catalog.store import Catalog
 from outhaul.errors import Error
 from outhaul.kinds.filters import window
 from outhaul.kinds.kind import Context, Filter, Kind
+from outhaul.lake.clauses import AnyOf, Clause, OneOf
 from outhaul.lake.deletions import DELETE_LEAD
-from outhaul.lake.predicates import AnyOf, Clause, OneOf
 from outhaul.lake.tables import ACTIVITIES as TABLE
 from outhaul.protocol.body import read_integers, read_texts
 

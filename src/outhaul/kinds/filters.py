@@ -6,7 +6,7 @@ from typing import Any
 from outhaul.catalog.entries import Asset, AssetType, CatalogError
 from outhaul.errors import Error
 from outhaul.kinds.kind import Context, Filter
-from outhaul.lake.predicates import InSmartList, MemberOf, Within
+from outhaul.lake.clauses import InSmartList, MemberOf, Within
 from outhaul.protocol.body import read_integer, read_text, read_window
 from outhaul.protocol.instants import parse_instant, render_instant
 

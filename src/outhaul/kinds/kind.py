@@ -10,7 +10,7 @@ import polars as pl
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now
 from outhaul.errors import Error
-from outhaul.lake.predicates import Clause
+from outhaul.lake.clauses import Clause
 from outhaul.lake.tables import Table
 from outhaul.protocol.body import read_format, read_headers, read_object, read_texts
 from outhaul.protocol.dialects import Format

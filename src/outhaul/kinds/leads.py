@@ -13,9 +13,9 @@ from outhaul.kinds.filters import (
     window,
 )
 from outhaul.kinds.kind import Context, Kind
-from outhaul.lake.load.loads import ECIDS
 from outhaul.lake.tables import CHANGED_AT, column_type
 from outhaul.lake.tables import LEADS as TABLE
+from outhaul.loading.loads import ECIDS
 
 _FILTERS = (
     window("createdAt", "createdAt"),

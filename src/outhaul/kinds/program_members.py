@@ -9,7 +9,7 @@ from outhaul.errors import Error
 from outhaul.kinds.filters import window
 from outhaul.kinds.kind import Context, Filter, Join, Kind
 from outhaul.kinds.leads import lead_columns
-from outhaul.lake.predicates import Clause, OneOf
+from outhaul.lake.clauses import Clause, OneOf
 from outhaul.lake.tables import CHANGED_AT, LEADS, column_type
 from outhaul.lake.tables import PROGRAM_MEMBERS as TABLE
 from outhaul.protocol.body import (

@@ -11,9 +11,9 @@ from typing import Any
 
 import polars as pl
 
+from outhaul.lake.commits import commit, make_snapshot, write_file
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import DELETED_LEADS, TABLES, Table
-from outhaul.lake.writing import commit, make_snapshot, write_file
 
 DELETE_LEAD = 37
 

@@ -15,11 +15,11 @@ from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import TableNotFoundError
 from deltalake.schema import PrimitiveType
 
-from outhaul.lake.place import Place, named_failures
-from outhaul.lake.predicates import Bounds
+from outhaul.database.engine import Database
+from outhaul.lake.clauses import Bounds
+from outhaul.lake.location import Location, named_failures
 from outhaul.lake.tables import INSTANT, Table
 from outhaul.settings import Settings
-from outhaul.state.database import Database
 
 _FROM_DELTA: Mapping[str, pl.DataType] = {
     "string": pl.String(),
@@ -51,7 +51,7 @@ class Snapshot:
     """A table as it is at one version; it stays so, whatever is loaded later."""
 
     version: int
-    place: Place
+    place: Location
     columns: Mapping[str, pl.DataType]
     """All columns but the one of the partition."""
     files: Sequence[LakeFile]
@@ -65,8 +65,8 @@ class Snapshot:
 class Lake:
     """The tables of one subscription, in one folder of this machine or of a bucket."""
 
-    def __init__(self, place: Path | Place, hold: Hold | None = None) -> None:
-        self.place = Place.of(place)
+    def __init__(self, place: Path | Location, hold: Hold | None = None) -> None:
+        self.place = Location.of(place)
         self._hold = hold
 
     @property
@@ -155,14 +155,14 @@ def open_lake(settings: Settings, subscription: str, database: Database) -> Lake
     Machines that share it share the `database` too, and by that the lock of those who write.
     """
     hold = database.hold if database.is_postgresql else None
-    return Lake(place_of_lakes(settings) / subscription, hold)
+    return Lake(location_of_lakes(settings) / subscription, hold)
 
 
-def place_of_lakes(settings: Settings) -> Place:
+def location_of_lakes(settings: Settings) -> Location:
     """Return where the lakes of all subscriptions are."""
     if settings.lake_url is None:
-        return Place.of(settings.lake_folder)
-    return Place(url=settings.lake_url.rstrip("/"), s3=settings.s3)
+        return Location.of(settings.lake_folder)
+    return Location(url=settings.lake_url.rstrip("/"), s3=settings.s3)
 
 
 def delta_field(name: str, of: pl.DataType) -> Field:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import reduce
 from typing import Any
 
+from outhaul.lake.commits import commit, write_file
 from outhaul.lake.snapshot import Lake, LakeFile
 from outhaul.lake.tables import Table
-from outhaul.lake.writing import commit, write_file
 
 FILES_APART = 4
 """Files of a partition that are left as they are, where one of them has most of its records."""

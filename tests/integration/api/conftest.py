@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.api.instance import Clock, Instance, Serve, Template, make_template
-from tests.postgres import Server, transfer
-from tests.schemas import FOLDER, Contract
+from tests.support.instance import Clock, Instance, Serve, Template, make_template
+from tests.support.postgres import Server, transfer
+from tests.support.schemas import FOLDER, Contract
 
 from outhaul.settings import Settings
 

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.integration.api.instance import (
+from tests.support.instance import (
     ACTIVITIES,
     BODIES,
     KINDS,

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 import anyio
 import pytest
 import sqlalchemy as sa
-from tests.integration.api.instance import TOKEN, UNKNOWN_ID, Instance, Serve, base, refusal, result
+from tests.support.instance import TOKEN, UNKNOWN_ID, Instance, Serve, base, refusal, result
 
-from outhaul.state.schema import usage
-from outhaul.subscription.subscriptions import override_limits
+from outhaul.accounts.subscriptions import override_limits
+from outhaul.database.schema import usage
 
 RATE = ("606", "Max rate limit '3' exceeded with in '20' secs")
 DAY = ("607", "Daily quota reached")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.integration.api.instance import (
+from tests.support.instance import (
     BODIES,
     JSON,
     KINDS,
@@ -17,8 +17,8 @@ from tests.integration.api.instance import (
     result,
 )
 
+from outhaul.database.schema import export_job
 from outhaul.jobs.queue import Queue
-from outhaul.state.schema import export_job
 
 CREATED = {"exportId", "format", "status", "createdAt"}
 

@@ -1,8 +1,8 @@
 """The calls of the app are calls of the protocol."""
 
 import pytest
-from tests.integration.api.instance import KINDS, TOKEN, Instance, base
-from tests.schemas import HEALTH, MISSING, UNDESCRIBED, Contract
+from tests.support.instance import KINDS, TOKEN, Instance, base
+from tests.support.schemas import HEALTH, MISSING, UNDESCRIBED, Contract
 
 
 def test_every_call_is_in_the_published_descriptions(

@@ -5,7 +5,7 @@ import io
 from typing import Any
 
 import pytest
-from tests.integration.api.instance import (
+from tests.support.instance import (
     LEAD_COUNT,
     NOW,
     STATIC_LIST,
@@ -16,13 +16,11 @@ from tests.integration.api.instance import (
     result,
 )
 
-from outhaul import sample, sample_objects
+from outhaul import sample
 
 KIND = "customobjects/boat_c"
 UNKNOWN = "customobjects/ship_c"
-BOATS = sorted(
-    sample_objects.boats(LEAD_COUNT, until=NOW), key=lambda boat: str(boat["marketoGUID"])
-)
+BOATS = sorted(sample.boats(LEAD_COUNT, until=NOW), key=lambda boat: str(boat["marketoGUID"]))
 ON_LIST = {
     member["leadId"]
     for member in sample.list_members(LEAD_COUNT)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.integration.api.conftest import serving
-from tests.integration.api.instance import (
+from tests.support.instance import (
     ACTIVITY_COUNT,
     LEAD_COUNT,
     MEMBERS,
@@ -21,19 +21,19 @@ from tests.integration.api.instance import (
     Instance,
     Template,
 )
-from tests.schemas import Contract
+from tests.support.schemas import Contract
 
-from outhaul import sample, sample_objects
+from outhaul import sample
 from outhaul.catalog.store import Catalog
-from outhaul.lake.load.loads import (
+from outhaul.database.engine import Database
+from outhaul.lake.snapshot import Lake
+from outhaul.loading.loads import (
     load_activities,
     load_leads,
     load_list_members,
     load_program_members,
 )
-from outhaul.lake.snapshot import Lake
 from outhaul.settings import Settings
-from outhaul.state.database import Database
 
 IN_LIST = [
     member["leadId"]
@@ -42,7 +42,7 @@ IN_LIST = [
 ]
 IN_PROGRAM = [
     member["leadId"]
-    for member in sample_objects.program_members(LEAD_COUNT, until=NOW)
+    for member in sample.program_members(LEAD_COUNT, until=NOW)
     if member["programId"] == MEMBERS["filter"]["programId"]
 ]
 IN_WINDOW = [
@@ -67,7 +67,7 @@ BACK: tuple[tuple[Callable[..., Any], Iterable[Mapping[str, Any]]], ...] = (
     (load_list_members, list(sample.list_members(LEAD_COUNT))),
     (
         load_program_members,
-        list(sample_objects.program_members(LEAD_COUNT, until=NOW)),
+        list(sample.program_members(LEAD_COUNT, until=NOW)),
     ),
 )
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.integration.api.instance import (
+from tests.support.instance import (
     KINDS,
     LEADS,
     TOKEN,

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.integration.api.instance import (
+from tests.support.instance import (
     ACTIVITY_COUNT,
     KINDS,
     STATIC_LIST,
@@ -20,8 +20,8 @@ from tests.integration.api.instance import (
     only,
 )
 
-from outhaul.files.folder import FolderStore
-from outhaul.state.schema import export_part
+from outhaul.database.schema import export_part
+from outhaul.storage.folder import FolderStore
 
 
 @dataclass(frozen=True)

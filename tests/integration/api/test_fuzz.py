@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.integration.api.instance import (
+from tests.support.instance import (
     KINDS,
     TOKEN,
     UNKNOWN_ID,

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
-from tests import postgres
-from tests.integration.api.instance import Instance, Serve, refusal
-from tests.object_store import SECRET, Bucket, Wire, wire_to
+from tests.support import postgres
+from tests.support.instance import Instance, Serve, refusal
+from tests.support.object_store import SECRET, Bucket, Wire, wire_to
 
 from outhaul.api import create_app
+from outhaul.database.engine import Database
 from outhaul.settings import Settings
-from outhaul.state.database import Database
 
 ALIVE, READY = "/healthz", "/readyz"
 PATIENCE = 60

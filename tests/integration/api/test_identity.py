@@ -2,7 +2,7 @@ from collections.abc import Mapping
 
 import httpx2
 import pytest
-from tests.integration.api.instance import (
+from tests.support.instance import (
     BODIES,
     JSON,
     KINDS,

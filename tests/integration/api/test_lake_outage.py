@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 from tests.integration.api.conftest import copy_file
-from tests.integration.api.instance import (
+from tests.support.instance import (
     BODIES,
     STATIC_LIST,
     Clock,
@@ -18,8 +18,8 @@ from tests.integration.api.instance import (
     refusal,
     result,
 )
-from tests.object_store import SECRET, Bucket, wire_to
-from tests.schemas import Contract
+from tests.support.object_store import SECRET, Bucket, wire_to
+from tests.support.schemas import Contract
 
 from outhaul.settings import S3, Settings
 

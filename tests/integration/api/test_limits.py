@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from tests.integration.api.instance import (
+from tests.support.instance import (
     KINDS,
     WINDOW,
     Instance,
@@ -15,7 +15,7 @@ from tests.integration.api.instance import (
     result,
 )
 
-from outhaul.state.schema import export_job, subscription
+from outhaul.database.schema import export_job, subscription
 
 QUEUE_FULL = ("1029", "Too many jobs in queue")
 ONE_MEGABYTE = ("1029", "Export daily quota 1MB exceeded")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.integration.api.instance import (
+from tests.support.instance import (
     ACTIVITY_COUNT,
     LEAD_COUNT,
     NOW,
@@ -23,8 +23,8 @@ from outhaul import sample
 from outhaul.api.lookups import FAMILIES
 from outhaul.api.lookups.answering import Lookup
 from outhaul.catalog.store import Catalog
-from outhaul.lake.load.loads import load_activities, load_list_members
 from outhaul.lake.snapshot import Lake
+from outhaul.loading.loads import load_activities, load_list_members
 
 LOOKUPS = FAMILIES["activities"]
 EACH = pytest.mark.parametrize("lookup", LOOKUPS, ids=lambda lookup: lookup.path)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.integration.api.instance import Instance, RawAnswer, refusal, result
+from tests.support.instance import Instance, RawAnswer, refusal, result
 
 from outhaul import sample
 from outhaul.api.lookups import FAMILIES

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.integration.api.instance import LEAD_COUNT, NOW, Instance, Serve, refusal, result
+from tests.support.instance import LEAD_COUNT, NOW, Instance, Serve, refusal, result
 
 from outhaul import sample
 from outhaul.api.lookups import FAMILIES
 from outhaul.api.lookups.answering import Lookup
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog, standard_entries
-from outhaul.lake.load.loads import load_leads, load_list_members
 from outhaul.lake.snapshot import Lake
+from outhaul.loading.loads import load_leads, load_list_members
 
 LOOKUPS = FAMILIES["leads"]
 EACH = pytest.mark.parametrize("lookup", LOOKUPS, ids=lambda lookup: lookup.path)

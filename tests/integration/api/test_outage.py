@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests import postgres
-from tests.integration.api.instance import (
+from tests.support import postgres
+from tests.support.instance import (
     TOKEN,
     Clock,
     Instance,
@@ -21,11 +21,11 @@ from tests.integration.api.instance import (
     only,
     refusal,
 )
-from tests.schemas import Contract
+from tests.support.schemas import Contract
 
+from outhaul.database import engine
 from outhaul.jobs.queue import Queue
 from outhaul.settings import Settings
-from outhaul.state import database as state
 from outhaul.worker import Worker
 
 PATIENCE = 60
@@ -172,7 +172,7 @@ def test_a_job_outlives_an_outage_while_it_runs(
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "BUSY_MILLISECONDS", 20)
+    monkeypatch.setattr(engine, "BUSY_MILLISECONDS", 20)
 
 
 def sqlite_file(instance: Instance) -> sqlite3.Connection:

@@ -5,7 +5,7 @@ import io
 from typing import Any
 
 import pytest
-from tests.integration.api.instance import (
+from tests.support.instance import (
     LEAD_COUNT,
     NOW,
     WINDOW,
@@ -15,10 +15,10 @@ from tests.integration.api.instance import (
     result,
 )
 
-from outhaul import sample, sample_objects
+from outhaul import sample
 
 KIND = "program/members"
-MEMBERS = list(sample_objects.program_members(LEAD_COUNT, until=NOW))
+MEMBERS = list(sample.program_members(LEAD_COUNT, until=NOW))
 LEADS = {lead["id"]: lead for lead in sample.leads(LEAD_COUNT, until=NOW)}
 FIELDS = ["leadId", "statusName", "email", "isExhausted", "unsubscribed"]
 NURTURE = 1006

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.integration.api.conftest import serving
-from tests.integration.api.instance import (
+from tests.support.instance import (
     BODIES,
     NOW,
     STATIC_LIST,
@@ -22,14 +22,14 @@ from tests.integration.api.instance import (
     Template,
     result,
 )
-from tests.schemas import FOLDER, MISSING, Contract
+from tests.support.schemas import FOLDER, MISSING, Contract
 
-from outhaul import sample, sample_objects
+from outhaul import sample
 from outhaul.catalog.store import Catalog
-from outhaul.lake.load.loads import load_activities
+from outhaul.database.engine import Database
 from outhaul.lake.snapshot import Lake
+from outhaul.loading.loads import load_activities
 from outhaul.settings import Settings
-from outhaul.state.database import Database
 
 CATALOG = sample.catalog()
 LEAD = str(sample.FIRST_LEAD_ID)
@@ -73,7 +73,7 @@ LOOKUPS = {
     ),
     "/rest/v1/customobjects.json": Asked(),
     "/rest/v1/customobjects/{customObjectName}/describe.json": Asked(
-        ids={"customObjectName": sample_objects.BOATS}
+        ids={"customObjectName": sample.BOATS}
     ),
     "/rest/v1/lead/{leadId}.json": Asked(ids={"leadId": LEAD}),
     "/rest/v1/leads.json": Asked(params={"filterType": "id", "filterValues": LEAD}),
@@ -106,7 +106,7 @@ PATHS = (
     if FOLDER.is_dir()
     else [pytest.param("", marks=pytest.mark.skip(reason=MISSING))]
 )
-KINDS = {f"/bulk/v1/{kind.replace(sample_objects.BOATS, '{apiName}')}": kind for kind in BODIES}
+KINDS = {f"/bulk/v1/{kind.replace(sample.BOATS, '{apiName}')}": kind for kind in BODIES}
 """Kinds of exports by the beginning of their paths."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.api.instance import (
+from tests.support.instance import (
     ACTIVITY_COUNT,
     LEAD_COUNT,
     NOW,
@@ -16,12 +16,12 @@ from tests.integration.api.instance import (
     result,
 )
 
-from outhaul import sample, sample_objects
+from outhaul import sample
 from outhaul.catalog.entries import AssetType, parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.jobs.queue import Queue
-from outhaul.lake.load.loads import load_leads
 from outhaul.lake.snapshot import Lake
+from outhaul.loading.loads import load_leads
 from outhaul.worker import Worker
 
 ASSETS = "/rest/asset/v1"
@@ -113,7 +113,7 @@ def test_custom_objects_of_the_leads_of_a_smart_list(shared: Instance) -> None:
     lines = shared.file(job["exportId"], kind).text.splitlines()[1:]
     assert sorted(lines) == sorted(
         f"{boat['marketoGUID']},{boat['leadId']}"
-        for boat in sample_objects.boats(LEAD_COUNT, until=NOW)
+        for boat in sample.boats(LEAD_COUNT, until=NOW)
         if boat["leadId"] in leads
     )
     assert lines

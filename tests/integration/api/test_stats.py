@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.integration.api.instance import UNKNOWN_ID, USERS, Instance, Serve, refusal, result
+from tests.support.instance import UNKNOWN_ID, USERS, Instance, Serve, refusal, result
 
 USAGE = "/rest/v1/stats/usage.json"
 ERRORS = "/rest/v1/stats/errors.json"

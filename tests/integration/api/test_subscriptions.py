@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from tests.integration.api.instance import (
+from tests.support.instance import (
     NOW,
     TOKEN,
     WINDOW,
@@ -20,17 +20,17 @@ from tests.integration.api.instance import (
     refusal,
     result,
 )
-from tests.schemas import Contract
+from tests.support.schemas import Contract
 
+from outhaul.accounts.services import PERMISSIONS, create_service
+from outhaul.accounts.subscriptions import create_subscription, override_limits
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
-from outhaul.lake.load.loads import load_activities, load_leads, load_list_members
+from outhaul.database.engine import Database
+from outhaul.database.schema import export_job
 from outhaul.lake.snapshot import Lake
+from outhaul.loading.loads import load_activities, load_leads, load_list_members
 from outhaul.settings import Settings
-from outhaul.state.database import Database
-from outhaul.state.schema import export_job
-from outhaul.subscription.services import PERMISSIONS, create_service
-from outhaul.subscription.subscriptions import create_subscription, override_limits
 
 NAMES = ("default", "emea")
 OTHER = {"default": "emea", "emea": "default"}

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from tests.integration.api.instance import KINDS, LEADS, TOKEN, WINDOW, Instance, base, refusal
+from tests.support.instance import KINDS, LEADS, TOKEN, WINDOW, Instance, base, refusal
 
 from outhaul.protocol.paging import encode_token
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from outhaul.catalog.entries import Asset, AssetType, parse_catalog
 from outhaul.catalog.selection import WORKSPACE, Selection
 from outhaul.catalog.store import Catalog
+from outhaul.database.engine import Database
+from outhaul.database.schema import subscription
 from outhaul.protocol.instants import render_instant
-from outhaul.state.database import Database
-from outhaul.state.schema import subscription
 
 MOMENT = datetime(2026, 1, 31, tzinfo=UTC)
 DAYS = st.integers(0, 4).map(lambda days: MOMENT + timedelta(days=days))

@@ -19,8 +19,8 @@ from outhaul.catalog.entries import (
 )
 from outhaul.catalog.selection import Selection
 from outhaul.catalog.store import Catalog, standard_entries
-from outhaul.state.database import Database
-from outhaul.state.schema import subscription
+from outhaul.database.engine import Database
+from outhaul.database.schema import subscription
 
 DESCRIBE = Path(__file__).parents[4] / "shared" / "data" / "real-exports" / "lead_describe.json"
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)

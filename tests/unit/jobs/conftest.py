@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
+from outhaul.accounts.tokens import Caller
+from outhaul.database.engine import Database
+from outhaul.database.schema import api_user, subscription
 from outhaul.kinds.kind import ExportRequest
 from outhaul.protocol.dialects import Format
-from outhaul.state.database import Database
-from outhaul.state.schema import api_user, subscription
-from outhaul.subscription.tokens import Caller
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -11,17 +11,17 @@ from threading import Barrier, Event
 import pytest
 import sqlalchemy as sa
 
+from outhaul.accounts.tokens import Caller
+from outhaul.database.engine import Database
+from outhaul.database.schema import export_job
 from outhaul.errors import ApiError, Error
-from outhaul.files.manifest import Manifest, Part
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import LeaseLostError, Queue
 from outhaul.jobs.store import JobStore
 from outhaul.kinds.kind import ExportRequest
 from outhaul.protocol.states import State
 from outhaul.settings import Limits, Settings
-from outhaul.state.database import Database
-from outhaul.state.schema import export_job
-from outhaul.subscription.tokens import Caller
+from outhaul.storage.manifest import Manifest, Part
 
 MOMENT = datetime(2026, 1, 31, 18, tzinfo=UTC)
 SETTINGS = Settings(data=Path("unused"), lease_seconds=30)

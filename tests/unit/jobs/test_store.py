@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from outhaul.accounts.tokens import Caller
+from outhaul.database.engine import Database
+from outhaul.database.schema import export_job, export_part
 from outhaul.errors import ApiError, Error
 from outhaul.jobs.job import Job
 from outhaul.jobs.store import JobStore
 from outhaul.kinds.kind import ExportRequest
 from outhaul.protocol.states import State
 from outhaul.settings import Limits
-from outhaul.state.database import Database
-from outhaul.state.schema import export_job, export_part
-from outhaul.subscription.tokens import Caller
 
 # Noon in America/Chicago: six hours later it is another quota day in UTC, but not there.
 MOMENT = datetime(2026, 1, 31, 18, tzinfo=UTC)

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from outhaul.database.engine import Database
+from outhaul.database.schema import api_user, export_job, subscription
 from outhaul.jobs.queue import Queue
 from outhaul.protocol.states import State
 from outhaul.settings import Settings
-from outhaul.state.database import Database
-from outhaul.state.schema import api_user, export_job, subscription
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SETTINGS = Settings(data=Path("unused"))

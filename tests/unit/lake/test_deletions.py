@@ -19,17 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outhaul.catalog.store import Catalog
-from outhaul.lake import deletions, merge
+from outhaul.lake import deletions
 from outhaul.lake.deletions import DELETE_LEAD, deleted_leads
-from outhaul.lake.load import loads, readers
-from outhaul.lake.load.loads import (
-    load_activities,
-    load_leads,
-    load_list_members,
-    load_program_members,
-)
-from outhaul.lake.load.readers import FileError
-from outhaul.lake.merge import MANY_FILES, Merged
 from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import (
     ACTIVITIES,
@@ -41,6 +32,15 @@ from outhaul.lake.tables import (
     TABLES,
     Table,
 )
+from outhaul.loading import loads, merge, readers
+from outhaul.loading.loads import (
+    load_activities,
+    load_leads,
+    load_list_members,
+    load_program_members,
+)
+from outhaul.loading.merge import MANY_FILES, Merged
+from outhaul.loading.readers import FileError
 
 Record = dict[str, Any]
 
@@ -420,10 +420,11 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from outhaul.catalog.store import Catalog
-from outhaul.lake import deletions, merge
-from outhaul.lake.load import loads
+from outhaul.lake import deletions
+from outhaul.loading import merge
+from outhaul.loading import loads
 from outhaul.lake.snapshot import Lake
-from outhaul.state.database import Database
+from outhaul.database.engine import Database
 
 folder, database, path, call, after = sys.argv[1:]
 commit, calls = deletions.commit, iter(range(100))
@@ -561,9 +562,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from outhaul.catalog.store import Catalog
-from outhaul.lake.load import loads
+from outhaul.loading import loads
 from outhaul.lake.snapshot import Lake
-from outhaul.state.database import Database
+from outhaul.database.engine import Database
 
 folder, database, *files = sys.argv[1:]
 catalog = Catalog(Database(database), "default")

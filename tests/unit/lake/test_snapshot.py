@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 from outhaul.catalog.store import Catalog
-from outhaul.lake.load.loads import load_activities, load_leads
-from outhaul.lake.merge import MANY_FILES
 from outhaul.lake.snapshot import Lake, Snapshot, parse_type, type_name
 from outhaul.lake.tables import ACTIVITIES, LEADS, LIST_MEMBERS, column_type
+from outhaul.loading.loads import load_activities, load_leads
+from outhaul.loading.merge import MANY_FILES
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -112,9 +112,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from outhaul.catalog.store import Catalog
-from outhaul.lake.load.loads import load_activities
+from outhaul.loading.loads import load_activities
 from outhaul.lake.snapshot import Lake
-from outhaul.state.database import Database
+from outhaul.database.engine import Database
 
 folder, database, *paths = sys.argv[1:]
 catalog = Catalog(Database(database), "default")

@@ -12,11 +12,11 @@ import pytest
 from deltalake import DeltaTable
 
 from outhaul.catalog.store import Catalog
-from outhaul.lake.load.loads import load_activities, load_leads
+from outhaul.lake.commits import TableChangedError, commit, write_file
 from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import ACTIVITIES, LEADS, Table
 from outhaul.lake.upkeep import compact, remove_replaced
-from outhaul.lake.writing import TableChangedError, commit, write_file
+from outhaul.loading.loads import load_activities, load_leads
 
 NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
 NUMBERS = count()

@@ -25,13 +25,13 @@ from outhaul.api.lookups.answering import (
 )
 from outhaul.catalog.entries import ID_RANGE, AssetType, LeadField
 from outhaul.errors import Error
-from outhaul.extract.pages import read_page
 from outhaul.kinds.activities import check_types
+from outhaul.lake.clauses import AnyOf, Clause, MemberOf, OneOf
 from outhaul.lake.deletions import DELETE_LEAD
-from outhaul.lake.predicates import AnyOf, Clause, MemberOf, OneOf
 from outhaul.lake.tables import ACTIVITIES as TABLE
 from outhaul.protocol.instants import render_instant
 from outhaul.protocol.paging import encode_token
+from outhaul.reading.pages import read_page
 
 MOST_TYPES = 10
 """Activity types that a call may name."""

@@ -18,6 +18,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from outhaul.accounts.tokens import Caller
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service, call_id
 from outhaul.catalog.store import Catalog
@@ -27,7 +28,6 @@ from outhaul.protocol.body import INTEGER_RANGE, wrong_type
 from outhaul.protocol.envelope import found_assets, success
 from outhaul.protocol.instants import EXPECTED, parse_asset_instant
 from outhaul.protocol.paging import decode_token, encode_token
-from outhaul.subscription.tokens import Caller
 
 LARGEST_PAGE = 300
 """Most records on a page of the lead database, and as many as there are if a call does not say."""

@@ -11,13 +11,13 @@ from outhaul.api.lookups.browsing import the_one
 from outhaul.api.lookups.fields import searchable
 from outhaul.catalog.entries import AssetType, LeadField
 from outhaul.errors import Error
-from outhaul.extract.pages import read_page
-from outhaul.lake.load.fit import convert, render
-from outhaul.lake.predicates import Clause, MemberOf, OneOf
+from outhaul.lake.clauses import Clause, MemberOf, OneOf
+from outhaul.lake.conversions import convert, render
 from outhaul.lake.snapshot import Snapshot
 from outhaul.lake.tables import LEADS as TABLE
 from outhaul.lake.tables import column_type
 from outhaul.protocol.instants import render_instant
+from outhaul.reading.pages import read_page
 
 MOST_VALUES = 300
 """Values that a filter may have."""

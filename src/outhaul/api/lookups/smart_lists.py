@@ -14,7 +14,8 @@ from outhaul.api.lookups.assets import Family, static_list
 from outhaul.api.lookups.browsing import program_ids
 from outhaul.catalog.entries import Asset, AssetType, CatalogError
 from outhaul.catalog.selection import Selection
-from outhaul.catalog.smart_lists import (
+from outhaul.catalog.store import Catalog
+from outhaul.smart_lists.rules import (
     ActivityRule,
     FieldRule,
     Group,
@@ -23,7 +24,6 @@ from outhaul.catalog.smart_lists import (
     Rule,
     conditions,
 )
-from outhaul.catalog.store import Catalog
 
 _MEMBER_OF_LIST = 0
 """The id of the rule type of a condition on a static list: it is no activity and no field."""

@@ -1,0 +1,18 @@
+"""The limits that a subscription has, with its own overrides."""
+
+import sqlalchemy as sa
+
+from outhaul.database.engine import Database
+from outhaul.database.schema import subscription
+from outhaul.settings import Limits, Settings
+
+
+def limits_of(database: Database, settings: Settings, name: str) -> Limits:
+    """Return the limits of a subscription. Raises `LookupError` where there is none of the name."""
+    with database.read() as connection:
+        row = connection.execute(
+            sa.select(subscription.c.limit_overrides).where(subscription.c.name == name)
+        ).first()
+    if row is None:
+        raise LookupError(f"there is no subscription {name!r}")
+    return settings.limits_of(row.limit_overrides)

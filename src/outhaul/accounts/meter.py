@@ -1,0 +1,148 @@
+"""The limits on calls: how many in 20 seconds, at once, and in a day.
+
+A call is counted in memory, and the counts go into the database together: after at most a second,
+and before anybody reads them. No call waits for a transaction that writes.
+"""
+
+import threading
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from outhaul.accounts.usage import Totals, UsageStore
+from outhaul.clock import quota_date
+from outhaul.errors import Error
+from outhaul.settings import Limits
+
+RATE_SECONDS = 20
+REPORT_DAYS = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticket:
+    """A call that was let in; it holds a place among those that are answered at once."""
+
+    subscription: str
+    user: int
+    day: date
+
+
+@dataclass
+class _Tally:
+    """What there is of one subscription: its last calls, those that go on, and its day."""
+
+    day: date
+    calls: int
+    recent: deque[datetime] = field(default_factory=deque)
+    running: int = 0
+
+
+class Meter:
+    """Lets calls in, and counts them. Safe to use from any thread."""
+
+    def __init__(self, store: UsageStore) -> None:
+        self._store = store
+        self._tallies: dict[str, _Tally] = {}
+        self._calls: Counter[tuple[str, date, int]] = Counter()
+        self._errors: Counter[tuple[str, date, str]] = Counter()
+        self._counting = threading.Lock()  # held for moments, never while the database is asked
+        self._flushing = threading.Lock()  # one at a time brings counts into the database
+
+    def enter(self, subscription: str, user: int, limits: Limits, moment: datetime) -> Ticket:
+        """Let a call in; it holds its place until `leave`.
+
+        Raises 615, 606 and 607, and counts that error; a call that is refused counts for nothing
+        else. Calls that go on count for the day already, so that it never has more than allowed.
+        """
+        day = quota_date(moment)
+        self._open(subscription, day)
+        with self._counting:
+            tally = self._tallies[subscription]
+            since = moment - timedelta(seconds=RATE_SECONDS)
+            while tally.recent and tally.recent[0] <= since:
+                tally.recent.popleft()
+            refusal = None
+            if _full(tally.running, limits.calls_at_once):
+                refusal = Error.TOO_MANY_AT_ONCE()
+            elif _full(len(tally.recent), limits.calls_in_20_seconds):
+                limit = limits.calls_in_20_seconds
+                refusal = Error.RATE_EXCEEDED(limit=limit, seconds=RATE_SECONDS)
+            elif _full(tally.calls + tally.running, limits.calls_per_day):
+                refusal = Error.CALLS_EXCEEDED()
+            if refusal is not None:
+                self._errors[subscription, day, refusal.error.code] += 1
+                raise refusal
+            tally.running += 1
+            if limits.calls_in_20_seconds is not None:
+                tally.recent.append(moment)
+        return Ticket(subscription=subscription, user=user, day=day)
+
+    def leave(self, ticket: Ticket, error_code: str | None) -> None:
+        """Give a call's place back when its answer is sent; an error is no call of the day."""
+        with self._counting:
+            tally = self._tallies[ticket.subscription]
+            tally.running -= 1
+            if error_code is not None:
+                self._errors[ticket.subscription, ticket.day, error_code] += 1
+                return
+            self._calls[ticket.subscription, ticket.day, ticket.user] += 1
+            if tally.day == ticket.day:
+                tally.calls += 1
+
+    def flush(self) -> None:
+        """Bring what is counted into the database; learn there what other processes counted."""
+        with self._flushing:
+            with self._counting:
+                calls, self._calls = self._calls, Counter()
+                errors, self._errors = self._errors, Counter()
+            if not calls and not errors:
+                return
+            try:
+                totals = self._store.add(calls, errors)
+            except BaseException:
+                with self._counting:  # they are brought there the next time
+                    self._calls.update(calls)
+                    self._errors.update(errors)
+                raise
+            with self._counting:
+                for (subscription, day), total in totals.items():
+                    tally = self._tallies[subscription]
+                    if tally.day == day:
+                        tally.calls = total + self._pending(subscription, day)
+
+    def calls(self, subscription: str, moment: datetime, days: int = 1) -> Totals:
+        """Return the calls of the last days by the e-mail of the user, the latest day first."""
+        self.flush()
+        return self._store.calls(subscription, _last(days, moment))
+
+    def errors(self, subscription: str, moment: datetime, days: int = 1) -> Totals:
+        """Return the errors of the last days by their code, the latest day first."""
+        self.flush()
+        return self._store.errors(subscription, _last(days, moment))
+
+    def _open(self, subscription: str, day: date) -> None:
+        """Begin a day of a subscription with what is kept of it already."""
+        known = self._tallies.get(subscription)
+        if known is not None and known.day >= day:
+            return
+        with self._flushing:  # so that nothing is on its way there while it is asked
+            total = self._store.total(subscription, day)
+            with self._counting:
+                tally = self._tallies.setdefault(subscription, _Tally(day=day, calls=0))
+                tally.day = day
+                tally.calls = total + self._pending(subscription, day)
+
+    def _pending(self, subscription: str, day: date) -> int:
+        """Return the calls of a day that are not in the database yet."""
+        return sum(
+            count for (of, on, _), count in self._calls.items() if (of, on) == (subscription, day)
+        )
+
+
+def _full(count: int, limit: int | None) -> bool:
+    return limit is not None and count >= limit
+
+
+def _last(days: int, moment: datetime) -> list[date]:
+    today = quota_date(moment)
+    return [today - timedelta(days=n) for n in range(days)]

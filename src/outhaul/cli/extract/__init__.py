@@ -1,0 +1,5 @@
+"""`outhaul extract`: records of any endpoint into a file."""
+
+from outhaul.cli.extract.commands import app
+
+__all__ = ["app"]

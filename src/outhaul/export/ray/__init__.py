@@ -1,0 +1,1 @@
+"""Parts rendered as tasks of a Ray cluster."""

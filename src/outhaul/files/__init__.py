@@ -1,1 +1,0 @@
-"""Finished files: parts in a store, read back in pieces."""

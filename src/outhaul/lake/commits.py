@@ -1,0 +1,171 @@
+"""New files of a table, and the one transaction that puts them in place of others."""
+
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction, RemoveAction
+
+from outhaul.lake.location import Location
+from outhaul.lake.snapshot import Lake, LakeFile, Snapshot, delta_field
+from outhaul.lake.tables import Table
+
+ROW_GROUP = 50_000
+"""Records in a row group: what a slice of a partition reads at least."""
+
+_AT_ONCE = CommitProperties(max_commit_retries=0)
+"""A commit that makes the very next version, or fails."""
+
+_MILLISECOND = timedelta(milliseconds=1)
+_LAST = datetime.max.replace(microsecond=999_000, tzinfo=UTC)
+
+
+class TableChangedError(ValueError):
+    """The table was changed by another load meanwhile; load the file again."""
+
+
+def make_snapshot(lake: Lake, table: Table) -> Snapshot:
+    """Return a table as it is, made if there is none, for one who holds it (`Lake.writing`)."""
+    snapshot = lake.snapshot(table)
+    if snapshot is None:
+        snapshot = lake.snapshot(table, lake.create(table).version())
+    assert snapshot is not None  # noqa: S101 - it was made
+    return snapshot
+
+
+def write_file(place: Location, table: Table, partition: Any, records: pl.LazyFrame) -> AddAction:  # noqa: ANN401
+    """Write sorted records of one partition as a file; return it as the transaction adds it.
+
+    The file is synced to the disk: a transaction never names one that a power cut may take.
+    """
+    value = str(partition)
+    path = f"{table.partition}={value}/{uuid.uuid4()}.parquet"
+    with place.writing(path) as target:
+        records.sink_parquet(
+            target,
+            compression="zstd",
+            row_group_size=ROW_GROUP,
+            mkdir=True,
+            sync_on_close="all",
+            maintain_order=True,
+        )
+        size = target.stat().st_size
+        statistics = _statistics(target, table)
+    return AddAction(
+        path=path,
+        size=size,
+        partition_values={table.partition: value},
+        modification_time=_milliseconds(),
+        data_change=True,
+        stats=json.dumps(statistics),
+    )
+
+
+def commit(  # noqa: PLR0913 - which table, as it was, and what becomes of it
+    lake: Lake,
+    table: Table,
+    *,
+    version: int,
+    adds: Sequence[AddAction],
+    removes: Sequence[LakeFile],
+    new_columns: Mapping[str, pl.DataType] | None = None,
+    changes_data: bool = True,
+) -> int:
+    """Put files into a table and take others out, all at once; return the version that this makes.
+
+    `version` is the one that the files were made from: where the table has gone on since, by a
+    writer who did not wait, this raises `TableChangedError`, and nothing of it is done. New columns
+    come first, in a version of their own: they are null until the files are there. Where only the
+    files change, and not what they hold, `changes_data` is false: who follows the table skips it.
+    """
+    adds = [replace(add, data_change=changes_data) for add in adds]
+    opened = lake.at(table, version)
+    try:
+        return _commit(
+            opened, table, adds, _removals(table, removes, changes_data), new_columns or {}
+        )
+    except CommitFailedError as error:
+        raise TableChangedError(f"{table.name}: {TableChangedError.__doc__}") from error
+
+
+def _commit(
+    opened: DeltaTable,
+    table: Table,
+    adds: Sequence[AddAction],
+    removes: Sequence[RemoveAction],
+    new_columns: Mapping[str, pl.DataType],
+) -> int:
+    before = opened.version()
+    if new_columns:
+        opened.alter.add_columns(
+            [delta_field(name, of) for name, of in new_columns.items()],
+            commit_properties=_AT_ONCE,
+        )
+        before += 1
+        opened.load_as_version(before)
+    opened.create_write_transaction(
+        actions=[*adds, *removes],
+        mode="append",
+        schema=opened.schema(),
+        partition_by=[table.partition],
+        commit_properties=_AT_ONCE,
+    )
+    return before + 1
+
+
+def _removals(table: Table, files: Sequence[LakeFile], changes_data: bool) -> list[RemoveAction]:
+    return [
+        RemoveAction(
+            path=file.path,
+            data_change=changes_data,
+            deletion_timestamp=_milliseconds(),
+            size=file.size,
+            partition_values={table.partition: str(file.partition)},
+        )
+        for file in files
+    ]
+
+
+def _statistics(path: Path, table: Table) -> dict[str, Any]:
+    """Return a file's statistics in Delta's form: number of records, bounds, nulls."""
+    columns = table.statistics
+    found = (
+        pl.scan_parquet(path, hive_partitioning=False, glob=False)
+        .select(
+            pl.len().alias("records"),
+            *(pl.col(name).min().alias(f"min.{name}") for name in columns),
+            *(pl.col(name).max().alias(f"max.{name}") for name in columns),
+            *(pl.col(name).null_count().alias(f"nulls.{name}") for name in columns),
+        )
+        .collect(engine="streaming")
+        .row(0, named=True)
+    )
+    known = [name for name in columns if found[f"min.{name}"] is not None]
+    return {
+        "numRecords": found["records"],
+        "minValues": {name: _bound(found[f"min.{name}"], up=False) for name in known},
+        "maxValues": {name: _bound(found[f"max.{name}"], up=True) for name in known},
+        "nullCount": {name: found[f"nulls.{name}"] for name in columns},
+    }
+
+
+def _bound(value: object, *, up: bool) -> object:
+    """Return a bound as Delta writes it: moments in milliseconds, away from the records."""
+    if isinstance(value, datetime):
+        cut = value.astimezone(UTC).replace(microsecond=value.microsecond // 1000 * 1000)
+        if up and cut < value:
+            cut = min(cut, _LAST - _MILLISECOND) + _MILLISECOND
+        return cut.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,146 @@
+"""What a column takes: which values fit its type, which do not and why, and what type fits."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+import polars as pl
+
+from outhaul.lake.conversions import convert, kept_type, render
+from outhaul.lake.tables import INSTANT
+
+_SHOWN = 60
+
+_EXPECTED = {
+    str(pl.Int64()): "an integer",
+    str(pl.Float64()): "a number",
+    str(pl.Boolean()): "true or false",
+    str(pl.Date()): "a date such as 2026-01-31",
+    str(INSTANT): "a datetime such as 2026-01-31T23:59:59Z",
+}
+
+
+class Misfitting(NamedTuple):
+    """A value that does not fit: the record's place in its batch, and the reason."""
+
+    record: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """What a column of a table takes."""
+
+    name: str
+    type: pl.DataType
+    required: bool = False
+    positive: bool = False
+    members: Collection[int] | None = None
+    """The only values that there are, where the catalog knows them."""
+    members_of: str = ""
+    json_object: bool = False
+
+
+def fit(batch: pl.DataFrame, columns: Iterable[Column]) -> tuple[pl.DataFrame, list[Misfitting]]:
+    """Return a batch in the types of its columns, and the values that do not fit (null there)."""
+    fitted: list[pl.Series] = []
+    misfits: list[Misfitting] = []
+    for column in columns:
+        if column.name not in batch.columns:
+            if column.required:
+                absent = f"{column.name}: missing"
+                misfits += [Misfitting(n, absent) for n in range(batch.height)]
+            continue
+        given = batch[column.name]
+        typed = convert(given, column.type)
+        misfits += _unfit(
+            given,
+            typed.is_null() & given.is_not_null(),
+            f"{column.name}: {{}} is not {_EXPECTED.get(str(column.type), 'text')}",
+        )
+        misfits += _check(column, given, typed)
+        fitted.append(typed)
+    return pl.DataFrame(fitted), sorted(misfits)
+
+
+class Narrowest:
+    """The narrowest type whose every value renders back to the text that was given."""
+
+    CANDIDATES: tuple[pl.DataType, ...] = (
+        pl.Boolean(),
+        pl.Int64(),
+        pl.Float64(),
+        pl.Date(),
+        INSTANT,
+    )
+
+    def __init__(self) -> None:
+        self._left = list(self.CANDIDATES)
+        self._seen = False
+
+    def look(self, given: pl.Series) -> None:
+        """Take some more values into account: text, or a type that came with the file."""
+        given = given.drop_nulls()
+        if given.is_empty():
+            return
+        self._seen = True
+        if given.dtype != pl.String:
+            kept = kept_type(given.dtype)
+            fits = not convert(given, kept).has_nulls()
+            self._left = [of for of in self._left if fits and of == kept]
+            return
+        self._left = [of for of in self._left if _renders_back(given, of)]
+
+    @property
+    def type(self) -> pl.DataType:
+        """The type; text where no value was seen."""
+        return self._left[0] if self._seen and self._left else pl.String()
+
+
+def _check(column: Column, given: pl.Series, typed: pl.Series) -> Iterable[Misfitting]:
+    name = column.name
+    if column.required:
+        absent = given.is_null() | (given == "") if given.dtype == pl.String else given.is_null()
+        yield from _unfit(given, absent, f"{name}: missing")
+    if column.positive:
+        yield from _unfit(given, typed <= 0, f"{name}: {{}} is not a positive integer")
+    if column.members is not None:
+        unknown = typed.is_not_null() & ~typed.is_in(list(column.members))
+        yield from _unfit(given, unknown, f"{name}: {{}} is not {column.members_of}")
+    if column.json_object:
+        broken = pl.Series([not _is_object(text) for text in typed], dtype=pl.Boolean)
+        yield from _unfit(given, broken, f"{name}: {{}} is not a JSON object")
+
+
+def _unfit(given: pl.Series, where: pl.Series, reason: str) -> list[Misfitting]:
+    return [
+        Misfitting(record, reason.replace("{}", _shown(given[record])))
+        for record in where.arg_true().to_list()
+    ]
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else str(value)
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+
+
+def _is_object(text: str | None) -> bool:
+    if text is None:
+        return True
+    try:
+        _OBJECT.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+# The values stay as they are written: a number may be larger than any that Python knows.
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _renders_back(given: pl.Series, of: pl.DataType) -> bool:
+    typed = convert(given, of)
+    if typed.has_nulls():
+        return False
+    return pl.select(render(pl.lit(typed), of)).to_series().equals(given, check_names=False)

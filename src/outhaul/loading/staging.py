@@ -1,0 +1,203 @@
+"""Where a file's records wait, in their types and by partition, until all of them are checked."""
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import Any
+
+import polars as pl
+
+from outhaul.lake.conversions import convert
+from outhaul.lake.location import named_failures
+from outhaul.lake.tables import Table
+
+_PREFIX = ".staging-"
+_RECORD = "outhaul_record"
+KEYS_AT_ONCE = 1_000_000
+"""Keys that are held in memory at a time."""
+
+
+@contextmanager
+def staging_folder(lake: Path) -> Iterator[Path]:
+    """Give a load a folder of its own, and remove those that killed loads have left.
+
+    A load holds its folder by a lock, which ends with its process. Raises `LakeError` where there
+    can be none.
+    """
+    with named_failures():
+        lake.mkdir(parents=True, exist_ok=True)
+        folder, held = _made(lake)
+    try:
+        yield folder
+    finally:
+        rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+def _made(lake: Path) -> tuple[Path, int]:
+    with (lake / ".staging.lock").open("w") as making:
+        fcntl.flock(making, fcntl.LOCK_EX)
+        for left in lake.glob(f"{_PREFIX}*"):
+            _remove_abandoned(left)
+        folder = Path(mkdtemp(prefix=_PREFIX, dir=lake))
+        held = os.open(folder, os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        return folder, held
+
+
+def _remove_abandoned(folder: Path) -> None:
+    try:
+        held = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return  # its load has ended meanwhile
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        rmtree(folder, ignore_errors=True)
+    except BlockingIOError:
+        pass  # its load is running
+    finally:
+        os.close(held)
+
+
+class Staging:
+    """A folder of records to be merged into a table, a partition of which fits in memory."""
+
+    def __init__(self, folder: Path, table: Table) -> None:
+        self._folder = folder
+        self._table = table
+        self.key = table.partition_key
+        self._parts: dict[Any, list[Path]] = {}
+        self._count = 0
+        self._records = 0
+        self._types: Mapping[str, pl.DataType] = {}
+        self._superseded: dict[Any, list[Any]] = {}
+        self.columns: dict[str, pl.DataType] = {}
+        """The columns that the file has, without the partition column."""
+
+    def add(self, batch: pl.DataFrame) -> None:
+        """Take a batch, in the order of the file."""
+        table = self._table
+        self.columns |= {name: of for name, of in batch.schema.items() if name != table.partition}
+        by_partition = batch.with_columns(
+            table.partition_value.alias(table.partition)
+        ).with_row_index(_RECORD, offset=self._records)
+        self._records += batch.height
+        for (value,), records in by_partition.partition_by(
+            table.partition, as_dict=True, include_key=False, maintain_order=True
+        ).items():
+            path = self._folder / f"{self._count:08}.parquet"
+            self._count += 1
+            records.write_parquet(path, compression="lz4")
+            self._parts.setdefault(value, []).append(path)
+
+    def settle(self, types: Mapping[str, pl.DataType]) -> None:
+        """End the staging: say the types of columns that were staged as text."""
+        self._types = types
+        self.columns |= types
+        if not self._table.key_decides_partition:
+            self._superseded = self._find_superseded()
+
+    @property
+    def partitions(self) -> list[Any]:
+        """The partitions that there are records for, in order."""
+        return sorted(self._parts)
+
+    def read(self, partition: Any) -> pl.DataFrame:  # noqa: ANN401 - a day or a number
+        """Return a partition's records in the table's order, the last of each key."""
+        frames = [
+            pl.scan_parquet(path, glob=False, hive_partitioning=False)
+            for path in self._parts[partition]
+        ]
+        superseded = pl.Series(self._superseded.get(partition, []), dtype=self.columns[self.key])
+        staged = (
+            pl.concat(frames, how="diagonal")
+            .filter(~pl.col(self.key).is_in(superseded.implode()))
+            .unique(subset=self.key, keep="last", maintain_order=True)
+            .sort(self._table.order)
+            .collect()
+        )
+        typed = [convert(staged[name], of) for name, of in self._types.items() if name in staged]
+        missing = [
+            pl.lit(None, dtype=of).alias(name)
+            for name, of in self.columns.items()
+            if name not in staged.columns
+        ]
+        return staged.with_columns(*typed, *missing).select(list(self.columns))
+
+    def staged_keys(self) -> Iterator[pl.DataFrame]:
+        """Give the keys of the records, and their partition, some at a time."""
+        waiting: list[pl.DataFrame] = []
+        for partition, paths in self._parts.items():
+            superseded = self._superseded.get(partition, [])
+            waiting.append(
+                self._scan_keys(partition, paths)
+                .select(self.key, self._table.partition)
+                .unique()
+                .collect()
+                .filter(~pl.col(self.key).is_in(superseded))
+            )
+            if sum(keys.height for keys in waiting) >= KEYS_AT_ONCE:
+                yield pl.concat(waiting)
+                waiting = []
+        if waiting:
+            yield pl.concat(waiting)
+
+    def last_of(self, condition: pl.Expr, columns: Sequence[str]) -> pl.DataFrame:
+        """Return columns of the records that fit a condition, where no later one has their key.
+
+        For a table whose records the one column `key` tells apart.
+        """
+        paths = [path for paths in self._parts.values() for path in paths]
+        named = sorted({self.key, _RECORD, *columns, *condition.meta.root_names()})
+        everything = pl.concat(
+            pl.scan_parquet(path, glob=False, hive_partitioning=False).select(named)
+            for path in paths
+        )
+        return (
+            everything.join(everything.filter(condition), on=self.key, how="semi")
+            .collect(engine="streaming")
+            .sort(_RECORD)
+            .unique(subset=self.key, keep="last", maintain_order=True)
+            .filter(condition)
+            .select(columns)
+        )
+
+    def _find_superseded(self) -> dict[Any, list[Any]]:
+        """Return, by partition, the keys that the file has again later, in another partition."""
+        partition = self._table.partition
+        scanned = [self._scan_keys(value, paths) for value, paths in self._parts.items()]
+        if len(scanned) < 2:  # noqa: PLR2004 - there is no other partition
+            return {}
+        everything = pl.concat(scanned)
+        # Hashes are found again where keys are, and need little memory.
+        hashed = pl.col(self.key).hash()
+        again = (
+            everything.group_by(hashed.alias("hash"))
+            .agg(pl.col(partition).min().alias("first"), pl.col(partition).max().alias("last"))
+            .filter(pl.col("first") != pl.col("last"))
+            .select("hash")
+            .collect(engine="streaming")["hash"]
+        )
+        if again.is_empty():
+            return {}
+        superseded = (
+            everything.filter(hashed.is_in(again.implode()))
+            .sort(_RECORD)
+            .unique(subset=[self.key, partition], keep="last", maintain_order=True)
+            .filter(pl.int_range(pl.len()).over(self.key) < pl.len().over(self.key) - 1)
+            .collect()
+        )
+        return {
+            value: keys[self.key].to_list()
+            for (value,), keys in superseded.partition_by(partition, as_dict=True).items()
+        }
+
+    def _scan_keys(self, partition: Any, paths: list[Path]) -> pl.LazyFrame:  # noqa: ANN401
+        """Return the keys of a partition's records, with their places in the file."""
+        frames = [pl.scan_parquet(path, glob=False, hive_partitioning=False) for path in paths]
+        value = pl.lit(partition, dtype=self._table.partition_type).alias(self._table.partition)
+        return pl.concat([frame.select(self.key, _RECORD) for frame in frames]).with_columns(value)

@@ -1,0 +1,1 @@
+"""What exports and look-ups read with: a reading, its slices, scans and pages."""

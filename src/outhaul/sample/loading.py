@@ -1,0 +1,89 @@
+"""The sample subscription, loaded into a data folder."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from outhaul import sample
+from outhaul.accounts.services import DEFAULT_SUBSCRIPTION, Credentials, create_service
+from outhaul.catalog.entries import parse_catalog
+from outhaul.catalog.store import Catalog
+from outhaul.database.engine import Database
+from outhaul.lake.snapshot import Lake, open_lake
+from outhaul.lake.tables import LEADS
+from outhaul.loading.loads import (
+    load_activities,
+    load_custom_objects,
+    load_leads,
+    load_list_members,
+    load_program_members,
+)
+from outhaul.settings import Settings
+
+EMAIL = "sample@example.com"
+PERMISSIONS = ("Read-Only Lead", "Read-Only Activity", "Read-Only Custom Object")
+
+
+def is_loaded(settings: Settings, database: Database) -> bool:
+    """Tell whether the folder's subscription has leads already."""
+    return _lake(settings, database).snapshot(LEADS) is not None
+
+
+def load_sample(
+    database: Database, settings: Settings, moment: datetime, report: Callable[[str, float], None]
+) -> dict[str, int]:
+    """Load the sample's catalog and records, which end at `moment`; return how many of each.
+
+    `report` is told what is being loaded, and how much of it is, from 0 to 1.
+    """
+    catalog = Catalog(database, DEFAULT_SUBSCRIPTION)
+    catalog.store(parse_catalog(sample.catalog()))
+    lake = _lake(settings, database)
+    counts: dict[str, int] = {}
+    # The leads come last: where they are, all of the sample is (`is_loaded`).
+    steps = (
+        ("list members", load_list_members, sample.list_members()),
+        ("activities", load_activities, sample.activities(until=moment)),
+        ("deletions", load_activities, sample.deletions(until=moment)),
+        (
+            "program members",
+            load_program_members,
+            sample.program_members(until=moment),
+        ),
+        (
+            "custom objects",
+            partial(load_custom_objects, api_name=sample.BOATS),
+            sample.boats(until=moment),
+        ),
+        ("leads", load_leads, sample.leads(until=moment)),
+    )
+    with TemporaryDirectory() as folder:
+        for what, load, records in steps:
+            report(what, 0.0)
+            path = Path(folder) / f"{what.replace(' ', '-')}.jsonl"
+            counts[what] = _write(path, records)
+            load(lake, catalog, path, moment, partial(report, what))
+            report(what, 1.0)
+    return counts
+
+
+def make_sample_service(database: Database, moment: datetime) -> Credentials:
+    """Return the credentials of a new custom service that may read all of the sample."""
+    return create_service(database, "sample", email=EMAIL, permissions=PERMISSIONS, moment=moment)
+
+
+def _lake(settings: Settings, database: Database) -> Lake:
+    return open_lake(settings, DEFAULT_SUBSCRIPTION, database)
+
+
+def _write(path: Path, records: Iterable[Mapping[str, Any]]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8") as target:
+        for record in records:
+            target.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
+            count += 1
+    return count

@@ -1,0 +1,1 @@
+"""Where export files are stored: a folder or a bucket, opened by its URL."""

@@ -1,0 +1,242 @@
+"""Parts of export files in an S3 bucket.
+
+A part is uploaded while it is rendered; an object can be seen only when all of it is there. An
+upload that an error ends is aborted. One whose process is killed stays in the bucket, unseen, as
+an unfinished multipart upload: a rule of the bucket's life cycle removes those.
+"""
+
+import asyncio
+import tempfile
+from collections import deque
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
+from functools import partial
+from itertools import islice
+from typing import IO
+
+import obstore
+from obstore.exceptions import BaseError
+
+from outhaul.protocol.ranges import ByteRange
+from outhaul.settings import S3
+from outhaul.storage.buckets import answered, check_bucket, open_bucket
+from outhaul.storage.pieces import Piece, pieces
+from outhaul.storage.store import MEDIA_TYPE, READ_BYTES, FilesError, Stored, Writable
+from outhaul.storage.upload import uploading
+
+RANGE_BYTES = 4 * 2**20
+"""Read by one request: an answer takes tens of milliseconds to begin, however short it is."""
+
+RANGES_AHEAD = 4
+"""Requests under way at a time for one download, which holds as many ranges in memory at most."""
+
+PART_CHUNK_BYTES = 8 * 2**20
+WHOLE_CHUNK_BYTES = 32 * 2**20
+"""Sent by one request. An upload has 10,000 requests at most: files of up to 320 GB."""
+
+CHUNKS_AT_ONCE = 2
+
+READ_PATIENCE = timedelta(seconds=5)
+WRITE_PATIENCE = timedelta(seconds=60)
+"""How long a request that fails is made again: somebody waits for a file, nobody for an upload."""
+
+SIGNED_FOR = timedelta(minutes=10)
+"""Within which a download by a signed URL must begin."""
+
+_BATCH = 1_000
+
+
+class BucketStore:
+    """A `FileStore` of objects under a prefix of a bucket: `s3://bucket/prefix`."""
+
+    def __init__(
+        self,
+        url: str,
+        s3: S3,
+        *,
+        read_patience: timedelta = READ_PATIENCE,
+        write_patience: timedelta = WRITE_PATIENCE,
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._s3 = s3
+        self._hasty = open_bucket(url, s3, read_patience)
+        self._patient = open_bucket(url, s3, write_patience)
+        self._copies: dict[str, IO[bytes]] = {}
+
+    @contextmanager
+    def writer(self, key: str, *, kept: bool = False) -> Iterator[Writable]:
+        """Upload a part while it is written; left by an exception, the upload is aborted.
+
+        Of a part that is `kept` there is a copy in a temporary file until it is read back.
+        """
+        chunk = PART_CHUNK_BYTES if kept else WHOLE_CHUNK_BYTES
+        with ExitStack() as until_whole:
+            copy = tempfile.TemporaryFile() if kept else None  # noqa: SIM115 - it outlives this
+            if copy is not None:
+                until_whole.callback(_discard, copy)
+            with uploading(partial(self._put, key, chunk), chunk) as upload:
+                if copy is None:
+                    yield upload
+                else:
+                    both = _Both(upload, copy)
+                    yield both
+                    both.flush()
+            if copy is not None:
+                self._copies[key] = copy
+                until_whole.pop_all()
+
+    def read(self, key: str, first: int, length: int) -> bytes:
+        """Return `length` bytes of a part from `first` on."""
+        with self._named("read"):
+            found = obstore.get_range(self._patient, key, start=first, length=length)
+        return _whole(found.to_bytes(), key, length)
+
+    def read_back(self, key: str, size: int) -> Iterator[bytes]:
+        """Give the bytes of a part: from its copy, if it was written here."""
+        copy = self._copies.pop(key, None)
+        if copy is None:
+            for first in range(0, size, RANGE_BYTES):
+                yield self.read(key, first, min(RANGE_BYTES, size - first))
+            return
+        with copy:
+            copy.seek(0)
+            for first in range(0, size, READ_BYTES):
+                length = min(READ_BYTES, size - first)
+                yield _whole(copy.read(length), key, length)
+
+    async def stream(
+        self, parts: Sequence[tuple[str, int]], wanted: ByteRange
+    ) -> AsyncGenerator[bytes, None]:
+        """Give the bytes a range at a time; some more are read meanwhile, across parts."""
+        to_read = pieces(parts, wanted, RANGE_BYTES)
+        ahead: deque[asyncio.Task[bytes]] = deque()
+
+        def begin(count: int) -> None:
+            ahead.extend(asyncio.create_task(self._range(p)) for p in islice(to_read, count))
+
+        begin(RANGES_AHEAD)
+        try:
+            while ahead:
+                content = await ahead[0]
+                ahead.popleft()
+                begin(1)
+                yield content
+        finally:
+            for task in ahead:
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
+
+    async def _range(self, piece: Piece) -> bytes:
+        with self._named("read"):
+            found = await obstore.get_range_async(
+                self._hasty, piece.key, start=piece.first, length=piece.length
+            )
+        return _whole(found.to_bytes(), piece.key, piece.length)
+
+    def delete(self, prefix: str, *, but: Collection[str] = ()) -> None:
+        """Remove all parts whose key is under a prefix, but some keys."""
+
+        def gone(key: str) -> bool:
+            return key.startswith(f"{prefix}/") and key not in but
+
+        self._let_go([key for key in self._copies if gone(key)])
+        with self._named("remove from"):
+            found = obstore.list(self._hasty, prefix, chunk_size=_BATCH)
+            keys = [each["path"] for batch in found for each in batch]
+            if removed := [key for key in keys if gone(key)]:
+                obstore.delete(self._hasty, removed)
+
+    def list(self) -> Iterator[Stored]:
+        """Give the objects that there are; an upload that is not finished is none."""
+        with self._named("list"):
+            for batch in obstore.list(self._hasty, chunk_size=_BATCH):
+                for each in batch:
+                    yield Stored(each["path"], each["last_modified"])
+
+    def check(self) -> None:
+        """Return where the bucket is there and answers; what may be written is not tried."""
+        with self._named("read"):
+            check_bucket(self._url, self._s3)
+
+    def signed_url(self, key: str) -> str | None:
+        """Return an address by which everybody can read an object for ten minutes."""
+        with self._named("sign for"):
+            return obstore.sign(self._hasty, "GET", key, SIGNED_FOR)
+
+    def close(self) -> None:
+        """Remove the copies of parts that were not read back."""
+        self._let_go([*self._copies])
+
+    def _let_go(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            if (copy := self._copies.pop(key, None)) is not None:
+                copy.close()
+
+    def _put(self, key: str, chunk: int, content: bytes | Iterator[bytes]) -> None:
+        with self._named("write to"):
+            obstore.put(
+                self._patient,
+                key,
+                content,
+                attributes={"Content-Type": MEDIA_TYPE},
+                chunk_size=chunk,
+                max_concurrency=CHUNKS_AT_ONCE,
+            )
+
+    @contextmanager
+    def _named(self, what: str) -> Iterator[None]:
+        """Raise errors of the bucket as ours, in one line."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            reason = _reason(error)
+            if "NoSuchBucket" in reason:
+                raise FilesError(f"cannot {what} {self._url}: {reason}") from None
+            raise FileNotFoundError(f"{self._url}: {reason}") from None
+        except BaseError as error:
+            # What it comes from is told in full there, over many lines: the request, its answer.
+            raise FilesError(f"cannot {what} {self._url}: {_reason(error)}") from None
+
+
+class _Both:
+    """Hands bytes to an upload, and keeps them."""
+
+    def __init__(self, upload: Writable, copy: IO[bytes]) -> None:
+        self._upload = upload
+        self._copy = copy
+
+    def write(self, content: bytes, /) -> int:
+        with _named_folder():
+            self._copy.write(content)
+        return self._upload.write(content)
+
+    def flush(self) -> None:
+        with _named_folder():
+            self._copy.flush()
+
+
+def _discard(copy: IO[bytes]) -> None:
+    with suppress(OSError):  # on a full disk, what is buffered cannot be written
+        copy.close()
+
+
+@contextmanager
+def _named_folder() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        folder = tempfile.gettempdir()
+        raise FilesError(f"cannot keep a part in {folder} meanwhile: {error.strerror}") from error
+
+
+def _whole(content: bytes, key: str, length: int) -> bytes:
+    if len(content) != length:
+        raise FilesError(f"{key} is shorter than it was")
+    return content
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says, without the whole of the answer that it comes from."""
+    text = str(error).partition("\n\nDebug source")[0]
+    return answered(text) or text.partition(" - ")[2] or text.partition("\n")[0]

@@ -1,0 +1,92 @@
+"""`outhaul worker` that is sent a signal at a point of an attempt: by itself, and for real.
+
+    python failpoints.py POINT CALL SIGNAL
+
+A point is the beginning of a step (`pin:before`) or its end (`pin:after`), at one of its calls,
+counted from 0. What the product does is left as it is but for that.
+"""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection
+
+import outhaul.worker
+from outhaul.cli import main
+from outhaul.database.engine import Database
+from outhaul.export import executors
+from outhaul.jobs import queue
+from outhaul.jobs.queue import Queue
+from outhaul.worker import Worker
+
+STEPS: dict[str, tuple[Any, str]] = {
+    "make_plan": (outhaul.worker, "make_plan"),
+    "pin": (Queue, "pin"),
+    "render_part": (executors, "render_part"),
+    "write_part": (executors.LocalExecutor, "_part"),
+    "publish_part": (Queue, "publish_part"),
+    # The last statement of its transaction, before the commit.
+    "insert_part": (queue, "_row"),
+    "publish": (Queue, "publish"),
+    # The same of the other one.
+    "wake_workers": (queue, "wake_workers"),
+    "clean_up": (Worker, "_clean_up"),
+}
+
+
+WRITING = threading.RLock()
+"""Held by the thread that is in a transaction that writes."""
+
+
+def write_in_turn() -> None:
+    """Have the threads of this process write one after the other."""
+    original = Database.write
+
+    @contextmanager
+    def write(self: Database) -> Iterator[Connection]:
+        with WRITING, original(self) as connection:
+            yield connection
+
+    Database.write = write  # type: ignore[method-assign]
+
+
+def send_at(point: str, call: int, number: signal.Signals) -> None:
+    """Send this process a signal at one of the calls of a step."""
+    step, _, when = point.partition(":")
+    where, name = STEPS[step]
+    original = getattr(where, name)
+    lock = threading.Lock()
+    count = -1
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        nonlocal count
+        with lock:
+            count += 1
+            mine = count == call
+        if mine and when == "before":
+            send()
+        result = original(*args, **kwargs)
+        if mine and when == "after":
+            send()
+        return result
+
+    def send() -> None:
+        # A process that stands still amid a transaction of another thread would keep SQLite locked
+        # for everyone: that is not what is to be shown. What is sent to the process may find this
+        # thread some steps further.
+        with WRITING:
+            signal.pthread_kill(threading.get_ident(), number)
+
+    setattr(where, name, watched)
+
+
+if __name__ == "__main__":
+    point, call, number = sys.argv[1:]
+    write_in_turn()
+    send_at(point, int(call), signal.Signals[number])
+    sys.argv = ["outhaul", "worker", "--workers", "1"]
+    main()

@@ -1,0 +1,226 @@
+"""A service of two subscriptions with all that it keeps in one place, and its processes.
+
+Servers and workers are real processes, each in a session of its own, that tests may kill.
+"""
+
+import itertools
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Self
+
+from tests.support.object_store import Bucket
+from tests.support.processes import COMMAND, SERVES, START_SECONDS, STOP_SECONDS, environment
+
+from outhaul import sample
+from outhaul.accounts.services import Credentials, create_service
+from outhaul.accounts.subscriptions import create_subscription
+from outhaul.catalog.entries import parse_catalog
+from outhaul.catalog.store import Catalog
+from outhaul.database.engine import Database
+from outhaul.export.render import render_part
+from outhaul.kinds import find_kind
+from outhaul.kinds.kind import Context
+from outhaul.lake.snapshot import Lake, open_lake
+from outhaul.loading.loads import (
+    load_activities,
+    load_leads,
+    load_list_members,
+    load_program_members,
+)
+from outhaul.reading.plan import make_plan
+from outhaul.settings import Limits, Settings
+
+MOMENT = datetime(2026, 1, 20, 12, tzinfo=UTC)
+"""The end of the records: in the thirty days before it there are activities."""
+
+SUBSCRIPTIONS: Mapping[str, int] = {"default": 300, "other": 200}
+"""How many leads each has. That makes all of their records differ."""
+
+ACTIVITIES = 4_000
+PART_RECORDS = 400
+
+PERMISSIONS = ("Read-Only Lead", "Read-Only Activity")
+
+# They notice what others do soon, and a job that they hold can soon be taken up by others.
+LEASE_SECONDS = 1.0
+_VARIABLES = {
+    "OUTHAUL_LEASE_SECONDS": str(LEASE_SECONDS),
+    "OUTHAUL_POLL_SECONDS": "0.05",
+    "OUTHAUL_LISTEN_SECONDS": "0.1",
+    "OUTHAUL_PART_RECORDS": str(PART_RECORDS),
+    "OUTHAUL_LIMIT_CALLS_IN_20_SECONDS": "none",
+    "OUTHAUL_LIMIT_CALLS_PER_DAY": "none",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Where a service keeps its state, its lake and its files."""
+
+    settings: Settings
+    database: Database
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment of its processes, which need no options then."""
+        set_up = self.settings
+        places = {"DATA": set_up.data, "LAKE_URL": set_up.lake_url, "FILES_URL": set_up.files_url}
+        given = {f"OUTHAUL_{name}": str(at) for name, at in places.items() if at is not None}
+        return environment(
+            **_VARIABLES,
+            **given,
+            **set_up.s3.variables(),
+            OUTHAUL_DATABASE_URL=set_up.database_url,
+        )
+
+    def lake(self, subscription: str) -> Lake:
+        return open_lake(self.settings, subscription, self.database)
+
+    def context(self, subscription: str) -> Context:
+        return Context(catalog=Catalog(self.database, subscription), limits=Limits(), moment=MOMENT)
+
+    def service(self, email: str, subscription: str) -> Credentials:
+        return create_service(
+            self.database,
+            "tests",
+            email=email,
+            permissions=PERMISSIONS,
+            moment=MOMENT,
+            subscription_name=subscription,
+        )
+
+    def rendered(self, subscription: str, kind: str, body: Mapping[str, Any]) -> tuple[bytes, int]:
+        """Return the file that a request is to give, and its records: in one go, and here."""
+        context, lake = self.context(subscription), self.lake(subscription)
+        found = find_kind(kind, context)
+        plan = make_plan(found, found.read(body, context), context, lake, 10**9)
+        content = BytesIO()
+        count = max(1, len(plan.parts))
+        records = sum(render_part(plan, n, lake, content, lambda: None) for n in range(count))
+        return content.getvalue(), records
+
+
+@contextmanager
+def site(
+    folder: Path, database_url: str | None = None, bucket: Bucket | None = None
+) -> Iterator[Site]:
+    """Make a service and load its records: in SQLite and a folder, unless told where else."""
+    places: dict[str, Any] = {"data": folder / "data"}
+    if bucket is not None:
+        places = {
+            "lake_url": f"{bucket.url}/lake",
+            "files_url": f"{bucket.url}/files",
+            "s3": bucket.s3,
+        }
+    if database_url is not None:
+        places["database_url"] = database_url
+    settings = Settings(
+        **places, lease_seconds=LEASE_SECONDS, part_records=PART_RECORDS, poll_seconds=0.005
+    )
+    if settings.data is not None:
+        settings.data.mkdir()
+    database = Database(settings.database_url)
+    database.migrate()
+    made = Site(settings=settings, database=database)
+    for name, leads in SUBSCRIPTIONS.items():
+        if name != "default":
+            create_subscription(database, name, MOMENT)
+        _load(made, name, leads, folder / "records.jsonl")
+    yield made
+    database.close()
+
+
+def _load(made: Site, subscription: str, leads: int, path: Path) -> None:
+    catalog, lake = Catalog(made.database, subscription), made.lake(subscription)
+    catalog.store(parse_catalog(sample.catalog()))
+    activities = sample.activities(ACTIVITIES, until=MOMENT, lead_count=leads)
+    records: list[tuple[Any, Iterable[Mapping[str, Any]]]] = [
+        (load_list_members, sample.list_members(leads)),
+        (load_activities, activities),
+        (load_program_members, sample.program_members(leads, until=MOMENT)),
+        (load_leads, sample.leads(leads, until=MOMENT)),
+    ]
+    for load, some in records:
+        path.write_text("".join(json.dumps(record) + "\n" for record in some), "utf-8")
+        load(lake, catalog, path, MOMENT, lambda _: None)
+
+
+class Process(subprocess.Popen[bytes]):
+    """A server or a worker, which writes its events to a file."""
+
+    def __init__(self, command: Iterable[object], log: Path, variables: Mapping[str, str]) -> None:
+        self.log = log
+        with log.open("wb") as stderr:
+            super().__init__(
+                [*map(str, command)],
+                stdin=subprocess.DEVNULL,
+                stderr=stderr,
+                env=variables,
+                start_new_session=True,
+            )
+
+    def is_serving(self) -> bool:
+        """Tell whether a server answers calls. One that ended will not."""
+        text = self.log.read_text()
+        assert self.poll() is None, text
+        return SERVES in text
+
+    def has_said(self, event: str) -> bool:
+        """Tell whether a worker has written an event."""
+        text = self.log.read_text()
+        assert self.poll() is None, text
+        return f'"event": "{event}"' in text
+
+    def end(self) -> None:
+        """End it as a service manager does, and see that it ended well."""
+        self.terminate()
+        assert self.wait(STOP_SECONDS) == 0, self.log.read_text()
+
+
+class Fleet:
+    """The processes of a service; at the end there is none of them."""
+
+    def __init__(self, of: Site, logs: Path) -> None:
+        self._variables = of.variables()
+        self._logs = logs
+        self._numbers = itertools.count()
+        self._started: list[Process] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._started:
+            process.kill()
+            process.wait(STOP_SECONDS)
+
+    def serve(self, port: int) -> Process:
+        """Start a server that only answers calls, on a port."""
+        return self._start([*COMMAND, "serve", "--workers", "0", "--port", port])
+
+    def work(self, **more: str) -> Process:
+        """Start a worker that runs one job at a time."""
+        return self._start([*COMMAND, "worker", "--workers", "1"], **more)
+
+    def fail(self, *point: object) -> Process:
+        """Start a worker that goes as far as a point; `failpoints.py` says which there are."""
+        script = Path(__file__).with_name("failpoints.py")
+        return self._start([sys.executable, script, *point])
+
+    def _start(self, command: Iterable[object], **more: str) -> Process:
+        log = self._logs / f"process-{next(self._numbers)}.log"
+        process = Process(command, log, self._variables | more)
+        self._started.append(process)
+        return process
+
+
+def killed(process: Process) -> None:
+    """Wait for a process to end, and see that it did so by SIGKILL."""
+    assert process.wait(START_SECONDS) == -signal.SIGKILL, process.log.read_text()

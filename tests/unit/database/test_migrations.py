@@ -1,0 +1,217 @@
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Barrier
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import op
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from outhaul.database.engine import Database
+from outhaul.database.schema import metadata, subscription
+
+if TYPE_CHECKING:
+    from tests.support import postgres
+
+# Says that it is ready, and then migrates each database whose URL it is told.
+MIGRATE = """
+import sys
+from outhaul.database.engine import Database
+
+print("ready", flush=True)
+for url in sys.stdin:
+    database = Database(url.strip())
+    try:
+        database.migrate()
+        print("done", flush=True)
+    except Exception as error:
+        print(repr(error).replace(chr(10), " "), flush=True)
+    database.close()
+"""
+
+
+def tables_of(database: Database) -> set[str]:
+    with database.read() as connection:
+        return set(sa.inspect(connection).get_table_names())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make_empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """Return what makes a database without a schema, and returns its URL."""
+    made: list[str] = []
+    if request.param == "postgresql":
+        server: postgres.Server = request.getfixturevalue("postgresql")
+
+    def make() -> str:
+        if request.param == "postgresql":
+            made.append(server.create_empty())
+        else:
+            made.append(f"sqlite:///{tmp_path / f'{len(made)}.db'}")
+        return made[-1]
+
+    yield make
+    if request.param == "postgresql":
+        for url in made:
+            server.drop(url)
+
+
+MakeEmpty = Callable[[], str]
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Database]:
+    database = Database(url)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def test_the_migrated_schema_is_the_metadata(database: Database) -> None:
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_primary_keys_and_names_are_those_of_the_metadata(make_empty: MakeEmpty) -> None:
+    # What the comparison above leaves out.
+    def described(connection: sa.Connection) -> dict[str, Any]:
+        inspector = sa.inspect(connection)
+        return {
+            name: (
+                inspector.get_pk_constraint(name),
+                sorted(key["name"] or "" for key in inspector.get_foreign_keys(name)),
+                sorted(index["name"] or "" for index in inspector.get_indexes(name)),
+                sorted(unique["name"] or "" for unique in inspector.get_unique_constraints(name)),
+            )
+            for name in metadata.tables
+        }
+
+    with opened(make_empty()) as made, made.write() as connection:
+        metadata.create_all(connection)
+        wanted = described(connection)
+    with opened(make_empty()) as database:
+        database.migrate()
+        with database.read() as connection:
+            assert described(connection) == wanted
+
+
+def test_the_subscription_default_is_there_and_has_no_overrides(database: Database) -> None:
+    with database.read() as connection:
+        rows = connection.execute(sa.select(subscription)).all()
+    assert [(row.name, row.limit_overrides) for row in rows] == [("default", {})]
+    assert rows[0].created_at.tzinfo is not None
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(subscription.update().values(limit_overrides={"list_page": 1}))
+    database.migrate()
+    with database.read() as connection:
+        rows = connection.execute(sa.select(subscription.c.limit_overrides)).scalars().all()
+    assert rows == [{"list_page": 1}]
+
+
+def test_texts_are_in_the_order_of_their_code_points(database: Database) -> None:
+    names = ["a", "B", "a-b", "ab", "é", "z", "\N{SNOWMAN}"]
+    with database.write() as connection:
+        for name in names:
+            values = {"limit_overrides": {}, "created_at": datetime.now(UTC)}
+            connection.execute(subscription.insert().values(name=name, **values))
+    with database.read() as connection:
+        found = connection.execute(
+            sa.select(subscription.c.name)
+            .where(subscription.c.name != "default")
+            .order_by(subscription.c.name)
+        ).scalars()
+        assert list(found) == sorted(names)
+        later = sa.select(subscription.c.name).where(subscription.c.name > "a-a")
+        found = connection.execute(later).scalars()
+        assert set(found) == {name for name in [*names, "default"] if name > "a-a"}
+
+
+def test_a_migration_that_breaks_off_leaves_nothing(
+    make_empty: MakeEmpty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("power cut")
+
+    with opened(make_empty()) as database:
+        with monkeypatch.context() as patch:
+            patch.setattr(op, "bulk_insert", fail)
+            with pytest.raises(RuntimeError, match="power cut"):
+                database.migrate()
+        assert tables_of(database) == set()
+        database.migrate()
+        assert tables_of(database) == {*metadata.tables, "alembic_version"}
+
+
+def test_threads_that_migrate_one_database_at_once_all_find_it_migrated(
+    make_empty: MakeEmpty,
+) -> None:
+    count = 6
+    barrier = Barrier(count)
+
+    def migrate(url: str) -> set[str]:
+        with opened(url) as database:
+            barrier.wait()
+            database.migrate()
+            return tables_of(database)
+
+    with ThreadPoolExecutor(count) as pool:
+        for _ in range(5):
+            found = list(pool.map(migrate, [make_empty()] * count))
+            assert found == [{*metadata.tables, "alembic_version"}] * count
+
+
+def test_threads_that_migrate_databases_of_their_own_do_not_meet(make_empty: MakeEmpty) -> None:
+    # Alembic keeps the migration that it is at work on in module globals.
+    count = 6
+    barrier = Barrier(count)
+
+    def migrate(url: str) -> set[str]:
+        with opened(url) as database:
+            barrier.wait()
+            database.migrate()
+            return tables_of(database)
+
+    with ThreadPoolExecutor(count) as pool:
+        found = list(pool.map(migrate, [make_empty() for _ in range(count)]))
+    assert found == [{*metadata.tables, "alembic_version"}] * count
+
+
+def test_processes_that_migrate_at_once_all_succeed(make_empty: MakeEmpty) -> None:
+    # SQLite refuses the change to its write-ahead log at once, however long one is ready to wait.
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", MIGRATE],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for _ in range(4)
+        ]
+
+        def answers() -> list[str]:
+            return [process.stdout.readline() for process in processes if process.stdout]
+
+        assert answers() == ["ready\n"] * len(processes)
+        for _ in range(20):
+            url = make_empty()
+            for process in processes:
+                assert process.stdin
+                process.stdin.write(f"{url}\n")
+                process.stdin.flush()
+            assert answers() == ["done\n"] * len(processes)
+        for process in processes:
+            assert process.stdin
+            process.stdin.close()

@@ -1,0 +1,161 @@
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from outhaul.lake.clauses import (
+    AnyOf,
+    Between,
+    Clause,
+    InSmartList,
+    MemberOf,
+    OneOf,
+    Within,
+    all_of,
+    parse_clause,
+)
+from outhaul.lake.tables import INSTANT
+
+EXAMPLES = settings(max_examples=150, deadline=None)
+LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+SECONDS = st.sampled_from([NOON + timedelta(seconds=n) for n in range(-2, 3)]) | st.sampled_from(
+    [LAST - timedelta(seconds=1), LAST, datetime(1, 1, 1, tzinfo=UTC)]
+)
+FRACTIONS = st.sampled_from([0, 1, 500_000, 999_999]) | st.integers(0, 999_999)
+MOMENTS = st.builds(lambda moment, part: moment.replace(microsecond=part), SECONDS, FRACTIONS)
+SCHEMA = {"moment": INSTANT, "number": pl.Int64(), "text": pl.String(), "id": pl.Int64()}
+RECORDS = st.fixed_dictionaries(
+    {
+        "moment": st.none() | MOMENTS,
+        "number": st.none() | st.integers(-2, 2) | st.sampled_from([2**63 - 1, -(2**63)]),
+        "text": st.none() | st.sampled_from(["", "a", "b", "é", "\0", "😀"]),
+        "id": st.integers(1, 5),
+    }
+)
+WINDOWS = st.builds(lambda ends: Within("moment", *sorted(ends)), st.tuples(SECONDS, SECONDS))
+NUMBERS = st.lists(st.integers(-3, 3) | st.just(2**63 - 1), min_size=1, max_size=3)
+TEXTS = st.lists(st.sampled_from(["", "a", "c", "é", "😀"]), min_size=1, max_size=3)
+SIMPLE = st.one_of(
+    WINDOWS,
+    NUMBERS.map(lambda values: OneOf("number", tuple(values))),
+    TEXTS.map(lambda values: OneOf("text", tuple(values))),
+    st.integers(1, 2).map(MemberOf),
+    st.builds(Between, st.just("number"), st.integers(-3, 3), st.integers(-3, 3)),
+)
+CLAUSES: st.SearchStrategy[Clause] = SIMPLE | st.lists(SIMPLE, min_size=1, max_size=3).map(
+    lambda clauses: AnyOf(tuple(clauses))
+)
+LISTS = {1: [1, 2], 2: []}
+
+
+def members(list_id: int | InSmartList) -> pl.Series:
+    assert isinstance(list_id, int)
+    return pl.Series(LISTS[list_id], dtype=pl.Int64)
+
+
+def fits(clause: Clause, record: dict[str, Any]) -> bool:
+    """Tell whether a record fits, as plain Python has it."""
+    match clause:
+        case Within(column, start, end):
+            moment = record[column]
+            return moment is not None and start <= moment.replace(microsecond=0) <= end
+        case OneOf(column, values):
+            return record[column] in values
+        case AnyOf(clauses):
+            return any(fits(entry, record) for entry in clauses)
+        case Between(column, least, greatest):
+            return record[column] is not None and least <= record[column] <= greatest
+        case MemberOf(list_id):
+            return record["id"] in LISTS[list_id]
+    raise AssertionError(clause)
+
+
+def bounds_of(records: list[dict[str, Any]]) -> dict[str, tuple[Any, Any]]:
+    """Return the bounds that a file of these records has: none where it has no value."""
+    found = {}
+    for name in SCHEMA:
+        values = [record[name] for record in records if record[name] is not None]
+        found[name] = (min(values), max(values)) if values else (None, None)
+    return found
+
+
+def chosen(clauses: list[Clause], records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    frame = pl.DataFrame(records, schema=SCHEMA)
+    return frame.filter(all_of(clauses, members)).to_dicts()
+
+
+@EXAMPLES
+@given(st.lists(CLAUSES, max_size=3), st.lists(RECORDS, max_size=6))
+def test_just_the_records_that_fit_all_clauses_are_chosen(
+    clauses: list[Clause], records: list[dict[str, Any]]
+) -> None:
+    wanted = [record for record in records if all(fits(clause, record) for clause in clauses)]
+    assert chosen(clauses, records) == wanted
+
+
+@EXAMPLES
+@given(CLAUSES, st.lists(RECORDS, min_size=1, max_size=6))
+def test_a_file_that_holds_a_record_that_fits_is_never_refuted(
+    clause: Clause, records: list[dict[str, Any]]
+) -> None:
+    if any(fits(clause, record) for record in records):
+        assert clause.may_match(bounds_of(records))
+        assert clause.may_match({})
+
+
+@EXAMPLES
+@given(CLAUSES)
+def test_a_clause_outlives_its_process_as_json(clause: Clause) -> None:
+    assert parse_clause(json.loads(json.dumps(clause.to_json()))) == clause
+
+
+@EXAMPLES
+@given(CLAUSES)
+def test_a_clause_names_the_columns_that_it_looks_at(clause: Clause) -> None:
+    assert set(clause.expression(members).meta.root_names()) == clause.columns
+
+
+@pytest.mark.parametrize("end", [NOON, LAST])
+def test_both_ends_of_a_window_belong_to_it_to_the_second(end: datetime) -> None:
+    start = end - timedelta(seconds=1)
+    moments = [
+        start - timedelta(microseconds=1),
+        start,
+        end,
+        end.replace(microsecond=999_999),
+    ]
+    records = [{"moment": moment, "number": None, "text": None, "id": 1} for moment in moments]
+    found = [record["moment"] for record in chosen([Within("moment", start, end)], records)]
+    assert found == moments[1:]
+
+
+def test_files_outside_of_a_window_are_refuted() -> None:
+    second = timedelta(seconds=1)
+    clause = Within("moment", NOON, NOON + second)
+    before = (NOON - second, NOON - timedelta(microseconds=1))
+    after = (NOON + 2 * second, NOON + 3 * second)
+    at_its_end = (NOON + second + timedelta(microseconds=999_999), NOON + 3 * second)
+    assert not clause.may_match({"moment": before})
+    assert not clause.may_match({"moment": after})
+    assert clause.may_match({"moment": at_its_end})
+
+
+def test_files_that_none_of_the_values_can_be_in_are_refuted() -> None:
+    clause = OneOf("number", (1, 9))
+    assert not clause.may_match({"number": (2, 8)})
+    assert clause.may_match({"number": (2, 9)})
+    assert not AnyOf((clause, OneOf("text", ("a",)))).may_match(
+        {"number": (2, 8), "text": ("b", "c")}
+    )
+
+
+@pytest.mark.parametrize("content", [{}, {"within": "a"}, {"oneOf": 1, "values": []}, {"no": 1}])
+def test_what_is_no_clause_is_refused(content: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="not a clause"):
+        parse_clause(content)

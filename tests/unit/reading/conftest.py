@@ -1,0 +1,3 @@
+from tests.support.export_fixtures import context, lake, load
+
+__all__ = ["context", "lake", "load"]
