@@ -15,6 +15,7 @@ from outhaul.lake.clauses import AnyOf, Clause, OneOf
 from outhaul.lake.deletions import DELETE_LEAD
 from outhaul.lake.tables import ACTIVITIES as TABLE
 from outhaul.protocol.body import read_integers, read_texts
+from outhaul.protocol.shapes import INTEGER, TEXT, array_of, described
 
 DEFAULT_FIELDS = (
     "marketoGUID",
@@ -115,9 +116,31 @@ def _values_clause(filters: Mapping[str, Any], context: Context) -> Clause:
 
 _FILTERS = (
     window("createdAt", "activityDate"),
-    Filter(name="activityTypeIds", read=_read_types, clause=_types_clause),
-    Filter(name="primaryAttributeValueIds", read=_read_value_ids, clause=_value_ids_clause),
-    Filter(name="primaryAttributeValues", read=_read_values, clause=_values_clause),
+    Filter(
+        name="activityTypeIds",
+        shape=array_of(INTEGER),
+        read=_read_types,
+        clause=_types_clause,
+    ),
+    Filter(
+        name="primaryAttributeValueIds",
+        shape=described(
+            array_of(INTEGER),
+            "Ids of primary attributes. It needs `activityTypeIds` of one asset group.",
+        ),
+        read=_read_value_ids,
+        clause=_value_ids_clause,
+    ),
+    Filter(
+        name="primaryAttributeValues",
+        shape=described(
+            array_of(TEXT),
+            "Names of primary attributes. It needs `activityTypeIds` of one asset group, and "
+            "excludes `primaryAttributeValueIds`.",
+        ),
+        read=_read_values,
+        clause=_values_clause,
+    ),
 )
 
 
@@ -161,6 +184,7 @@ ACTIVITIES = Kind(
     table=TABLE,
     filters=_FILTERS,
     check=_check,
+    rule_shape={"required": ["createdAt"]},
     fields=_fields,
     default_fields=DEFAULT_FIELDS,
     stand_ins={"attributes": "{}"},

@@ -8,6 +8,7 @@ import polars as pl
 from outhaul.catalog.objects import CustomObjectType
 from outhaul.errors import Error
 from outhaul.kinds.filters import (
+    EXACTLY_ONE,
     exactly_one_of,
     smart_list_id,
     smart_list_name,
@@ -70,6 +71,7 @@ def _of_type(context: Context, api_name: str) -> Kind:
         table=custom_objects(api_name, lead=lead),
         filters=filters,
         check=check,
+        rule_shape=EXACTLY_ONE,
         fields=lambda _: columns(declared),
     )
 
@@ -89,6 +91,7 @@ CUSTOM_OBJECTS = Kind(
     table=custom_objects("", lead=None),
     filters=_filters(""),
     check=_no_check,
+    rule_shape=EXACTLY_ONE,
     fields=_no_fields,
     of_type=_of_type,
 )

@@ -9,6 +9,7 @@ from outhaul.kinds.kind import Context, Filter
 from outhaul.lake.clauses import InSmartList, MemberOf, Within
 from outhaul.protocol.body import read_integer, read_text, read_window
 from outhaul.protocol.instants import parse_instant, render_instant
+from outhaul.protocol.shapes import INTEGER, TEXT, WINDOW, Shape, described
 
 
 def window(name: str, column: str, *, needs_setting: str | None = None) -> Filter:
@@ -27,7 +28,7 @@ def window(name: str, column: str, *, needs_setting: str | None = None) -> Filte
         start, end = filters[name]
         return Within(column, parse_instant(start), parse_instant(end))
 
-    return Filter(name=name, read=read, clause=clause)
+    return Filter(name=name, shape=WINDOW, read=read, clause=clause)
 
 
 def static_list_id(name: str, lead: str = "id") -> Filter:
@@ -42,7 +43,8 @@ def static_list_id(name: str, lead: str = "id") -> Filter:
             raise Error.INVALID(parameter=parameter, problem=f"there is no static list {list_id}")
         return list_id
 
-    return Filter(name=name, read=read, clause=_member_of(name, lead))
+    shape = described(INTEGER, "The id of a static list.")
+    return Filter(name=name, shape=shape, read=read, clause=_member_of(name, lead))
 
 
 def static_list_name(name: str, lead: str = "id") -> Filter:
@@ -63,7 +65,8 @@ def static_list_name(name: str, lead: str = "id") -> Filter:
             raise Error.INVALID(parameter=parameter, problem=problem)
         return found[0].id
 
-    return Filter(name=name, read=read, clause=_member_of(name, lead))
+    shape = described(TEXT, "The name of a static list, or `program.list`.")
+    return Filter(name=name, shape=shape, read=read, clause=_member_of(name, lead))
 
 
 def smart_list_id(name: str, lead: str = "id") -> Filter:
@@ -81,7 +84,8 @@ def smart_list_id(name: str, lead: str = "id") -> Filter:
             raise Error.INVALID(parameter=parameter, problem=f"there is no smart list {list_id}")
         return _usable(entry, parameter, context)
 
-    return Filter(name=name, read=read, clause=_in_smart_list(name, lead))
+    shape = described(INTEGER, "The id of a smart list.")
+    return Filter(name=name, shape=shape, read=read, clause=_in_smart_list(name, lead))
 
 
 def smart_list_name(name: str, lead: str = "id") -> Filter:
@@ -102,7 +106,12 @@ def smart_list_name(name: str, lead: str = "id") -> Filter:
             raise Error.INVALID(parameter=parameter, problem=problem)
         return _usable(found[0], parameter, context)
 
-    return Filter(name=name, read=read, clause=_in_smart_list(name, lead))
+    shape = described(TEXT, "The name of a smart list, or `program.list`.")
+    return Filter(name=name, shape=shape, read=read, clause=_in_smart_list(name, lead))
+
+
+EXACTLY_ONE: Shape = {"minProperties": 1, "maxProperties": 1}
+"""The shape of what `exactly_one_of` lets pass."""
 
 
 def exactly_one_of(

@@ -14,6 +14,7 @@ from outhaul.lake.clauses import Clause
 from outhaul.lake.tables import Table
 from outhaul.protocol.body import read_format, read_headers, read_object, read_texts
 from outhaul.protocol.dialects import Format
+from outhaul.protocol.shapes import Shape
 from outhaul.settings import Limits
 
 
@@ -31,12 +32,14 @@ class Context:
 class Filter:
     """A filter type: how its value is read from a request, and what it asks of a record.
 
+    `shape` is the value's JSON Schema, for the published description.
     `read` takes the value, its parameter's name and the context, and returns the value as the job
     keeps it, plain data; it raises `ApiError`. `clause` takes all filters of a request, as they
     are kept, and returns what this one asks.
     """
 
     name: str
+    shape: Shape
     read: Callable[[object, str, Context], Any]
     clause: Callable[[Mapping[str, Any], Context], Clause]
 
@@ -94,6 +97,8 @@ class Kind:
     filters: tuple[Filter, ...]
     check: Callable[[Mapping[str, Any], Context], None]
     """The rule over all filters of a request, which are given as they are kept."""
+    rule_shape: Shape = field(default_factory=dict)
+    """As much of that rule as JSON Schema can say, for the published description."""
     fields: Callable[[Context], Mapping[str, pl.DataType]]
     """The fields that may be asked for, and their types."""
     default_fields: tuple[str, ...] = ()

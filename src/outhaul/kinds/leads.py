@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from outhaul.kinds.filters import (
+    EXACTLY_ONE,
     exactly_one_of,
     smart_list_id,
     smart_list_name,
@@ -43,5 +44,6 @@ LEADS = Kind(
     table=TABLE,
     filters=_FILTERS,
     check=exactly_one_of(_FILTERS),
+    rule_shape=EXACTLY_ONE,
     fields=lead_columns,
 )

@@ -19,6 +19,7 @@ from outhaul.protocol.body import (
     read_text,
     read_texts,
 )
+from outhaul.protocol.shapes import BOOLEAN, INTEGER, TEXT, array_of, described, one_of
 
 MOST_PROGRAMS = 10
 
@@ -91,11 +92,34 @@ def _statuses_clause(filters: Mapping[str, Any], _: Context) -> Clause:
 
 
 _FILTERS = (
-    Filter(name="programId", read=_read_program, clause=_program_clause),
-    Filter(name="programIds", read=_read_programs, clause=_programs_clause),
-    Filter(name="isExhausted", read=_read_exhausted, clause=_exhausted_clause),
-    Filter(name="nurtureCadence", read=_read_cadence, clause=_cadence_clause),
-    Filter(name="statusNames", read=_read_statuses, clause=_statuses_clause),
+    Filter(
+        name="programId",
+        shape=described(INTEGER, "The id of a program."),
+        read=_read_program,
+        clause=_program_clause,
+    ),
+    Filter(
+        name="programIds",
+        shape=array_of(INTEGER, at_most=MOST_PROGRAMS),
+        read=_read_programs,
+        clause=_programs_clause,
+    ),
+    Filter(name="isExhausted", shape=BOOLEAN, read=_read_exhausted, clause=_exhausted_clause),
+    Filter(
+        name="nurtureCadence",
+        shape=one_of(
+            *(name for same in _CADENCES for name in same),
+            description="Two spellings each of two cadences.",
+        ),
+        read=_read_cadence,
+        clause=_cadence_clause,
+    ),
+    Filter(
+        name="statusNames",
+        shape=described(array_of(TEXT), "The member has one of these statuses."),
+        read=_read_statuses,
+        clause=_statuses_clause,
+    ),
     window("updatedAt", CHANGED_AT, needs_setting="updated_at_filter"),
 )
 
@@ -137,6 +161,7 @@ PROGRAM_MEMBERS = Kind(
     table=TABLE,
     filters=_FILTERS,
     check=_check,
+    rule_shape={"oneOf": [{"required": ["programId"]}, {"required": ["programIds"]}]},
     fields=_fields,
     bits=_bits,
     first_fields=_first_fields,
