@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from tests.conftest import RayNodes
-from tests.integration.test_executors import LONG, SHORT, WAIT, Bench, make_lake, plan_of
+from tests.integration.export.test_executors import LONG, SHORT, WAIT, Bench, make_lake, plan_of
 from tests.integration.test_worker import BODY, children, fill, on_disk, wait_for
 
 from outhaul.accounts.tokens import Caller

@@ -68,7 +68,7 @@ def test_a_database_that_does_not_answer_is_named(
     run: Run, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if words == ("load", "catalog"):
-        words = (*words, str(Path(__file__).parents[1] / "integration" / "nothing.json"))
+        words = (*words, str(Path(__file__).parent / "nothing.json"))
         assert "nothing of" in run(*words, "--database-url", AWAY, status=1).stderr
         return
     for given in (("--database-url", AWAY), ()):

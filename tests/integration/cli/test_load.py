@@ -24,7 +24,7 @@ from outhaul.settings import Settings
 Write = Callable[[str, str | bytes], Path]
 Run = Callable[..., Result]
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "real-exports"
+REAL = Path(__file__).parents[4] / "shared" / "data" / "real-exports"
 ACTIVITIES_CSV = (
     "marketoGUID,leadId,activityDate,activityTypeId\n"
     "1,7,2026-01-31T00:00:00Z,1\n"

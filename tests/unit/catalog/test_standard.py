@@ -10,7 +10,7 @@ import pytest
 import outhaul
 
 STANDARD = Path(outhaul.__file__).parent / "catalog" / "standard"
-EXPORTS = Path(__file__).parents[3] / "shared" / "data" / "real-exports"
+EXPORTS = Path(__file__).parents[4] / "shared" / "data" / "real-exports"
 
 needs_exports = pytest.mark.skipif(
     not EXPORTS.is_dir(), reason=f"the real exports are not here: {EXPORTS}"
