@@ -15,12 +15,6 @@ def lake(tmp_path: Path) -> Lake:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """The state in a file: what both databases promise is shown where the stores are tested."""
-    return f"sqlite:///{tmp_path / 'outhaul.db'}"
-
-
-@pytest.fixture
 def catalog(database: Database) -> Catalog:
     return _with_lists(database)
 

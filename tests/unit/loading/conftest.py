@@ -1,3 +1,3 @@
-from tests.support.lake_fixtures import catalog, database_url, lake, shared_catalog
+from tests.support.lake_fixtures import catalog, lake, shared_catalog
 
-__all__ = ["catalog", "database_url", "lake", "shared_catalog"]
+__all__ = ["catalog", "lake", "shared_catalog"]
