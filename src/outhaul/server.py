@@ -147,7 +147,7 @@ def _start(settings: Settings) -> subprocess.Popen[bytes]:
         # Others can read the arguments of a process, and these may have passwords in them.
         env=os.environ
         | overrides
-        | settings.s3.variables()
+        | settings.access_variables()
         | {"OUTHAUL_DATABASE_URL": settings.database_url},
         stdin=subprocess.PIPE,
         # Ctrl-C in a terminal is for this process, which then stops the worker.

@@ -2,12 +2,14 @@
 
 import os
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -18,7 +20,6 @@ from pydantic import (
 )
 
 LIMIT_PREFIX = "OUTHAUL_LIMIT_"
-S3_PREFIX = "OUTHAUL_S3_"
 
 # Days beyond which a limit is a slip of the hand, and dates would leave the calendar.
 _CENTURY = 36_500
@@ -108,12 +109,46 @@ LIMIT_SETS: Mapping[str, Limits] = {
 }
 
 
-class S3(BaseModel):
-    """How buckets are reached. What is missing is taken from AWS's own variables and roles."""
+class Access(BaseModel):
+    """How one storage service is reached. What is missing comes from the service's own variables.
+
+    No field has an option: each is set by a variable, `PREFIX` and the name of the field.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    PREFIX: ClassVar[str]
 
-    endpoint: str | None = Field(
+    def variables(self) -> dict[str, str]:
+        """Return these settings as environment variables, for a process that is started."""
+        given = {name: value for name, value in self if value is not None}
+        return {
+            f"{self.PREFIX}{name.upper()}": value.get_secret_value()
+            if isinstance(value, SecretStr)
+            else str(value)
+            for name, value in given.items()
+        }
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the fields that environment variables set, by their names."""
+        names = {name: f"{cls.PREFIX}{name.upper()}" for name in cls.model_fields}
+        return {
+            name: environ[variable] for name, variable in names.items() if environ.get(variable)
+        }
+
+
+def _is_an_address(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"https?://[^/@?#\s]+/?", value):
+        raise ValueError("an address such as https://host:port is expected")
+    return value
+
+
+class S3(Access):
+    """How buckets of S3, or of a service that speaks like it, are reached."""
+
+    PREFIX = "OUTHAUL_S3_"
+
+    endpoint: Annotated[str | None, AfterValidator(_is_an_address)] = Field(
         default=None, description="address of a service other than AWS, as https://host:port"
     )
     region: str | None = Field(default=None, min_length=1, description="region of the buckets")
@@ -124,26 +159,73 @@ class S3(BaseModel):
         default=None, min_length=1, description="secret of the access key; nowhere shown or logged"
     )
 
-    @field_validator("endpoint")
-    @classmethod
-    def _is_an_address(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"https?://[^/@]+/?", value):
-            raise ValueError("an address such as https://host:port is expected")
-        return value
-
     @model_validator(mode="after")
     def _has_both(self) -> Self:
         if (self.access_key_id is None) != (self.secret_access_key is None):
-            both = (f"{S3_PREFIX}{name}" for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
+            both = (f"{self.PREFIX}{name}" for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
             raise ValueError(" and ".join(both) + " need each other")
         return self
 
-    def variables(self) -> dict[str, str]:
-        """Return these settings as environment variables, for a process that is started."""
-        given = self.model_dump(exclude_none=True)
-        if self.secret_access_key is not None:
-            given["secret_access_key"] = self.secret_access_key.get_secret_value()
-        return {f"{S3_PREFIX}{name.upper()}": value for name, value in given.items()}
+
+class GoogleStorage(Access):
+    """How buckets of Google Cloud Storage are reached."""
+
+    PREFIX = "OUTHAUL_GS_"
+
+    endpoint: Annotated[str | None, AfterValidator(_is_an_address)] = Field(
+        default=None, description="address of a service other than Google, as https://host:port"
+    )
+    service_account_file: Path | None = Field(
+        default=None, description="JSON file with the key of a service account"
+    )
+
+
+class AzureStorage(Access):
+    """How containers of Azure Blob Storage are reached."""
+
+    PREFIX = "OUTHAUL_AZ_"
+
+    endpoint: str | None = Field(
+        default=None,
+        description="address of the account, where it is not at Azure, as https://host:port/account",
+    )
+    account_name: str | None = Field(
+        default=None, pattern=r"^[a-z0-9-]+$", description="name of the storage account"
+    )
+    account_key: SecretStr | None = Field(
+        default=None, min_length=1, description="key of the account; nowhere shown or logged"
+    )
+    sas_token: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="shared access signature, in place of the key; nowhere shown or logged",
+    )
+
+    @field_validator("endpoint")
+    @classmethod
+    def _has_the_account(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/@?#\s]+(/[a-z0-9-]+)?/?", value):
+            raise ValueError("an address such as https://host:port/account is expected")
+        return value
+
+    @field_validator("account_key")
+    @classmethod
+    def _is_base64(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                b64decode(value.get_secret_value(), validate=True)
+            except ValueError:
+                raise ValueError("the key of an account is base64") from None
+        return value
+
+    @model_validator(mode="after")
+    def _has_one_secret(self) -> Self:
+        if self.account_key is not None and self.sas_token is not None:
+            both = (f"{self.PREFIX}{name}" for name in ("ACCOUNT_KEY", "SAS_TOKEN"))
+            raise ValueError(" and ".join(both) + " exclude each other")
+        if (self.account_key or self.sas_token) and self.account_name is None:
+            raise ValueError(f"{self.PREFIX}ACCOUNT_NAME is missing")
+        return self
 
 
 class PlaceMissingError(ValueError):
@@ -216,7 +298,13 @@ class Settings(BaseModel):
     files_redirect: bool = Field(
         default=False, description="answer a file call by 307 to a signed URL of the bucket"
     )
-    s3: S3 = Field(default_factory=S3, description="how buckets are reached, below")
+    s3: S3 = Field(default_factory=S3, description="how buckets of S3 are reached, below")
+    gs: GoogleStorage = Field(
+        default_factory=GoogleStorage, description="how buckets of Google are reached, below"
+    )
+    az: AzureStorage = Field(
+        default_factory=AzureStorage, description="how containers of Azure are reached, below"
+    )
 
     executor: Literal["local", "ray"] = Field(
         default="local", description="who renders parts: the worker itself, or a Ray cluster"
@@ -278,6 +366,10 @@ class Settings(BaseModel):
             raise PlaceMissingError(f"--data is needed where there is no --{what}-url")
         return self.data / what
 
+    def access_variables(self) -> dict[str, str]:
+        """Return how storage services are reached as environment variables, with the secrets."""
+        return self.s3.variables() | self.gs.variables() | self.az.variables()
+
     def limits_of(self, overrides: Mapping[str, Any]) -> Limits:
         """Return the limits of a subscription that has these overrides of its own.
 
@@ -292,6 +384,9 @@ def _database_in(data: Path | None) -> str:
         raise PlaceMissingError("--data is needed where there is no --database-url")
     return f"sqlite:///{quote(str(data / 'outhaul.db'))}"
 
+
+ACCESS: Mapping[str, type[Access]] = {"s3": S3, "gs": GoogleStorage, "az": AzureStorage}
+"""The fields of `Settings` that say how a storage service is reached, and their models."""
 
 INNER = (
     "part_threads",
@@ -310,10 +405,9 @@ def inner_settings(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[variable] for name, variable in names.items() if variable in environ}
 
 
-def s3_settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings of `S3` that environment variables set, by their names."""
-    names = {name: f"{S3_PREFIX}{name.upper()}" for name in S3.model_fields}
-    return {name: environ[variable] for name, variable in names.items() if environ.get(variable)}
+def access_settings(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return what environment variables set of each storage service, by the names of `ACCESS`."""
+    return {name: model.of(environ) for name, model in ACCESS.items()}
 
 
 def limit_overrides(environ: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typer.main import get_command
 from outhaul.cli.serve import serve_app, worker_app
 from outhaul.errors import Error
 from outhaul.kinds import KINDS
-from outhaul.settings import INNER, LIMIT_SETS, S3, Limits, Settings
+from outhaul.settings import ACCESS, INNER, LIMIT_SETS, Access, Limits, Settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -28,11 +28,12 @@ def shown(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-@pytest.mark.parametrize("model", [Settings, Limits, S3])
+@pytest.mark.parametrize("model", [Settings, Limits, *ACCESS.values()])
 def test_every_setting_is_documented_in_the_words_of_the_code(model: type[BaseModel]) -> None:
     text = page("settings.md")
     for name, field in model.model_fields.items():
-        (row,) = re.findall(rf"^\| `{name}` \|.*$", text, re.MULTILINE)
+        shown_as = f"{model.PREFIX}{name.upper()}" if issubclass(model, Access) else name
+        (row,) = re.findall(rf"^\| `{shown_as}` \|.*$", text, re.MULTILINE)
         assert row.endswith(f"| {field.description} |")
 
 
@@ -44,7 +45,10 @@ def test_the_limits_of_both_sets_are_documented(name: str) -> None:
 
 def test_no_setting_is_documented_that_there_is_not() -> None:
     documented = set(re.findall(r"^\| `(\w+)` \|", page("settings.md"), re.MULTILINE))
-    assert documented == {*Settings.model_fields, *Limits.model_fields, *S3.model_fields}
+    variables = {
+        f"{model.PREFIX}{name.upper()}" for model in ACCESS.values() for name in model.model_fields
+    }
+    assert documented == {*Settings.model_fields, *Limits.model_fields, *variables}
 
 
 def test_the_settings_without_an_option_are_named() -> None:
@@ -56,7 +60,7 @@ def test_the_settings_without_an_option_are_named() -> None:
         for command in (serve_app, worker_app)
         for parameter in get_command(command).params
     }
-    assert {*Settings.model_fields} - options == {*INNER, "limit_overrides", "s3"}
+    assert {*Settings.model_fields} - options == {*INNER, *ACCESS, "limit_overrides"}
 
 
 def test_the_error_codes_are_documented_and_no_others() -> None:

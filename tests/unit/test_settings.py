@@ -2,10 +2,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from outhaul.database.engine import Database
-from outhaul.settings import LIMIT_SETS, S3, Limits, Settings, limit_overrides, s3_settings
+from outhaul.settings import (
+    ACCESS,
+    LIMIT_SETS,
+    S3,
+    AzureStorage,
+    GoogleStorage,
+    Limits,
+    Settings,
+    access_settings,
+    limit_overrides,
+)
 
 
 @pytest.mark.parametrize(
@@ -95,8 +105,8 @@ def test_limits_are_read_from_the_environment() -> None:
     assert (limits.queued_jobs, limits.query_token) == (None, False)
 
 
-@pytest.mark.parametrize("model", [Limits, Settings, S3])
-def test_every_setting_is_described(model: type[Limits | Settings | S3]) -> None:
+@pytest.mark.parametrize("model", [Limits, Settings, *ACCESS.values()])
+def test_every_setting_is_described(model: type[BaseModel]) -> None:
     missing = [name for name, field in model.model_fields.items() if not field.description]
     assert missing == []
 
@@ -133,20 +143,49 @@ def test_a_relative_folder_stays_relative(tmp_path: Path, monkeypatch: pytest.Mo
     assert (settings.lake_folder, settings.files_folder) == (Path("here/lake"), Path("here/files"))
 
 
-def test_buckets_are_reached_as_the_environment_says() -> None:
+def test_storage_services_are_reached_as_the_environment_says() -> None:
     environ = {
         "OUTHAUL_S3_ENDPOINT": "http://127.0.0.1:9000",
         "OUTHAUL_S3_REGION": "",
         "OUTHAUL_S3_ACCESS_KEY_ID": "id",
         "OUTHAUL_S3_SECRET_ACCESS_KEY": "not to be seen",
+        "OUTHAUL_GS_SERVICE_ACCOUNT_FILE": "key.json",
+        "OUTHAUL_AZ_ACCOUNT_NAME": "account",
+        "OUTHAUL_AZ_ACCOUNT_KEY": "bm90IHRvIGJlIHNlZW4=",
         "OUTHAUL_S3": "no setting",
     }
-    s3 = S3.model_validate(s3_settings(environ))
+    settings = Settings.model_validate({"data": "d", **access_settings(environ)})
+    s3, az = settings.s3, settings.az
     assert (s3.endpoint, s3.region, s3.access_key_id) == ("http://127.0.0.1:9000", None, "id")
-    assert s3_settings(s3.variables()) == s3_settings(environ)
-    shown = f"{s3!r} {s3} {s3.model_dump()} {s3.model_dump_json()}"
-    assert "not to be seen" not in shown
-    assert S3.model_validate(s3_settings({})) == S3()
+    assert (settings.gs.service_account_file, az.account_name) == (Path("key.json"), "account")
+    assert access_settings(settings.access_variables()) == access_settings(environ)
+    for shown in (repr(settings), str(settings), settings.model_dump(), settings.model_dump_json()):
+        assert "not to be seen" not in str(shown)
+        assert "bm90IHRv" not in str(shown)
+    empty = Settings.model_validate({"data": "d", **access_settings({})})
+    assert (empty.s3, empty.gs, empty.az) == (S3(), GoogleStorage(), AzureStorage())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"endpoint": "127.0.0.1:10000"},
+        {"endpoint": "http://127.0.0.1:10000/account?not to be seen"},
+        {"endpoint": "http://127.0.0.1:10000/account/container"},
+        {"account_name": "An_Account"},
+        {"account_name": "account", "account_key": "not to be seen"},
+        {"account_key": "bm90IHRvIGJlIHNlZW4="},
+        {"sas_token": "not to be seen"},
+        {"account_name": "a", "account_key": "bm90IHRvIGJlIHNlZW4=", "sas_token": "not to be seen"},
+    ],
+)
+def test_an_account_that_cannot_be_reached_so_is_refused_without_telling_secrets(
+    given: dict[str, str],
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings.model_validate({"data": "d", "az": given})
+    assert "not to be seen" not in str(refused.value)
+    assert "bm90IHRv" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

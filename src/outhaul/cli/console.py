@@ -18,15 +18,15 @@ from structlog.processors import ExceptionRenderer, JSONRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 
 from outhaul.settings import (
+    ACCESS,
     INNER,
     LIMIT_PREFIX,
-    S3_PREFIX,
     Limits,
     PlaceMissingError,
     Settings,
+    access_settings,
     inner_settings,
     limit_overrides,
-    s3_settings,
 )
 
 # Without the values of variables, some of which are secrets.
@@ -114,7 +114,7 @@ def make_settings(environ: Mapping[str, str], **values: Any) -> Settings:  # noq
     """
     try:
         given = {name: value for name, value in values.items() if value is not None}
-        given = {**inner_settings(environ), "s3": s3_settings(environ), **given}
+        given = {**inner_settings(environ), **access_settings(environ), **given}
         settings = Settings(limit_overrides=limit_overrides(environ), **given)
         settings.limits_of({})
     except PlaceMissingError as error:
@@ -133,9 +133,9 @@ def _named(*place: int | str) -> str:
     if not place:
         return ""
     first, *rest = map(str, place)
-    if first == "s3":
+    if first in ACCESS:
         # What is wrong with several says itself which.
-        return f"{S3_PREFIX}{rest[0].upper()}: " if rest else ""
+        return f"{ACCESS[first].PREFIX}{rest[0].upper()}: " if rest else ""
     if first in INNER:
         return f"OUTHAUL_{first.upper()}: "
     if first in Limits.model_fields or first == "limit_overrides":

@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 import pytest
 from tests.support.object_store import SECRET, Bucket, Wire, wire_to
 
-from outhaul.settings import S3, S3_PREFIX
+from outhaul.settings import S3
 from outhaul.storage.bucket import PART_CHUNK_BYTES, WHOLE_CHUNK_BYTES, BucketStore
 from outhaul.storage.store import FilesError
 
@@ -26,8 +26,8 @@ LARGE = 4 * PART_CHUNK_BYTES
 KILLED_WRITER = """
 import os, sys
 from outhaul.storage.bucket import BucketStore
-from outhaul.settings import S3, s3_settings
-files = BucketStore(sys.argv[1], S3.model_validate(s3_settings(os.environ)))
+from outhaul.settings import S3
+files = BucketStore(sys.argv[1], S3.model_validate(S3.of(os.environ)))
 with files.writer("job/attempt/000000", kept=True) as target:
     for _ in range(40):
         target.write(bytes(2**20))
@@ -197,7 +197,7 @@ def test_the_secret_is_shown_nowhere(bucket: Bucket) -> None:
         shown = [str(files), repr(vars(files)), repr(wrong.s3), str(wrong.s3), repr(refused.value)]
         shown += [repr(not_written.value), repr(not_written.value.__cause__)]
     assert not any("another-secret" in text for text in shown)
-    assert wrong.s3.variables()[f"{S3_PREFIX}SECRET_ACCESS_KEY"] == "another-secret-of-tests"
+    assert wrong.s3.variables()[f"{S3.PREFIX}SECRET_ACCESS_KEY"] == "another-secret-of-tests"
 
 
 def test_what_was_written_here_is_not_fetched_to_be_read_back(
