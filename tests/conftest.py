@@ -1,11 +1,5 @@
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,9 +10,9 @@ import structlog
 from tests.support import postgres
 from tests.support.object_store import Bucket, ObjectStore
 from tests.support.object_store import object_store as running_object_store
+from tests.support.ray_cluster import RayNodes, ray_cluster
 from xdist.scheduler import LoadScopeScheduling
 
-import outhaul
 from outhaul.database.engine import Database
 
 # Nothing here asserts a time: the machine may be busy with something else. What a change should
@@ -110,60 +104,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneCluster:
     return OneCluster(config, log)
 
 
-LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Has Ray take 127.0.0.1 for what it is; otherwise it looks for an address that others reach."""
-
-
-@dataclass(frozen=True)
-class RayNodes:
-    """A running Ray cluster; each of its nodes has one processor."""
-
-    process: subprocess.Popen[str]
-    log: Path
-    address: str
-
-    def add(self) -> int:
-        """Add a node; return the process that all others of it come from."""
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return int(_answer(self.process, self.log)["raylet"])
-
-
-def _answer(process: subprocess.Popen[str], log: Path) -> dict[str, str]:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, log.read_text()
-    return dict(json.loads(line))
-
-
 @pytest.fixture(scope="session")
 def ray_nodes() -> Iterator[RayNodes]:
     """Start one cluster for all tests that ask for it; see `OneCluster`."""
     if find_spec("ray") is None:
         pytest.skip("Ray is not installed; there may be none for this Python")
-    # Its sockets are below, and their paths must not be long.
-    with tempfile.TemporaryDirectory(prefix="ray") as folder, pytest.MonkeyPatch.context() as patch:
-        for name, value in LOOPBACK.items():  # for who connects, too
-            patch.setenv(name, value)
-        (Path(folder) / "ray").mkdir()
-        nodes_have = {
-            "PYTHONPATH": str(Path(outhaul.__file__).parents[1]),
-            "RAY_TMPDIR": folder,
-            "RAY_USAGE_STATS_ENABLED": "0",
-        }
-        log = Path(folder) / "log"
-        with log.open("wb") as stderr:
-            process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).parent / "support" / "ray_nodes.py")],
-                env=os.environ | nodes_have,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-            )
-        with process:  # and then its input is closed, and it ends
-            yield RayNodes(process, log, str(_answer(process, log)["address"]))
+    with ray_cluster() as nodes:
+        yield nodes
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import obstore
 import pytest
 import sqlalchemy as sa
-from tests.integration.test_worker import wait_for
 from tests.support.sites import PART_RECORDS, Fleet, Process, Site, killed, site
+from tests.support.waiting import wait_for
 
 from outhaul.accounts.tokens import Caller
 from outhaul.cli.console import set_up_logging

@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import stamina
-from tests.integration.test_worker import wait_for
 from tests.support.sites import SUBSCRIPTIONS, Fleet, Process, Site, killed, site
+from tests.support.waiting import wait_for
 
 from outhaul.accounts.services import Credentials
 from outhaul.client import (

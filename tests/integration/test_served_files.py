@@ -16,16 +16,11 @@ from urllib.parse import urlsplit
 import httpx2
 import obstore
 import pytest
-from tests.integration.test_worker import (
-    PATIENCE,
-    Server,
-    Template,
-    children,
-    fill,
-    on_disk,
-    wait_for,
-)
+from tests.support.activities import Template, fill, on_disk
 from tests.support.object_store import SECRET, Bucket, wire_to
+from tests.support.processes import children
+from tests.support.serving import Server
+from tests.support.waiting import PATIENCE, wait_for
 
 from outhaul.client import Exports, Session, download
 from outhaul.protocol.states import State
@@ -66,7 +61,7 @@ def served(
             | {"OUTHAUL_LEASE_SECONDS": "1", "OUTHAUL_PART_RECORDS": str(PART)},
             stderr=stderr,
         )
-    server = Server(process, data, log, lake.credentials)
+    server = Server(process, data, log, lake)
     try:
         server.connect()
         yield server

@@ -1,34 +1,26 @@
-"""Jobs end well, whatever ends first: the worker, the server, or an attempt by an error."""
+"""Jobs end well, whatever goes wrong with an attempt: a worker in this process."""
 
 import hashlib
-import json
-import os
-import signal
-import socket
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx2
-import polars as pl
 import pytest
 import sqlalchemy as sa
 from polars.exceptions import PanicException
+from tests.support.activities import BODY, Template, fill, on_disk
 from tests.support.postgres import Server as PostgreSQL
 from tests.support.postgres import transfer
+from tests.support.waiting import PATIENCE, wait_for
 
-from outhaul.accounts.services import Credentials, create_service
 from outhaul.accounts.tokens import Caller
 from outhaul.catalog.store import Catalog
-from outhaul.clock import now
 from outhaul.database.engine import Database
 from outhaul.database.schema import api_user, export_job
 from outhaul.export import executors
@@ -38,8 +30,6 @@ from outhaul.jobs.queue import MAX_ATTEMPTS, Queue
 from outhaul.jobs.store import JobStore
 from outhaul.kinds import KINDS
 from outhaul.kinds.kind import Context
-from outhaul.lake.snapshot import Lake
-from outhaul.loading.loads import load_activities
 from outhaul.protocol.states import State
 from outhaul.settings import Limits, Settings
 from outhaul.storage.folder import FolderStore
@@ -47,320 +37,7 @@ from outhaul.worker import Worker
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
 
-PATIENCE = 60
-"""Seconds after which something that should happen is said not to."""
-
 LEASE = timedelta(seconds=30)
-RECORDS = 250_000
-DAYS = {"startAt": "2026-01-01T00:00:00Z", "endAt": "2026-01-20T23:59:59Z"}
-BODY = {"filter": {"createdAt": DAYS}}
-
-
-def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """Return what a function gives as soon as it is true."""
-    last = time.monotonic() + seconds
-    while time.monotonic() < last:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.005)
-    return pytest.fail(f"not within {seconds} s")
-
-
-def children(process: int) -> list[int]:
-    """Return the processes that were started by one and are running."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, parent = path.read_text().rpartition(")")[2].split()[:2]
-        except OSError:
-            continue
-        if int(parent) == process and state != "Z":
-            found.append(int(path.parent.name))
-    return found
-
-
-def running(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
-def on_disk(data: Path, job_id: str = "") -> list[Path]:
-    return [path for path in (data / "files" / job_id).rglob("*") if path.is_file()]
-
-
-# Real processes
-
-
-@dataclass
-class Server:
-    """`outhaul serve` in a process of its own, and one who calls it."""
-
-    process: subprocess.Popen[bytes]
-    data: Path
-    log: Path
-    credentials: Credentials
-    url: str = ""
-    calls: httpx2.Client = field(default_factory=httpx2.Client)
-
-    def connect(self) -> None:
-        self.url = wait_for(self._ready)
-        self.calls = httpx2.Client(base_url=self.url, timeout=PATIENCE)
-        token = self.calls.get(
-            "/identity/oauth/token",
-            params={
-                "grant_type": "client_credentials",
-                "client_id": self.credentials.client_id,
-                "client_secret": self.credentials.client_secret,
-            },
-        ).json()["access_token"]
-        self.calls.headers["Authorization"] = f"Bearer {token}"
-
-    def _ready(self) -> str | None:
-        assert self.process.poll() is None, self.log.read_text()
-        for line in self.log.read_text().splitlines():
-            if line.startswith("outhaul serves "):
-                return line.removeprefix("outhaul serves ")
-        return None
-
-    @property
-    def worker(self) -> int:
-        """The process of its worker, when there is one."""
-        return int(wait_for(lambda: children(self.process.pid))[0])
-
-    def call(self, method: str, action: str, **request: Any) -> dict[str, Any]:
-        answer = self.calls.request(method, f"/bulk/v1/activities/export/{action}.json", **request)
-        return dict(answer.json())
-
-    def start_job(self) -> str:
-        made: str = self.call("POST", "create", json=BODY)["result"][0]["exportId"]
-        assert self.call("POST", f"{made}/enqueue")["success"]
-        return made
-
-    def status(self, job: str) -> dict[str, Any]:
-        return dict(self.call("GET", f"{job}/status")["result"][0])
-
-    def writing(self) -> str:
-        """Start jobs until one is caught with a part of its file begun; return it."""
-        for _ in range(10):
-            job = self.start_job()
-            wait_for(partial(self.begun, job))
-            if not self.ended(job):
-                return job
-        return pytest.fail("jobs are done too quickly")
-
-    def begun(self, job: str) -> bool:
-        return bool(on_disk(self.data, job)) or self.ended(job)
-
-    def ended(self, job: str) -> bool:
-        return State(self.status(job)["status"]).ended
-
-    def completed(self, job: str) -> dict[str, Any]:
-        """Wait for a job, and hold its file against what the job says of it."""
-        wait_for(lambda: self.ended(job))
-        status = self.status(job)
-        assert status["status"] == "Completed", status
-        content = self.calls.get(f"/bulk/v1/activities/export/{job}/file.json").content
-        assert status["fileSize"] == len(content)
-        assert status["numberOfRecords"] == RECORDS == content.count(b"\n") - 1
-        assert status["fileChecksum"] == f"sha256:{hashlib.sha256(content).hexdigest()}"
-        assert sum(path.stat().st_size for path in on_disk(self.data, job)) == len(content)
-        return status
-
-    def terminate(self) -> None:
-        """End it as a service manager does; both processes must be gone in time."""
-        worker = self.worker
-        self.process.terminate()
-        assert self.process.wait(10) == 0, self.log.read_text()
-        assert not running(worker)
-
-
-@dataclass(frozen=True)
-class Template:
-    """A data folder whose lake others may read, and what its user calls with."""
-
-    folder: Path
-    credentials: Credentials
-
-    def copy(self, data: Path) -> Path:
-        data.mkdir()
-        (data / "outhaul.db").write_bytes((self.folder / "outhaul.db").read_bytes())
-        (data / "lake").symlink_to(self.folder / "lake")
-        return data
-
-
-def fill(folder: Path, records: int) -> Template:
-    """Make a data folder with activities of ten days."""
-    settings = Settings(data=folder)
-    database = Database(settings.database_url)
-    database.migrate()
-    credentials = create_service(
-        database,
-        "nightly",
-        email="etl@example.com",
-        permissions=["Read-Only Activity"],
-        moment=now(),
-    )
-    number = pl.int_range(records)
-    path = folder / "activities.parquet"
-    pl.select(
-        marketoGUID=number.cast(pl.String).str.zfill(9),
-        leadId=number % 1_000 + 1,
-        activityDate=pl.lit(datetime(2026, 1, 1, tzinfo=UTC))
-        + pl.duration(seconds=number * 864_000 // records),
-        activityTypeId=pl.lit(1),
-        primaryAttributeValue=pl.lit("null"),  # takes longest to write
-        attributes=pl.lit(json.dumps({"Text": "a, b; " * 20})),
-    ).write_parquet(path)
-    load_activities(
-        Lake(settings.lake_folder / "default"),
-        Catalog(database, "default"),
-        path,
-        now(),
-        lambda _: None,
-    )
-    path.unlink()
-    database.close()
-    return Template(folder, credentials)
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """Enough records for a job to take a while."""
-    return fill(tmp_path_factory.mktemp("large"), RECORDS)
-
-
-@pytest.fixture
-def serve(large: Template, tmp_path: Path) -> Iterator[Callable[[], Server]]:
-    """Start servers, one after the other, on one data folder."""
-    data = large.copy(tmp_path / "data")
-    started: list[Server] = []
-
-    def start(port: int = 0) -> Server:
-        log = tmp_path / f"serve-{len(started)}.log"
-        with log.open("wb") as stderr:
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "outhaul", "serve", "--data", str(data)),
-                    *("--port", str(port), "--limits", "open"),
-                ],
-                env=os.environ | {"OUTHAUL_LEASE_SECONDS": "1"},
-                stderr=stderr,
-            )
-        server = Server(process, data, log, large.credentials)
-        started.append(server)
-        server.connect()
-        return server
-
-    yield start
-    for server in started:
-        server.calls.close()
-        if server.process.poll() is None:
-            server.process.terminate()
-            server.process.wait(PATIENCE)
-
-
-Serve = Callable[[], Server]
-
-
-def test_a_running_job_is_handed_back_when_the_server_ends(serve: Serve) -> None:
-    server = serve()
-    job = server.writing()
-    server.terminate()
-    database = Database(Settings(data=server.data).database_url)
-    with database.read() as connection:
-        state, attempts = connection.execute(
-            sa.select(export_job.c.state, export_job.c.attempts).where(export_job.c.id == job)
-        ).one()
-    database.close()
-    assert (state, attempts) in {("Processing", 0), ("Completed", 0)}
-    assert bool(on_disk(server.data, job)) == (state == "Completed")
-    serve().completed(job)
-
-
-def test_the_job_of_a_worker_that_is_killed_is_taken_up_by_the_next(serve: Serve) -> None:
-    server = serve()
-    for _ in range(5):
-        job = server.writing()
-        # Once it stands still, there is no doubt whether it is amid the job.
-        worker = server.worker
-        os.kill(worker, signal.SIGSTOP)
-        caught = not server.ended(job)
-        if caught:
-            break
-        os.kill(worker, signal.SIGCONT)
-    assert caught
-    started = server.status(job)["startedAt"]
-    left = on_disk(server.data, job)
-    assert left
-    os.kill(worker, signal.SIGKILL)
-    wait_for(lambda: server.worker != worker)
-    assert server.completed(job)["startedAt"] == started
-    assert not set(left) & set(on_disk(server.data, job))
-    assert "the worker ended; starting another" in server.log.read_text()
-
-
-def test_a_running_job_that_is_cancelled_stops_and_leaves_nothing_behind(serve: Serve) -> None:
-    server = serve()
-    while True:
-        job = server.writing()
-        answer = server.call("POST", f"{job}/cancel")
-        if answer["success"]:
-            break
-    # A second or so, on a machine that has nothing else to do.
-    wait_for(lambda: not (server.data / "files" / job).exists(), 10)
-    assert server.status(job)["status"] == "Cancelled"
-    file = server.calls.get(f"/bulk/v1/activities/export/{job}/file.json")
-    assert file.status_code == 404
-    server.completed(server.start_job())
-    assert not on_disk(server.data, job)
-
-
-def test_a_download_that_stalls_does_not_hold_up_the_end(serve: Serve) -> None:
-    server = serve()
-    job = server.start_job()
-    wait_for(lambda: server.ended(job))
-    path = f"/bulk/v1/activities/export/{job}/file.json"
-    with server.calls.stream("GET", path) as answer:
-        assert answer.status_code == 200
-        server.terminate()
-    assert "Traceback" not in server.log.read_text()
-
-
-def test_the_worker_ends_with_a_server_that_is_killed(serve: Serve) -> None:
-    server = serve()
-    job = server.writing()
-    worker = server.worker
-    server.process.kill()
-    server.process.wait(PATIENCE)
-    wait_for(lambda: not running(worker), 10)
-    serve().completed(job)
-
-
-def test_a_port_that_is_in_use_is_named(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        ended = subprocess.run(
-            [
-                *(sys.executable, "-m", "outhaul", "serve", "--data", str(tmp_path / "data")),
-                *("--port", str(port)),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-    assert ended.returncode == 1
-    assert ended.stderr == f"error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
-    assert ended.stdout == ""
-
-
-# In this process
 
 
 @dataclass

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -20,20 +18,10 @@ from starlette.testclient import TestClient
 from tests.support.schemas import HEALTH, Contract
 
 from outhaul import sample
-from outhaul.accounts.services import Credentials, create_service
+from outhaul.accounts.services import Credentials
 from outhaul.api import create_app
-from outhaul.catalog.entries import parse_catalog
-from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
 from outhaul.jobs.queue import Queue
-from outhaul.lake.snapshot import Lake
-from outhaul.loading.loads import (
-    load_activities,
-    load_custom_objects,
-    load_leads,
-    load_list_members,
-    load_program_members,
-)
 from outhaul.settings import Settings
 from outhaul.worker import Worker
 
@@ -93,47 +81,6 @@ class Clock:
 
     def advance(self, **by: float) -> None:
         self.moment += timedelta(**by)
-
-
-@dataclass(frozen=True)
-class Template:
-    """A data folder to copy, and what its custom services call with, by their user's name."""
-
-    folder: Path
-    credentials: Mapping[str, Credentials]
-
-
-def make_template(folder: Path) -> Template:
-    """Load the sample into a new data folder."""
-    settings = Settings(data=folder)
-    database = Database(settings.database_url)
-    database.migrate()
-    catalog = Catalog(database, "default")
-    catalog.store(parse_catalog(sample.catalog()))
-    lake = Lake(settings.lake_folder / "default")
-    steps: tuple[tuple[Callable[..., object], Iterable[Mapping[str, Any]]], ...] = (
-        (load_list_members, sample.list_members(LEAD_COUNT)),
-        (load_activities, sample.activities(ACTIVITY_COUNT, until=NOW, lead_count=LEAD_COUNT)),
-        (load_program_members, sample.program_members(LEAD_COUNT, until=NOW)),
-        (
-            partial(load_custom_objects, api_name=sample.BOATS),
-            sample.boats(LEAD_COUNT, until=NOW),
-        ),
-        (load_leads, sample.leads(LEAD_COUNT, until=NOW)),
-    )
-    for n, (load, records) in enumerate(steps):
-        path = folder / f"{n}.jsonl"
-        path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
-        load(lake, catalog, path, NOW, lambda _: None)
-        path.unlink()
-    credentials = {
-        name: create_service(
-            database, name, email=f"{name}@example.com", permissions=permissions, moment=NOW
-        )
-        for name, permissions in USERS.items()
-    }
-    database.close()
-    return Template(folder, credentials)
 
 
 @dataclass(frozen=True)

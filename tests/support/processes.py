@@ -139,3 +139,24 @@ def session_processes(session: int) -> list[int]:
         if int(of) == session and state != "Z":
             found.append(int(stat.parent.name))
     return found
+
+
+def children(process: int) -> list[int]:
+    """Return the processes that were started by one and are running."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = path.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if int(parent) == process and state != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
+def running(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"

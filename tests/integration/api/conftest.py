@@ -1,18 +1,14 @@
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.support.instance import Clock, Instance, Serve, Template, make_template
+from tests.support.instance import Instance, Serve
 from tests.support.postgres import Server, transfer
 from tests.support.schemas import FOLDER, Contract
+from tests.support.template import Template, copy_file, make_template, serving
 
 from outhaul.settings import Settings
-
-# The clock of an instance stands still, and tests make more calls than 100.
-NO_LIMITS_ON_CALLS = {"calls_in_20_seconds": None, "calls_at_once": None, "calls_per_day": None}
 
 
 @pytest.fixture(scope="session")
@@ -50,44 +46,6 @@ def source(
     yield copy
     for url in (full, *made):
         server.drop(url)
-
-
-def copy_file(template: Template, data: Path) -> str:
-    shutil.copy(template.folder / "outhaul.db", data)
-    return Settings(data=data).database_url
-
-
-def serving(
-    template: Template,
-    folder: Path,
-    contract: Contract | None,
-    stack: ExitStack,
-    source: Callable[[Path], str] | None = None,
-) -> Serve:
-    """Return a function that starts instances, each over a copy of the template."""
-
-    def serve(*, limits: str = "marketo", part_records: int = 500_000, **single: Any) -> Instance:
-        """Start one with a set of limits, and single ones that differ."""
-        data = folder / f"data-{len(list(folder.iterdir()))}"
-        data.mkdir()
-        (data / "lake").symlink_to(template.folder / "lake")  # nothing here writes to it
-        settings = Settings.model_validate(
-            {
-                "data": data,
-                "database_url": source(data) if source else copy_file(template, data),
-                "listen_seconds": 3_600,
-                "workers": 1,
-                "part_threads": 2,
-                "poll_seconds": 0.005,
-                "limits": limits,
-                "part_records": part_records,
-                "limit_overrides": NO_LIMITS_ON_CALLS | single,
-            }
-        )
-        instance = Instance(settings, Clock(), template.credentials, contract)
-        return stack.enter_context(instance.running())
-
-    return serve
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.api.conftest import serving
 from tests.support.instance import (
     ACTIVITY_COUNT,
     LEAD_COUNT,
@@ -19,9 +18,9 @@ from tests.support.instance import (
     STATIC_LIST,
     WINDOW,
     Instance,
-    Template,
 )
 from tests.support.schemas import Contract
+from tests.support.template import Template, serving
 
 from outhaul import sample
 from outhaul.catalog.store import Catalog

@@ -7,19 +7,10 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from tests.integration.api.conftest import copy_file
-from tests.support.instance import (
-    BODIES,
-    STATIC_LIST,
-    Clock,
-    Instance,
-    Template,
-    only,
-    refusal,
-    result,
-)
+from tests.support.instance import BODIES, STATIC_LIST, Clock, Instance, only, refusal, result
 from tests.support.object_store import SECRET, Bucket, wire_to
 from tests.support.schemas import Contract
+from tests.support.template import Template, copy_file
 
 from outhaul.settings import S3, Settings
 

@@ -11,17 +11,9 @@ from typing import Any
 
 import pytest
 from tests.support import postgres
-from tests.support.instance import (
-    TOKEN,
-    Clock,
-    Instance,
-    Serve,
-    Template,
-    base,
-    only,
-    refusal,
-)
+from tests.support.instance import TOKEN, Clock, Instance, Serve, base, only, refusal
 from tests.support.schemas import Contract
+from tests.support.template import Template
 
 from outhaul.database import engine
 from outhaul.jobs.queue import Queue

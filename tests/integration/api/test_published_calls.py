@@ -11,18 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from tests.integration.api.conftest import serving
-from tests.support.instance import (
-    BODIES,
-    NOW,
-    STATIC_LIST,
-    TOKEN,
-    WINDOW,
-    Instance,
-    Template,
-    result,
-)
+from tests.support.instance import BODIES, NOW, STATIC_LIST, TOKEN, WINDOW, Instance, result
 from tests.support.schemas import FOLDER, MISSING, Contract
+from tests.support.template import Template, serving
 
 from outhaul import sample
 from outhaul.catalog.store import Catalog

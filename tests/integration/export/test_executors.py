@@ -6,79 +6,27 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
+from tests.support.executors import LONG, PROCESSORS, SHORT, Bench, make_lake, plan_of, rows
+from tests.support.waiting import PATIENCE
 
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
-from outhaul.export.executors import Executor, LocalExecutor, StoppedError, export
+from outhaul.export.executors import Executor, LocalExecutor, StoppedError
 from outhaul.export.ray.executor import RayExecutor
 from outhaul.export.render import render_part
 from outhaul.kinds import KINDS
 from outhaul.kinds.kind import Context
 from outhaul.lake.snapshot import Lake
-from outhaul.reading.plan import Plan, PlannedPart, make_plan
+from outhaul.reading.plan import make_plan
 from outhaul.sample.loading import load_sample
 from outhaul.settings import Limits, Settings
 from outhaul.storage.folder import FolderStore
-from outhaul.storage.manifest import Manifest
-
-PROCESSORS = 2
-SHORT, LONG = 1, 2_000
-"""How many times a part reads its file: some milliseconds, and longer than any test takes."""
-WAIT = 60
-"""Seconds after which something that should happen is said not to."""
-TEXT = 'a "quoted", or a null'
-
-
-@dataclass(frozen=True)
-class Bench:
-    """An executor, a lake, and the files that come of them."""
-
-    executor: Executor
-    settings: Settings
-    lake: Lake
-
-    @property
-    def store(self) -> FolderStore:
-        return FolderStore(self.settings.files_folder)
-
-    def export(self, plan: Plan, prefix: str, stop: threading.Event | None = None) -> Manifest:
-        return export(
-            plan,
-            self.lake,
-            prefix=prefix,
-            files=self.store,
-            executor=self.executor,
-            stop=stop or threading.Event(),
-        )
-
-    def content(self, manifest: Manifest) -> bytes:
-        return b"".join(self.store.read(p.key, 0, p.size) for p in manifest.parts if p.size)
-
-    def on_disk(self, prefix: str) -> dict[Path, tuple[int, int]]:
-        """Return what there is under a prefix, begun or whole: its bytes, and when it changed."""
-        found = {path: path.stat() for path in (self.settings.files_folder / prefix).rglob("0*")}
-        return {path: (status.st_size, status.st_mtime_ns) for path, status in found.items()}
-
-    def wait_until_busy(self, prefix: str) -> None:
-        folder, pause = self.settings.files_folder / prefix, threading.Event()
-        for _ in range(WAIT * 100):
-            if len(list(folder.rglob("*.begun"))) == PROCESSORS:
-                return
-            pause.wait(0.01)
-        pytest.fail(f"not all are busy within {WAIT} s")
-
-    def check_unchanged(self, prefix: str, before: dict[Path, tuple[int, int]]) -> None:
-        """Check that nothing is written any more, while another job is rendered."""
-        assert self.export(plan_of(*[SHORT] * 9), f"{prefix}-after").records == 9_000
-        assert self.on_disk(prefix) == before
 
 
 @pytest.fixture(scope="module", params=["local", "ray"])
@@ -96,46 +44,6 @@ def bench(
         executor = RayExecutor(Settings(data=folder, executor="ray", ray_address=nodes.address))
     yield Bench(executor, settings, make_lake(settings))
     executor.close()
-
-
-def make_lake(settings: Settings) -> Lake:
-    """Make the table that `plan_of` reads; return the lake that it is in."""
-    table = settings.lake_folder / "default" / "table"
-    table.mkdir(parents=True)
-    for number in range(4):
-        records = pl.select(id=pl.int_range(1_000) + number * 1_000, text=pl.lit(TEXT))
-        records.write_parquet(table / f"{number}.parquet")
-    return Lake(table.parent)
-
-
-def plan_of(*times: int) -> Plan:
-    """Return the plan of a part for each number: how many times it reads its file."""
-    return Plan(
-        table="table",
-        version=0,
-        columns={"id": pl.Int64(), "text": pl.String()},
-        order=("id",),
-        fields=["id", "text"],
-        stand_ins={},
-        header="id,text\n",
-        separator=",",
-        clauses=[],
-        parts=[
-            PlannedPart(partitions=[[f"{number % 4}.parquet"]] * count)
-            for number, count in enumerate(times)
-        ],
-        members={},
-    )
-
-
-def rows(*times: int) -> bytes:
-    """Return the file that is made by `plan_of`."""
-    cell = '"' + TEXT.replace('"', '""') + '"'
-    lines = ["id,text\n"]
-    for number, count in enumerate(times):
-        first = number % 4 * 1_000
-        lines += [f"{n},{cell}\n" for n in range(first, first + 1_000)] * count
-    return "".join(lines).encode()
 
 
 def test_the_file_is_its_parts_in_order_however_long_each_of_them_takes(bench: Bench) -> None:
@@ -169,7 +77,7 @@ def test_stop_is_obeyed_and_nothing_is_written_after_it(bench: Bench) -> None:
         running = pool.submit(bench.export, plan_of(*[LONG] * 9), "stop/a", stop)
         bench.wait_until_busy("stop/a")
         stop.set()
-        assert isinstance(running.exception(WAIT), StoppedError)
+        assert isinstance(running.exception(PATIENCE), StoppedError)
     bench.check_unchanged("stop/a", bench.on_disk("stop/a"))
 
 

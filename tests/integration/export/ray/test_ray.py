@@ -16,9 +16,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from tests.conftest import RayNodes
-from tests.integration.export.test_executors import LONG, SHORT, WAIT, Bench, make_lake, plan_of
-from tests.integration.test_worker import BODY, children, fill, on_disk, wait_for
+from tests.support.activities import BODY, fill, on_disk
+from tests.support.executors import LONG, SHORT, Bench, make_lake, plan_of
+from tests.support.processes import children
+from tests.support.ray_cluster import RayNodes
+from tests.support.waiting import PATIENCE, wait_for
 
 from outhaul.accounts.tokens import Caller
 from outhaul.catalog.store import Catalog
@@ -54,7 +56,7 @@ def working(data: Path, log: Path, *options: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        status = process.wait(WAIT)
+        status = process.wait(PATIENCE)
     assert status == 0, log.read_text()
 
 
@@ -152,7 +154,7 @@ def test_a_lost_connection_fails_the_attempt_and_the_next_connects_anew(bench: B
         running = pool.submit(bench.export, plan_of(LONG, LONG), "lost/a")
         wait_for(lambda: bench.on_disk("lost/a"))
         driver.kill()
-        assert isinstance(running.exception(WAIT), ClusterError)
+        assert isinstance(running.exception(PATIENCE), ClusterError)
         assert "the connection to the Ray cluster at 127.0.0.1:" in str(running.exception())
     assert bench.export(plan_of(SHORT), "next/a").records == 1_000
 
@@ -209,7 +211,7 @@ def test_a_job_whose_cluster_is_away_fails_and_the_queue_goes_on(
                 assert f"no Ray cluster answers at {nobody.ray_address}" in str(done.error_message)
         finally:
             worker.stop()
-            working.join(WAIT)
+            working.join(PATIENCE)
     assert on_disk(tmp_path) == []
 
 
@@ -223,7 +225,7 @@ def run(command: str, data: Path, *options: str, before: str = "pass") -> tuple[
         [sys.executable, "-c", code, command, "--data", str(data), *options],
         capture_output=True,
         text=True,
-        timeout=WAIT,
+        timeout=PATIENCE,
         check=False,
     )
     return ended.returncode, ended.stderr

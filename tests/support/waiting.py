@@ -1,0 +1,21 @@
+"""Waiting for what another process or thread does."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+PATIENCE = 60
+"""Seconds after which something that should happen is said not to."""
+
+
+def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """Return what a function gives as soon as it is true."""
+    last = time.monotonic() + seconds
+    while time.monotonic() < last:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.005)
+    return pytest.fail(f"not within {seconds} s")
