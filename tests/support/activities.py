@@ -1,6 +1,7 @@
 """Data folders with as many activities as a test wants, and with nothing else."""
 
 import json
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,4 +72,6 @@ def fill(folder: Path, records: int) -> Template:
 
 
 def on_disk(data: Path, job_id: str = "") -> list[Path]:
-    return [path for path in (data / "files" / job_id).rglob("*") if path.is_file()]
+    """Return the files below a folder of files. Others may remove them meanwhile."""
+    found = os.walk(data / "files" / job_id)  # Path.rglob fails where a folder is just removed
+    return [Path(folder) / name for folder, _, names in found for name in names]
