@@ -10,7 +10,9 @@ import structlog
 from tests.support import postgres
 from tests.support.object_store import Bucket, ObjectStore
 from tests.support.object_store import object_store as running_object_store
+from tests.support.paths import PROTOCOL
 from tests.support.ray_cluster import RayNodes, ray_cluster
+from tests.support.schemas import Contract
 from xdist.scheduler import LoadScopeScheduling
 
 from outhaul.database.engine import Database
@@ -65,6 +67,12 @@ def database(database_url: str) -> Iterator[Database]:
     opened.migrate()
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract | None:
+    """The published shapes of answers, where they are at hand."""
+    return Contract() if PROTOCOL.is_dir() else None
 
 
 @pytest.fixture(autouse=True)

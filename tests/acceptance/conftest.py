@@ -7,12 +7,7 @@ from tests.support.answers import check
 from tests.support.processes import Server, outhaul, serve
 from tests.support.recorder import recorded
 from tests.support.records import write_records
-from tests.support.schemas import FOLDER, Contract
-
-
-@pytest.fixture(scope="session")
-def contract() -> Contract | None:
-    return Contract() if FOLDER.is_dir() else None
+from tests.support.schemas import Contract
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 from tests.support.answers import check
+from tests.support.paths import REAL_EXPORTS, needs_real_exports
 from tests.support.plainly import Plain
 from tests.support.processes import Server, outhaul, serve
 from tests.support.recorder import recorded
 from tests.support.schemas import Contract
-
-EXPORTS = Path(__file__).parents[3] / "shared" / "data" / "real-exports"
 
 # The fields of time by which one window fetches all of a file.
 LEADS = {
@@ -34,14 +33,14 @@ FOLDERS = [
     (["leads_extract2.csv"], ["activity_extract2.csv"]),
 ]
 
-pytestmark = pytest.mark.skipif(not EXPORTS.is_dir(), reason=f"{EXPORTS} is missing")
+pytestmark = needs_real_exports
 
 
 class RealFile:
     """A file as it came, and what an export of the same records must be."""
 
     def __init__(self, name: str) -> None:
-        self.path = EXPORTS / name
+        self.path = REAL_EXPORTS / name
         self.content = self.path.read_bytes()
         self.kind = "leads" if name in LEADS else "activities"
         time = LEADS[name] if name in LEADS else ACTIVITIES[name]
@@ -96,7 +95,7 @@ def test_activities_of_2020_came_as_a_whole_file() -> None:
 def test_program_members_come_out_as_they_went_in(
     tmp_path: Path, contract: Contract | None
 ) -> None:
-    path, target = EXPORTS / "program_members_extract.csv", tmp_path / "members.csv"
+    path, target = REAL_EXPORTS / "program_members_extract.csv", tmp_path / "members.csv"
     header, *lines = path.read_text("utf-8").splitlines()
     data = tmp_path / "data"
     outhaul("load", "program-members", path, path, "--data", data, "--infer-fields")

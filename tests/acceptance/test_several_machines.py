@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 import pytest
 from tests.support import postgres
 from tests.support.object_store import KEY_ID, SECRET, Bucket, Wire, wire_to
+from tests.support.paths import DOCS
 from tests.support.plainly import Plain
 from tests.support.processes import (
     SERVES,
@@ -28,7 +29,7 @@ from tests.support.processes import (
     session_processes,
 )
 
-PAGE = Path(__file__).parents[2] / "docs" / "several-machines.md"
+PAGE = DOCS / "several-machines.md"
 RUN_SECONDS = 120
 PASSWORD = "hush-hush"
 RECORDS = 600

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft4Validator, FormatChecker
+from tests.support.paths import PROTOCOL
 
-FOLDER = Path(__file__).parents[3] / "shared" / "protocol"
-MISSING = f"the protocol's schemas are not in {FOLDER}"
+MISSING = "the published shapes of answers are not in ../shared"
 
 # Real answers leave out what is empty, whatever the extract requires (README of the folder); an
 # activity type need not have a primary attribute (clients.md, answers).
@@ -55,7 +55,7 @@ _FORMATS.checks("date-time", raises=ValueError)(_is_instant)
 class Contract:
     """The paths and definitions of the Swagger extracts."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    def __init__(self, folder: Path = PROTOCOL) -> None:
         self._operations: dict[tuple[str, str], Draft4Validator] = {}
         for path in sorted(folder.glob("*.schema.json")):
             self._add(json.loads(path.read_text("utf-8")))

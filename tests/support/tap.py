@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft4Validator
+from tests.support.paths import ROOT
 from tests.support.processes import environment
 
-HERE = Path(__file__).parents[1] / "acceptance"
+HERE = ROOT / "tests" / "acceptance"
 PYTHON = HERE / ".venv" / "bin" / "python"
 INSTALLED = HERE / ".venv" / "installed"
 RUN_SECONDS = 240

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
+from tests.support.paths import DOCS, ROOT
 from typer.main import get_command
 
 from outhaul.cli.serve import serve_app, worker_app
@@ -12,12 +13,11 @@ from outhaul.errors import Error
 from outhaul.kinds import KINDS
 from outhaul.settings import ACCESS, INNER, LIMIT_SETS, Access, Limits, Settings
 
-ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
 
 
 def page(name: str) -> str:
-    return (ROOT / "docs" / name).read_text("utf-8")
+    return (DOCS / name).read_text("utf-8")
 
 
 def shown(value: object) -> str:

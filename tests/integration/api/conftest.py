@@ -5,15 +5,10 @@ from pathlib import Path
 import pytest
 from tests.support.instance import Instance, Serve
 from tests.support.postgres import Server, transfer
-from tests.support.schemas import FOLDER, Contract
+from tests.support.schemas import Contract
 from tests.support.template import Template, copy_file, make_template, serving
 
 from outhaul.settings import Settings
-
-
-@pytest.fixture(scope="session")
-def contract() -> Contract | None:
-    return Contract() if FOLDER.is_dir() else None
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from tests.support.instance import (
     refusal,
     result,
 )
+from tests.support.paths import DOCS
 
 from outhaul import sample
 from outhaul.api.lookups import FAMILIES
@@ -157,7 +157,7 @@ def test_each_is_answered_to_a_form_and_ignores_what_clients_add(
 
 @EACH
 def test_each_is_documented_with_what_it_reads(lookup: Lookup) -> None:
-    page = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text("utf-8")
+    page = (DOCS / "protocol.md").read_text("utf-8")
     assert f"`{lookup.path}`" in page
     assert all(f"`{name}`" in page for name in lookup.parameters)
 

@@ -1,12 +1,12 @@
 """What the catalog answers; the instance holds every answer against its published shape."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.instance import Instance, RawAnswer, refusal, result
+from tests.support.paths import DOCS
 
 from outhaul import sample
 from outhaul.api.lookups import FAMILIES
@@ -124,7 +124,7 @@ def test_a_form_has_room_for_what_does_not_fit_into_a_uri(shared: Instance) -> N
 
 @EACH
 def test_each_is_documented_with_what_it_reads(lookup: Lookup) -> None:
-    page = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text("utf-8")
+    page = (DOCS / "protocol.md").read_text("utf-8")
     assert f"`{lookup.path}`" in page
     assert all(f"`{name}`" in page for name in lookup.parameters)
 

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.instance import LEAD_COUNT, NOW, Instance, Serve, refusal, result
+from tests.support.paths import DOCS
 
 from outhaul import sample
 from outhaul.api.lookups import FAMILIES
@@ -118,7 +118,7 @@ def test_each_is_answered_to_a_form_and_ignores_what_clients_add(
 
 @EACH
 def test_each_is_documented_with_what_it_reads(lookup: Lookup) -> None:
-    page = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text("utf-8")
+    page = (DOCS / "protocol.md").read_text("utf-8")
     assert f"`{lookup.path}`" in page
     assert all(f"`{name}`" in page for name in lookup.parameters)
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from tests.support.instance import BODIES, NOW, STATIC_LIST, TOKEN, WINDOW, Instance, result
-from tests.support.schemas import FOLDER, MISSING, Contract
+from tests.support.paths import PROTOCOL
+from tests.support.schemas import MISSING, Contract
 from tests.support.template import Template, serving
 
 from outhaul import sample
@@ -94,7 +95,7 @@ LOOKUPS = {
 
 PATHS = (
     sorted(path for method, path in Contract().operations() if method == "GET")
-    if FOLDER.is_dir()
+    if PROTOCOL.is_dir()
     else [pytest.param("", marks=pytest.mark.skip(reason=MISSING))]
 )
 KINDS = {f"/bulk/v1/{kind.replace(sample.BOATS, '{apiName}')}": kind for kind in BODIES}

@@ -2,12 +2,12 @@ import itertools
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.paths import REAL_EXPORTS, needs_real_exports
 
 from outhaul.catalog.entries import (
     ActivityType,
@@ -22,7 +22,7 @@ from outhaul.catalog.store import Catalog, standard_entries
 from outhaul.database.engine import Database
 from outhaul.database.schema import subscription
 
-DESCRIBE = Path(__file__).parents[4] / "shared" / "data" / "real-exports" / "lead_describe.json"
+DESCRIBE = REAL_EXPORTS / "lead_describe.json"
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 STANDARD = standard_entries().lead_fields
 NAMES = st.sampled_from([entry.name for entry in STANDARD[:8]]) | st.text("abc", min_size=1)
@@ -245,7 +245,7 @@ def test_assets_named_are_those_whose_bare_or_qualified_name_is_asked_for(
     assert catalog.assets_named(AssetType.FORM, names) == wanted
 
 
-@pytest.mark.skipif(not DESCRIBE.is_file(), reason="../shared/data/real-exports is missing")
+@needs_real_exports
 def test_the_fields_of_a_live_instance_are_stored_beside_the_standard_ones(
     catalog: Catalog,
 ) -> None:

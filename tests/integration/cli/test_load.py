@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 import pytest
+from tests.support.paths import REAL_EXPORTS, needs_real_exports
 from typer.testing import CliRunner, Result
 
 from outhaul.catalog.entries import AssetType
@@ -24,7 +25,6 @@ from outhaul.settings import Settings
 Write = Callable[[str, str | bytes], Path]
 Run = Callable[..., Result]
 
-REAL = Path(__file__).parents[4] / "shared" / "data" / "real-exports"
 ACTIVITIES_CSV = (
     "marketoGUID,leadId,activityDate,activityTypeId\n"
     "1,7,2026-01-31T00:00:00Z,1\n"
@@ -230,16 +230,16 @@ def test_records_of_a_type_that_was_loaded_are_taken(run: Run, write: Write) -> 
     assert output(run("activities", path, "--json"))["files"][0]["added"] == 2
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the real exports are not here: ../shared/data")
+@needs_real_exports
 def test_a_describe_answer_of_a_live_instance(run: Run, catalog: Callable[[], Catalog]) -> None:
-    path = REAL / "lead_describe.json"
+    path = REAL_EXPORTS / "lead_describe.json"
     described = json.loads(path.read_text("utf-8"))["result"]
     (loaded,) = output(run("catalog", path, "--json"))["files"]
     assert loaded["leadFields"] == len([entry for entry in described if "rest" in entry])
     assert catalog().lead_fields()["mKtestboolean"].data_type == "boolean"
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the real exports are not here: ../shared/data")
+@needs_real_exports
 @pytest.mark.parametrize(
     ("what", "name", "records"),
     [
@@ -251,8 +251,8 @@ def test_a_describe_answer_of_a_live_instance(run: Run, catalog: Callable[[], Ca
 )
 def test_files_of_a_live_instance(what: str, name: str, records: int, run: Run) -> None:
     words = ["--infer-fields"] if what == "leads" else []
-    (first,) = output(run(what, REAL / name, "--json", *words))["files"]
-    (again,) = output(run(what, REAL / name, "--json", *words))["files"]
+    (first,) = output(run(what, REAL_EXPORTS / name, "--json", *words))["files"]
+    (again,) = output(run(what, REAL_EXPORTS / name, "--json", *words))["files"]
     assert (first["added"], again["unchanged"]) == (records, records)
 
 

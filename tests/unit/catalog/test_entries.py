@@ -1,10 +1,10 @@
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.paths import REAL_EXPORTS, needs_real_exports
 
 from outhaul.catalog.entries import (
     ActivityType,
@@ -16,7 +16,7 @@ from outhaul.catalog.entries import (
     parse_catalog,
 )
 
-DESCRIBE = Path(__file__).parents[4] / "shared" / "data" / "real-exports" / "lead_describe.json"
+DESCRIBE = REAL_EXPORTS / "lead_describe.json"
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -169,7 +169,7 @@ def test_any_json_is_a_catalog_or_a_catalog_error(content: object) -> None:
     assert len(entries) <= len(held)
 
 
-@pytest.mark.skipif(not DESCRIBE.is_file(), reason="../shared/data/real-exports is missing")
+@needs_real_exports
 def test_the_describe_answer_of_a_live_instance_is_read() -> None:
     content = json.loads(DESCRIBE.read_text("utf-8"))
     entries = parse_catalog(content)

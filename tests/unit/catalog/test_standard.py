@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.paths import REAL_EXPORTS, needs_real_exports
 
 import outhaul
 
 STANDARD = Path(outhaul.__file__).parent / "catalog" / "standard"
-EXPORTS = Path(__file__).parents[4] / "shared" / "data" / "real-exports"
 
-needs_exports = pytest.mark.skipif(
-    not EXPORTS.is_dir(), reason=f"the real exports are not here: {EXPORTS}"
-)
 
 TEXT_TYPES = {"string", "text", "textarea", "email", "phone", "url"}
 FORMS = {
@@ -49,7 +46,7 @@ def load(name: str) -> Any:
 
 
 def rows(name: str) -> list[dict[str, str]]:
-    with (EXPORTS / name).open(encoding="utf-8", newline="") as file:
+    with (REAL_EXPORTS / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -123,7 +120,7 @@ def test_no_custom_or_crm_fields() -> None:
     assert not [name for name in names if name.startswith("sfdc")]
 
 
-@needs_exports
+@needs_real_exports
 @pytest.mark.parametrize("name", ["lead_extract1.csv", "leads_extract2.csv"])
 def test_live_header_is_standard_in_the_same_order(name: str) -> None:
     header = list(rows(name)[0])
@@ -133,7 +130,7 @@ def test_live_header_is_standard_in_the_same_order(name: str) -> None:
     assert not set(own) & set(header[len(standard) :])
 
 
-@needs_exports
+@needs_real_exports
 @pytest.mark.parametrize("name", ["lead_extract1.csv", "leads_extract2.csv", "leads-2020.csv"])
 def test_live_lead_values_fit(name: str) -> None:
     fields = {field["rest"]["name"]: field for field in FIELDS}
@@ -146,7 +143,7 @@ def test_live_lead_values_fit(name: str) -> None:
             assert len(value) <= field.get("length", len(value))
 
 
-@needs_exports
+@needs_real_exports
 @pytest.mark.parametrize(
     "name", ["activity_extract1.csv", "activity_extract2.csv", "activities-2020.csv"]
 )
@@ -158,7 +155,7 @@ def test_live_activity_types_are_known(name: str) -> None:
             assert re.fullmatch(r"\d+", row["primaryAttributeValueId"])
 
 
-@needs_exports
+@needs_real_exports
 @pytest.mark.parametrize(
     "name", ["activity_extract1.csv", "activity_extract2.csv", "activities-2020.csv"]
 )
@@ -182,7 +179,7 @@ def test_live_attributes_fit(name: str) -> None:
             )
 
 
-@needs_exports
+@needs_real_exports
 def test_live_program_members_have_the_standard_fields_and_one_of_their_own() -> None:
     (described,) = load("program_member_fields.json")["result"]
     fields = {field["name"]: field["dataType"] for field in described["fields"]}

@@ -1,15 +1,15 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+from tests.support.paths import DOCS
 
 from outhaul.jobs.job import TRANSITIONS, Job, sources
 from outhaul.kinds.kind import ExportRequest
 from outhaul.protocol.states import State
 
-DOCS = Path(__file__).parents[3] / "docs" / "jobs.md"
+PAGE = DOCS / "jobs.md"
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 999_999, tzinfo=UTC)
 
 
@@ -45,7 +45,7 @@ def test_a_job_is_never_taken_back_to_an_earlier_state() -> None:
 
 
 def test_the_diagram_has_just_the_transitions_of_the_code() -> None:
-    (diagram,) = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    (diagram,) = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", PAGE.read_text(), re.DOTALL)
     arrows = [re.match(r"\s*(\S+) --> ([^\s:]+)", line) for line in diagram.strip().splitlines()]
     drawn = [match.groups() for match in arrows if match]
     assert len(drawn) == len(arrows)
@@ -63,7 +63,7 @@ def test_the_diagram_has_just_the_transitions_of_the_code() -> None:
 
 
 def test_the_page_says_what_each_state_means() -> None:
-    rows = re.findall(r"^\| (\w+) \| \w.+\| .+ \|$", DOCS.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (\w+) \| \w.+\| .+ \|$", PAGE.read_text(), re.MULTILINE)
     assert rows == ["state", "Created", "Queued", "Processing", "Completed", "Failed", "Cancelled"]
 
 

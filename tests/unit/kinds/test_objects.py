@@ -3,11 +3,11 @@
 import io
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.export_fixtures import MOMENT
 
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
@@ -30,6 +30,7 @@ from outhaul.loading.readers import FileError
 from outhaul.reading.plan import Plan, make_plan
 from outhaul.settings import Limits
 
+MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 FAR = 3 * LEADS_A_RANGE
 YEAR = {"startAt": "2026-01-01T00:00:00Z", "endAt": "2026-01-31T23:59:59Z"}
 CATALOG = {

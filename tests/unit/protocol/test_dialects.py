@@ -1,15 +1,13 @@
 import csv
 import io
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.paths import REAL_EXPORTS, needs_real_exports
 
 from outhaul.protocol.dialects import Format, cell, delimiter, line
-
-EXPORTS = Path(__file__).parents[4] / "shared" / "data" / "real-exports"
 
 SEPARATORS = st.sampled_from([",", "\t", " ", ";"])
 TEXTS = (
@@ -75,7 +73,7 @@ def test_delimiters_and_the_choice_for_ssv() -> None:
     assert [delimiter(file_format, "semicolon") for file_format in Format] == [",", "\t", ";"]
 
 
-@pytest.mark.skipif(not EXPORTS.is_dir(), reason="../shared/data/real-exports is missing")
+@needs_real_exports
 @pytest.mark.parametrize(
     "name",
     [
@@ -87,7 +85,7 @@ def test_delimiters_and_the_choice_for_ssv() -> None:
     ],
 )
 def test_files_of_a_live_instance_come_out_byte_for_byte(name: str) -> None:
-    text = (EXPORTS / name).read_bytes().decode().removesuffix("\n") + "\n"
+    text = (REAL_EXPORTS / name).read_bytes().decode().removesuffix("\n") + "\n"
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows = [[None if value == "null" else value for value in row] for row in reader]
     assert len(rows) > 1

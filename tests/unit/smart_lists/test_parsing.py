@@ -1,9 +1,9 @@
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.paths import DOCS
 
 from outhaul.catalog.entries import CatalogError, Entries, LeadField, parse_catalog
 from outhaul.catalog.store import Catalog
@@ -25,7 +25,7 @@ from outhaul.smart_lists.rules import (
     stretch,
 )
 
-PAGE = (Path(__file__).parents[3] / "docs" / "smart-lists.md").read_text("utf-8")
+PAGE = (DOCS / "smart-lists.md").read_text("utf-8")
 FORM = {"id": 1, "name": "List"}
 LISTS = [
     {"id": 1, "name": "Readers"},
