@@ -153,8 +153,8 @@ class Worker:
 
     def _plan(self, queue: Queue, job: Job) -> Plan:
         """Return what the job reads: as it was pinned, or as of now, which is then pinned."""
-        if job.plan is not None:
-            return Plan.from_json(job.plan)
+        if (pinned := queue.plan(job.id)) is not None:
+            return Plan.from_json(pinned)
         context = Context(
             catalog=Catalog(self._database, job.subscription),
             limits=limits_of(self._database, self._settings, job.subscription),

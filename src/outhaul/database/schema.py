@@ -179,7 +179,6 @@ export_job = sa.Table(
     sa.Column("file_size", sa.BigInteger),
     sa.Column("checksum", Text),
     sa.Column("error_message", Text),
-    sa.Column("plan", sa.JSON),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("lease_owner", Text),
     sa.Column("lease_until", Instant),
@@ -194,6 +193,15 @@ export_job = sa.Table(
         postgresql_where=sa.text("lease_until IS NOT NULL"),
     ),
     sa.Index("ix_export_job_list", "api_user", "kind", "created_at", "id"),
+)
+
+# What a job in Processing reads. In a table of its own: a plan can be large, and calls about jobs
+# never need one.
+export_plan = sa.Table(
+    "export_plan",
+    metadata,
+    sa.Column("job", sa.ForeignKey("export_job.id"), primary_key=True),
+    sa.Column("plan", sa.JSON, nullable=False),
 )
 
 export_part = sa.Table(

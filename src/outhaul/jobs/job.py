@@ -44,8 +44,6 @@ class Job:
     checksum: str | None = None
     """SHA-256 of the whole file, in hexadecimal digits."""
     error_message: str | None = None
-    plan: Mapping[str, Any] | None = None
-    """What the job reads, from when it began processing; the same at every attempt."""
     attempts: int = 0
     """Attempts that count: not those that were handed back, or died after they left a part."""
 

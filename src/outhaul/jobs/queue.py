@@ -14,10 +14,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from outhaul.database.engine import Database, insert
-from outhaul.database.schema import export_job, export_part, subscription
+from outhaul.database.schema import export_job, export_part, export_plan, subscription
 from outhaul.database.wakeups import wake_workers
 from outhaul.jobs.job import Job
-from outhaul.jobs.store import lock_subscription, to_job
+from outhaul.jobs.plans import drop_plans
+from outhaul.jobs.store import JOB_COLUMNS, lock_subscription, to_job
 from outhaul.jobs.turns import first_waiting, subscriptions_in_turn, take_turn, users_in_turn
 from outhaul.protocol.states import State
 from outhaul.settings import Settings
@@ -90,9 +91,20 @@ class Queue:
             self._change(connection, job_id, lease_until=moment + self._lease)
 
     def pin(self, job_id: str, plan: Mapping[str, Any]) -> None:
-        """Keep what a job reads, so that every attempt reads the same. Raises `LeaseLostError`."""
+        """Store what a job reads, so that every attempt reads the same; done once for a job.
+
+        Raises `LeaseLostError`.
+        """
         with self._database.write() as connection:
-            self._change(connection, job_id, plan=dict(plan))
+            self._lock(connection, job_id)
+            connection.execute(export_plan.insert().values(job=job_id, plan=dict(plan)))
+
+    def plan(self, job_id: str) -> Mapping[str, Any] | None:
+        """Return what `pin` stored for a job; `None` before that, and after the job's end."""
+        with self._database.read() as connection:
+            found = sa.select(export_plan.c.plan).where(export_plan.c.job == job_id)
+            plan: Mapping[str, Any] | None = connection.execute(found).scalar()
+            return plan
 
     def parts(self, job_id: str) -> list[Part]:
         """Return the parts of a job that attempts have left so far, in order."""
@@ -123,7 +135,7 @@ class Queue:
     def drop_parts(self, job_id: str) -> None:
         """Let the next attempt begin with nothing. Raises `LeaseLostError`."""
         with self._database.write() as connection:
-            self._change(connection, job_id, lease_owner=self._worker)
+            self._lock(connection, job_id)
             connection.execute(export_part.delete().where(export_part.c.job == job_id))
 
     def publish(self, job_id: str, manifest: Manifest, moment: datetime) -> None:
@@ -144,6 +156,7 @@ class Queue:
                 lease_owner=None,
                 lease_until=None,
             )
+            drop_plans(connection, [job_id])
             connection.execute(export_part.delete().where(export_part.c.job == job_id))
             connection.execute(
                 export_part.insert(), [_row(job_id, part) for part in manifest.parts]
@@ -170,6 +183,7 @@ class Queue:
                 lease_owner=None,
                 lease_until=None,
             )
+            drop_plans(connection, [job_id])
             wake_workers(connection)
 
     def release(self, job: Job, *, counts: bool) -> None:
@@ -199,6 +213,10 @@ class Queue:
         )
         if changed.rowcount == 0:
             raise LeaseLostError(job_id)
+
+    def _lock(self, connection: sa.Connection, job_id: str) -> None:
+        """Lock the row of a job that this worker holds. Raises `LeaseLostError`."""
+        self._change(connection, job_id, lease_owner=self._worker)
 
     def _mine(self, job_id: str) -> tuple[sa.ColumnElement[bool], ...]:
         return (
@@ -248,6 +266,7 @@ class Queue:
                 lease_until=None,
             )
         )
+        drop_plans(connection, jobs)
         wake_workers(connection)
 
     def _start(self, connection: sa.Connection, name: str, moment: datetime) -> Job | None:
@@ -291,7 +310,7 @@ class Queue:
                 lease_until=moment + self._lease,
             )
         )
-        row = connection.execute(sa.select(export_job).where(export_job.c.id == job_id)).one()
+        row = connection.execute(sa.select(*JOB_COLUMNS).where(export_job.c.id == job_id)).one()
         return to_job(row)
 
     def _may_run(self, processing: int, overrides: Mapping[str, Any]) -> bool:

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from outhaul.database.engine import Database
-from outhaul.database.schema import export_job, export_part, subscription
+from outhaul.database.schema import export_job, export_part, export_plan, subscription
+from outhaul.jobs.plans import drop_plans
 from outhaul.protocol.states import State
 from outhaul.settings import Limits, Settings
 
@@ -90,6 +91,7 @@ class Retention:
             while True:
                 with self._database.write() as connection:
                     jobs = connection.execute(gone).scalars().all()
+                    drop_plans(connection, jobs)
                     connection.execute(export_part.delete().where(export_part.c.job.in_(jobs)))
                     connection.execute(export_job.delete().where(export_job.c.id.in_(jobs)))
                 removed += len(jobs)
@@ -101,11 +103,9 @@ class Retention:
         """Give the plans of the jobs of a subscription that have not ended."""
         with self._database.read() as connection:
             yield from connection.execute(
-                sa.select(export_job.c.plan).where(
-                    export_job.c.subscription == name,
-                    export_job.c.state == State.PROCESSING.value,
-                    export_job.c.plan.is_not(None),
-                )
+                sa.select(export_plan.c.plan)
+                .join(export_job, export_job.c.id == export_plan.c.job)
+                .where(export_job.c.subscription == name)
             ).scalars()
 
     def _limits(self) -> Mapping[str, Limits]:

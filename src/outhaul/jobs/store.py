@@ -5,7 +5,7 @@ subscription first, and that of a job only then: nobody waits for one who waits 
 """
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from outhaul.database.schema import export_job, export_part, subscription
 from outhaul.database.wakeups import wake_workers
 from outhaul.errors import Error
 from outhaul.jobs.job import Job, sources
+from outhaul.jobs.plans import drop_plans
 from outhaul.kinds.kind import ExportRequest
 from outhaul.protocol.paging import decode_token, encode_token
 from outhaul.protocol.states import State
@@ -36,8 +37,27 @@ _THEIRS = (
     ),
 )
 
-# These are asked for with every piece of a file: they are put together once.
-_JOB = sa.select(export_job).where(export_job.c.id == sa.bindparam("job"), *_THEIRS)
+JOB_COLUMNS: tuple[sa.ColumnElement[Any], ...] = (
+    export_job.c.id,
+    export_job.c.subscription,
+    export_job.c.api_user,
+    export_job.c.kind,
+    export_job.c.state,
+    export_job.c.request,
+    export_job.c.created_at,
+    export_job.c.queued_at,
+    export_job.c.started_at,
+    export_job.c.finished_at,
+    export_job.c.records,
+    export_job.c.file_size,
+    export_job.c.checksum,
+    export_job.c.error_message,
+    export_job.c.attempts,
+)
+"""The columns that `to_job` reads."""
+
+# A client asks for a file piece by piece, and each piece runs these: they are built once.
+_JOB = sa.select(*JOB_COLUMNS).where(export_job.c.id == sa.bindparam("job"), *_THEIRS)
 _PARTS = (
     sa.select(export_part.c.key, export_part.c.size)
     .where(export_part.c.job == sa.bindparam("job"))
@@ -127,6 +147,7 @@ class JobStore:
                     lease_until=None,
                 )
             )
+            drop_plans(connection, [job_id])
             if job.state is State.PROCESSING:
                 wake_workers(connection)  # there is room for another
             return self._job(connection, kind, job_id, moment)
@@ -156,7 +177,7 @@ class JobStore:
         if token is not None:
             where.append(self._after(token))
         place = (export_job.c.created_at, export_job.c.id)
-        statement = sa.select(export_job).where(*where).order_by(*place).limit(size + 1)
+        statement = sa.select(*JOB_COLUMNS).where(*where).order_by(*place).limit(size + 1)
         with self._database.read() as connection:
             rows = connection.execute(statement, self._theirs(kind, moment))
             jobs = [to_job(row) for row in rows]
@@ -280,8 +301,7 @@ def lock_subscription(connection: sa.Connection, name: str, *, wait: bool = True
 
 
 def to_job(row: sa.Row[Any]) -> Job:
-    """Return the job that a row of the table holds."""
-    plan: Mapping[str, Any] | None = row.plan
+    """Return the job of a row with the columns `JOB_COLUMNS`."""
     return Job(
         id=row.id,
         subscription=row.subscription,
@@ -297,6 +317,5 @@ def to_job(row: sa.Row[Any]) -> Job:
         file_size=row.file_size,
         checksum=row.checksum,
         error_message=row.error_message,
-        plan=plan,
         attempts=row.attempts,
     )

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
-from alembic import op
+from alembic import command, op
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
 from outhaul.database.engine import Database
-from outhaul.database.schema import metadata, subscription
+from outhaul.database.schema import export_job, export_plan, metadata, subscription
 
 if TYPE_CHECKING:
     from tests.support import postgres
@@ -35,6 +37,23 @@ for url in sys.stdin:
         print(repr(error).replace(chr(10), " "), flush=True)
     database.close()
 """
+
+
+# A job as revision 0004 has it.
+OLD_JOB = """
+INSERT INTO export_job
+    (id, subscription, api_user, kind, state, request, created_at, plan, attempts)
+VALUES (:id, 'default', 1, 'leads', :state, '{}', '2026-01-31', :plan, 1)
+"""
+
+
+def migrate_to(revision: str, database: Database) -> None:
+    """Make the schema of an earlier version."""
+    config = Config()
+    config.set_main_option("script_location", "outhaul.database:migrations")
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
 
 
 def tables_of(database: Database) -> set[str]:
@@ -134,6 +153,34 @@ def test_texts_are_in_the_order_of_their_code_points(database: Database) -> None
         later = sa.select(subscription.c.name).where(subscription.c.name > "a-a")
         found = connection.execute(later).scalars()
         assert set(found) == {name for name in [*names, "default"] if name > "a-a"}
+
+
+def test_plans_of_running_jobs_are_moved_to_their_table_and_others_go(
+    make_empty: MakeEmpty,
+) -> None:
+    plan = {"version": 7, "files": ['a"b', "\N{SNOWMAN}"]}
+    jobs = {
+        "running": ("Processing", plan),
+        "not planned yet": ("Processing", None),
+        "done": ("Completed", plan),
+        "cancelled": ("Cancelled", plan),
+    }
+    with opened(make_empty()) as database:
+        migrate_to("0004", database)
+        with database.write() as connection:
+            add_user = "INSERT INTO api_user (id, subscription, email, created_at) VALUES "
+            connection.execute(sa.text(f"{add_user} (1, 'default', 'a@b.c', '2026-01-31')"))
+            for name, (state, kept) in jobs.items():
+                values = {"id": name, "state": state, "plan": kept and json.dumps(kept)}
+                connection.execute(sa.text(OLD_JOB), values)
+        database.migrate()
+        with database.read() as connection:
+            rows = connection.execute(sa.select(export_plan)).all()
+            assert [(row.job, row.plan) for row in rows] == [("running", plan)]
+            assert set(connection.execute(sa.select(export_job.c.id)).scalars()) == set(jobs)
+            assert "plan" not in {
+                column["name"] for column in sa.inspect(connection).get_columns("export_job")
+            }
 
 
 def test_a_migration_that_breaks_off_leaves_nothing(

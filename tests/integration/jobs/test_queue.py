@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from outhaul.accounts.tokens import Caller
 from outhaul.database.engine import Database
-from outhaul.database.schema import export_job, export_part, subscription
+from outhaul.database.schema import export_job, export_part, export_plan, subscription
 from outhaul.errors import ApiError
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
@@ -78,6 +78,11 @@ def row(database: Database, job: Job) -> sa.Row[tuple[object, ...]]:
         return connection.execute(found).one()
 
 
+def plans(database: Database) -> set[str]:
+    with database.read() as connection:
+        return set(connection.execute(sa.select(export_plan.c.job)).scalars())
+
+
 def parts(database: Database) -> list[str]:
     with database.read() as connection:
         return list(connection.execute(sa.select(export_part.c.key)).scalars())
@@ -99,7 +104,8 @@ def test_a_claimed_job_is_in_processing(queue: Queue, put: Put) -> None:
     waiting = put()
     job = claimed(queue, later(5))
     assert (job.id, job.state, job.started_at) == (waiting.id, State.PROCESSING, later(5))
-    assert (job.attempts, job.plan, job.request) == (1, None, waiting.request)
+    assert (job.attempts, job.request) == (1, waiting.request)
+    assert queue.plan(job.id) is None
 
 
 def test_jobs_are_claimed_in_the_order_in_which_they_were_queued(queue: Queue, put: Put) -> None:
@@ -167,8 +173,57 @@ def test_a_job_whose_lease_ran_out_is_taken_up_with_the_same_plan(
     plan = {"table": "leads", "parts": [{"ids": [1, 2]}]}
     queue.pin(job.id, plan)
     again = claimed(other, later(30))
-    assert (again.id, again.plan, again.attempts) == (job.id, plan, 2)
+    assert (again.id, again.attempts) == (job.id, 2)
+    assert other.plan(job.id) == plan
     assert again.started_at == MOMENT, "it began when it first began"
+
+
+def _ends_published(queue: Queue, jobs: JobStore, job: Job) -> None:  # noqa: ARG001
+    queue.publish(job.id, manifest(job), MOMENT)
+
+
+def _ends_failed(queue: Queue, jobs: JobStore, job: Job) -> None:  # noqa: ARG001
+    queue.fail(job.id, "the disk is full", MOMENT)
+
+
+def _ends_given_up(queue: Queue, jobs: JobStore, job: Job) -> None:  # noqa: ARG001
+    for attempt in range(1, MAX_ATTEMPTS):
+        assert claimed(queue, later(30 * attempt)).id == job.id
+    assert queue.claim(later(30 * MAX_ATTEMPTS)) is None
+
+
+def _ends_cancelled(queue: Queue, jobs: JobStore, job: Job) -> None:  # noqa: ARG001
+    jobs.cancel("leads", job.id, MOMENT)
+
+
+@pytest.mark.parametrize("end", [_ends_published, _ends_failed, _ends_given_up, _ends_cancelled])
+def test_a_plan_is_stored_until_its_job_ends(
+    database: Database,
+    queue: Queue,
+    jobs: JobStore,
+    put: Put,
+    end: Callable[[Queue, JobStore, Job], None],
+) -> None:
+    ending, going_on = put(), put(1)
+    for job in (ending, going_on):
+        claimed(queue)
+        queue.pin(job.id, {"of": job.id})
+        queue.renew(job.id, later(30 * MAX_ATTEMPTS + 1) if job is going_on else MOMENT)
+    assert plans(database) == {ending.id, going_on.id}
+    end(queue, jobs, ending)
+    assert jobs.get("leads", ending.id, MOMENT).state.ended
+    assert plans(database) == {going_on.id}
+    assert queue.plan(ending.id) is None
+    assert queue.plan(going_on.id) == {"of": going_on.id}
+
+
+def test_a_plan_that_is_pinned_stays_as_it_is(queue: Queue, put: Put) -> None:
+    job = put()
+    claimed(queue)
+    queue.pin(job.id, {"version": 1})
+    with pytest.raises(sa.exc.IntegrityError):
+        queue.pin(job.id, {"version": 2})
+    assert queue.plan(job.id) == {"version": 1}
 
 
 def test_an_abandoned_job_comes_before_those_that_wait(
@@ -290,6 +345,7 @@ def test_a_worker_that_lost_its_lease_cannot_change_the_job(
             attempt()
     assert row(database, job) == before
     assert parts(database) == kept
+    assert plans(database) == set()
 
 
 def test_a_lease_that_nobody_took_over_is_still_held(queue: Queue, put: Put) -> None:

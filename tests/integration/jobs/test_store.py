@@ -260,6 +260,31 @@ def test_a_token_of_another_list_is_refused(jobs: JobStore, token: str) -> None:
     refused(Error.INVALID, lambda: jobs.page("leads", MOMENT, token=token))
 
 
+def test_no_call_about_jobs_or_files_reads_a_plan(
+    database: Database, jobs: JobStore, export_request: ExportRequest
+) -> None:
+    job = jobs.create("leads", export_request, MOMENT)
+    complete(database, job, MOMENT)
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    engine = database._engine
+    sa.event.listen(engine, "before_cursor_execute", note)
+    calls: list[Callable[[], object]] = [
+        lambda: jobs.get("leads", job.id, MOMENT),
+        lambda: jobs.page("leads", MOMENT),
+        lambda: jobs.file("leads", job.id, MOMENT),
+    ]
+    for call in calls:
+        statements.clear()
+        call()
+        read = " ".join(statements)
+        assert "export_job" in read
+        assert "plan" not in read
+
+
 def test_no_row_is_left_by_a_job_that_was_refused(
     database: Database, make_caller: MakeCaller, export_request: ExportRequest
 ) -> None:
