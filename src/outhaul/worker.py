@@ -1,6 +1,7 @@
 """The worker: claims jobs, holds them, runs them, publishes them."""
 
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,7 +45,12 @@ class Worker:
     """Runs export jobs in some threads of this process, until it is told to stop."""
 
     def __init__(
-        self, settings: Settings, *, clock: Callable[[], datetime] = now, name: str | None = None
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime] = now,
+        timer: Callable[[], float] = time.monotonic,
+        name: str | None = None,
     ) -> None:
         # Whole: others who render have another working directory.
         settings = settings.model_copy(
@@ -52,6 +58,7 @@ class Worker:
         )
         self._settings = settings
         self._clock = clock
+        self._timer = timer
         self._name = name or str(uuid.uuid4())
         self._stop = threading.Event()
         self._database = Database(settings.database_url)
@@ -201,17 +208,17 @@ class Worker:
 
     def _watch(self, queue: Queue, job_id: str, stop: threading.Event) -> None:
         """Renew the lease of a running job, and stop the job when it is lost or we are to end."""
-        renewed = self._clock()
+        renewed = self._timer()
         while not stop.wait(LOOK_SECONDS):
             if self._stop.is_set():
                 stop.set()
                 return
             try:
                 queue.check(job_id)
-                if (self._clock() - renewed).total_seconds() > self._settings.lease_seconds / 3:
-                    moment = self._clock()
-                    queue.renew(job_id, moment)
-                    renewed = moment
+                seconds = self._timer()
+                if seconds - renewed > self._settings.lease_seconds / 3:
+                    queue.renew(job_id, self._clock())
+                    renewed = seconds
             except LeaseLostError:
                 stop.set()
                 return

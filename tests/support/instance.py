@@ -82,6 +82,10 @@ class Clock:
     def advance(self, **by: float) -> None:
         self.moment += timedelta(**by)
 
+    def timer(self) -> float:
+        """Return seconds that pass only when a test sets the clock."""
+        return self.moment.timestamp()
+
 
 @dataclass(frozen=True)
 class RawAnswer:
@@ -109,7 +113,7 @@ class Instance:
         self.clock = clock
         self.credentials = credentials
         self._contract = contract
-        self._app = create_app(settings, clock)
+        self._app = create_app(settings, clock, clock.timer)
         self._tokens: dict[str, tuple[str, datetime]] = {}
         self.client = TestClient(self._app, follow_redirects=False)
         self.client.event_hooks = {"response": [self._check]}

@@ -5,7 +5,9 @@ and before anybody reads them. No call waits for a transaction that writes.
 """
 
 import threading
+import time
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -33,15 +35,20 @@ class _Tally:
 
     day: date
     calls: int
-    recent: deque[datetime] = field(default_factory=deque)
+    recent: deque[float] = field(default_factory=deque)
+    """When the last calls were let in, by the meter's timer."""
     running: int = 0
 
 
 class Meter:
-    """Lets calls in, and counts them. Safe to use from any thread."""
+    """Lets calls in, and counts them. Safe to use from any thread.
 
-    def __init__(self, store: UsageStore) -> None:
+    `timer` measures the 20 seconds: a clock that is set back must not keep callers out.
+    """
+
+    def __init__(self, store: UsageStore, timer: Callable[[], float] = time.monotonic) -> None:
         self._store = store
+        self._timer = timer
         self._tallies: dict[str, _Tally] = {}
         self._calls: Counter[tuple[str, date, int]] = Counter()
         self._errors: Counter[tuple[str, date, str]] = Counter()
@@ -58,8 +65,8 @@ class Meter:
         self._open(subscription, day)
         with self._counting:
             tally = self._tallies[subscription]
-            since = moment - timedelta(seconds=RATE_SECONDS)
-            while tally.recent and tally.recent[0] <= since:
+            seconds = self._timer()
+            while tally.recent and seconds - tally.recent[0] >= RATE_SECONDS:
                 tally.recent.popleft()
             refusal = None
             if _full(tally.running, limits.calls_at_once):
@@ -74,7 +81,7 @@ class Meter:
                 raise refusal
             tally.running += 1
             if limits.calls_in_20_seconds is not None:
-                tally.recent.append(moment)
+                tally.recent.append(seconds)
         return Ticket(subscription=subscription, user=user, day=day)
 
     def leave(self, ticket: Ticket, error_code: str | None) -> None:

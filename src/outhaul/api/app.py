@@ -1,5 +1,6 @@
 """The ASGI application."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -20,9 +21,16 @@ from outhaul.kinds import KINDS
 from outhaul.settings import Settings
 
 
-def create_app(settings: Settings, clock: Callable[[], datetime] = now) -> FastAPI:
-    """Return the application over the data that `settings` name. The schema must be migrated."""
-    service = Service(settings, clock)
+def create_app(
+    settings: Settings,
+    clock: Callable[[], datetime] = now,
+    timer: Callable[[], float] = time.monotonic,
+) -> FastAPI:
+    """Return the application over the data that `settings` name. The schema must be migrated.
+
+    `clock` tells the time of day, and `timer` the seconds between two calls.
+    """
+    service = Service(settings, clock, timer)
     app = FastAPI(
         title="outhaul",
         version=__version__,

@@ -1,5 +1,6 @@
 """What routes need: the database, the files, and who calls."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -35,12 +36,17 @@ _BEARER = "bearer "
 class Service:
     """One open service."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime] = now,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.database = Database(settings.database_url)
         self.files = open_files(settings)
-        self.meter = Meter(UsageStore(self.database))
+        self.meter = Meter(UsageStore(self.database), timer)
         self.checks = Checks(
             {
                 "database": self.database.check,

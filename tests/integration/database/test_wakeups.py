@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
 import pytest
+import sqlalchemy as sa
 from tests.support import postgres
 
 from outhaul.database.engine import Database
@@ -101,6 +102,40 @@ def test_nobody_waits_after_the_end(wakeups: Wakeups, end: Callable[[Wakeups], N
     end(wakeups)
     waiting.join(60)
     assert not waiting.is_alive()
+    wakeups.wait(wakeups.count, HOUR)
+
+
+@on_postgresql
+def test_the_listener_ends_when_it_is_closed(database: Database, listening: Wakeups) -> None:
+    listener = listening._thread
+    assert listener is not None
+    listening.close()
+    listener.join(60)
+    assert not listener.is_alive()
+    statement = sa.text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+    )
+
+    def listens() -> bool:
+        with database.read() as connection:
+            return bool(connection.execute(statement).scalar_one())
+
+    while listens():
+        pass  # the server takes a moment to notice that a connection was closed
+
+
+def test_a_signal_handler_may_end_the_waits_of_the_thread_that_it_interrupts(
+    wakeups: Wakeups,
+) -> None:
+    def interrupted() -> None:
+        with wakeups._changed:  # as in the midst of `wait`
+            wakeups.end()
+
+    thread = Thread(target=interrupted, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
     wakeups.wait(wakeups.count, HOUR)
 
 
