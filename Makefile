@@ -33,7 +33,8 @@ bench: $(VENV)/developing ## speed and memory, in ratios
 	$(BIN)/python benchmarks/run.py
 	PYTHONPATH=. $(BIN)/python benchmarks/bucket.py
 
-docs: $(VENV)/developing ## check that the pages agree with the code
+docs: $(VENV)/developing ## write the tables of settings; check that the pages agree with the code
+	$(BIN)/python -m tests.support.setting_tables
 	$(BIN)/pytest -q tests/unit/test_docs.py
 
 constraints: $(VENV)/developing ## resolve the versions anew

@@ -15,7 +15,10 @@ from granian.server.embed import Server
 
 from outhaul.api import create_app
 from outhaul.database.engine import Database
-from outhaul.settings import LIMIT_PREFIX, Settings
+from outhaul.settings import Settings
+
+COMMAND = (sys.executable, "-m", "outhaul")
+"""How the worker process is started."""
 
 LOOK_SECONDS = 0.5
 """How often the worker process is looked after."""
@@ -127,28 +130,10 @@ async def _keep(settings: Settings) -> None:
 
 def _start(settings: Settings) -> subprocess.Popen[bytes]:
     """Start a worker; it ends when this process does, as nobody holds its input any more."""
-    overrides = {
-        f"{LIMIT_PREFIX}{name.upper()}": str(value)
-        for name, value in settings.limit_overrides.items()
-    }
     return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "outhaul", "worker", "--with-parent"),
-            *(("--data", str(settings.data)) if settings.data else ()),
-            *(("--lake-url", settings.lake_url) if settings.lake_url else ()),
-            *("--workers", str(settings.workers)),
-            *("--limits", settings.limits),
-            *("--lease-seconds", str(settings.lease_seconds)),
-            *(("--files-url", settings.files_url) if settings.files_url else ()),
-            *(("--files-redirect",) if settings.files_redirect else ()),
-            *("--executor", settings.executor),
-            *(("--ray-address", settings.ray_address) if settings.ray_address else ()),
-        ],
-        # Others can read the arguments of a process, and these may have passwords in them.
-        env=os.environ
-        | overrides
-        | settings.access_variables()
-        | {"OUTHAUL_DATABASE_URL": settings.database_url},
+        [*COMMAND, "worker", "--with-parent"],
+        # Others can read the arguments of a process, and settings may have passwords in them.
+        env=settings.environment(os.environ),
         stdin=subprocess.PIPE,
         # Ctrl-C in a terminal is for this process, which then stops the worker.
         process_group=0,

@@ -5,7 +5,7 @@ import re
 from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import (
@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-LIMIT_PREFIX = "OUTHAUL_LIMIT_"
+from outhaul.declaration import PREFIX, Computed, Declared, Entries, Option
 
 # Days beyond which a limit is a slip of the hand, and dates would leave the calendar.
 _CENTURY = 36_500
@@ -109,32 +109,11 @@ LIMIT_SETS: Mapping[str, Limits] = {
 }
 
 
-class Access(BaseModel):
-    """How one storage service is reached. What is missing comes from the service's own variables.
-
-    No field has an option: each is set by a variable, `PREFIX` and the name of the field.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-    PREFIX: ClassVar[str]
-
-    def variables(self) -> dict[str, str]:
-        """Return these settings as environment variables, for a process that is started."""
-        given = {name: value for name, value in self if value is not None}
-        return {
-            f"{self.PREFIX}{name.upper()}": value.get_secret_value()
-            if isinstance(value, SecretStr)
-            else str(value)
-            for name, value in given.items()
-        }
-
-    @classmethod
-    def of(cls, environ: Mapping[str, str]) -> dict[str, str]:
-        """Return the fields that environment variables set, by their names."""
-        names = {name: f"{cls.PREFIX}{name.upper()}" for name in cls.model_fields}
-        return {
-            name: environ[variable] for name, variable in names.items() if environ.get(variable)
-        }
+if TYPE_CHECKING:
+    LimitSet = str
+else:
+    LimitSet = Literal[tuple(LIMIT_SETS)]
+"""The name of a set of limits. A type checker takes any text, as it cannot read the table."""
 
 
 def _is_an_address(value: str | None) -> str | None:
@@ -143,62 +122,62 @@ def _is_an_address(value: str | None) -> str | None:
     return value
 
 
-class S3(Access):
+class S3(Declared):
     """How buckets of S3, or of a service that speaks like it, are reached."""
 
-    PREFIX = "OUTHAUL_S3_"
+    PREFIX = f"{PREFIX}S3_"
 
     endpoint: Annotated[str | None, AfterValidator(_is_an_address)] = Field(
-        default=None, description="address of a service other than AWS, as https://host:port"
+        default=None, description="Address of a service other than AWS, as https://host:port."
     )
-    region: str | None = Field(default=None, min_length=1, description="region of the buckets")
-    access_key_id: str | None = Field(
-        default=None, min_length=1, description="access key, if it is not that of AWS's variables"
-    )
+    region: str | None = Field(default=None, min_length=1, description="Region of the buckets.")
+    access_key_id: str | None = Field(default=None, min_length=1, description="Access key.")
     secret_access_key: SecretStr | None = Field(
-        default=None, min_length=1, description="secret of the access key; nowhere shown or logged"
+        default=None,
+        min_length=1,
+        description="Secret of the access key. It is never shown or logged.",
     )
 
     @model_validator(mode="after")
     def _has_both(self) -> Self:
         if (self.access_key_id is None) != (self.secret_access_key is None):
-            both = (f"{self.PREFIX}{name}" for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
+            both = map(self.variable, ("access_key_id", "secret_access_key"))
             raise ValueError(" and ".join(both) + " need each other")
         return self
 
 
-class GoogleStorage(Access):
+class GoogleStorage(Declared):
     """How buckets of Google Cloud Storage are reached."""
 
-    PREFIX = "OUTHAUL_GS_"
+    PREFIX = f"{PREFIX}GS_"
 
     endpoint: Annotated[str | None, AfterValidator(_is_an_address)] = Field(
-        default=None, description="address of a service other than Google, as https://host:port"
+        default=None, description="Address of a service other than Google, as https://host:port."
     )
     service_account_file: Path | None = Field(
-        default=None, description="JSON file with the key of a service account"
+        default=None, description="JSON file with the key of a service account."
     )
 
 
-class AzureStorage(Access):
+class AzureStorage(Declared):
     """How containers of Azure Blob Storage are reached."""
 
-    PREFIX = "OUTHAUL_AZ_"
+    PREFIX = f"{PREFIX}AZ_"
 
     endpoint: str | None = Field(
         default=None,
-        description="address of the account, where it is not at Azure, as https://host:port/account",
+        description="Address of an account that is not at Azure, as https://host:port/account.",
     )
     account_name: str | None = Field(
-        default=None, pattern=r"^[a-z0-9-]+$", description="name of the storage account"
+        default=None, pattern=r"^[a-z0-9-]+$", description="Name of the storage account."
     )
     account_key: SecretStr | None = Field(
-        default=None, min_length=1, description="key of the account; nowhere shown or logged"
+        default=None, min_length=1, description="Key of the account. It is never shown or logged."
     )
     sas_token: SecretStr | None = Field(
         default=None,
         min_length=1,
-        description="shared access signature, in place of the key; nowhere shown or logged",
+        description="Shared access signature, instead of the key. It is never shown or logged.",
     )
 
     @field_validator("endpoint")
@@ -221,10 +200,10 @@ class AzureStorage(Access):
     @model_validator(mode="after")
     def _has_one_secret(self) -> Self:
         if self.account_key is not None and self.sas_token is not None:
-            both = (f"{self.PREFIX}{name}" for name in ("ACCOUNT_KEY", "SAS_TOKEN"))
+            both = map(self.variable, ("account_key", "sas_token"))
             raise ValueError(" and ".join(both) + " exclude each other")
         if (self.account_key or self.sas_token) and self.account_name is None:
-            raise ValueError(f"{self.PREFIX}ACCOUNT_NAME is missing")
+            raise ValueError(f"{self.variable('account_name')} is missing")
         return self
 
 
@@ -232,87 +211,107 @@ class PlaceMissingError(ValueError):
     """There is neither a data folder nor a URL for something that has to be kept."""
 
 
-class Settings(BaseModel):
-    """How one process of the service is set up."""
+class Settings(Declared):
+    """How one process of the service is set up. The order of options in the help is this order."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    PREFIX = PREFIX
 
-    data: Path | None = Field(
+    data: Annotated[Path | None, Option(first=True)] = Field(
         default=None,
-        description="folder that holds everything that no URL puts elsewhere; made on first use",
+        description="Folder for everything that no URL moves elsewhere. It is made on first use.",
     )
-    host: str = Field(default="127.0.0.1", description="address that the server listens on")
-    port: int = Field(default=8750, ge=0, le=65_535, description="port; 0 takes a free one")
-    workers: int = Field(
-        default=2, ge=0, description="export jobs that this process runs at a time"
+    host: Annotated[str, Option()] = Field(
+        default="127.0.0.1", description="Address that the server listens on."
     )
-    database_url: str = Field(
+    port: Annotated[int, Option()] = Field(
+        default=8750, ge=0, le=65_535, description="Port that the server listens on; 0: a free one."
+    )
+    workers: Annotated[int, Option()] = Field(
+        default=2,
+        ge=0,
+        description="Export jobs that run at a time. With 0 a server only answers calls.",
+    )
+    limits: Annotated[LimitSet, Option()] = Field(
+        default="marketo",
+        description="Set of limits to start from: those of the original, or no quotas. "
+        "OUTHAUL_LIMIT_<NAME> overrides a single limit: OUTHAUL_LIMIT_QUEUED_JOBS=20.",
+    )
+    limit_overrides: Annotated[Mapping[str, Any], Entries(f"{PREFIX}LIMIT_")] = Field(
+        default_factory=dict, description="Single limits that differ from the set; none: no limit."
+    )
+    lease_seconds: Annotated[float, Option(minimum=1.0)] = Field(
+        default=30.0,
+        gt=0,
+        description="Seconds after which another worker takes up the job of a worker that died.",
+    )
+    lake_url: Annotated[str | None, Option(metavar="s3://BUCKET/PREFIX")] = Field(
+        default=None,
+        description="Bucket for the lake, instead of the folder `lake` of the data folder. "
+        "Variables say how to reach it: OUTHAUL_S3_ENDPOINT, _REGION, _ACCESS_KEY_ID and "
+        "_SECRET_ACCESS_KEY.",
+    )
+    files_url: Annotated[str | None, Option(metavar="s3://BUCKET/PREFIX")] = Field(
+        default=None,
+        description="Bucket for export files, instead of the folder `files` of the data folder. "
+        "The same variables say how to reach it.",
+    )
+    files_redirect: Annotated[bool, Option()] = Field(
+        default=False,
+        description="Answer file calls by a redirect to a signed URL of the bucket.",
+    )
+    database_url: Annotated[
+        str, Option(metavar="URL"), Computed("`outhaul.db` in the data folder")
+    ] = Field(
         # As SQLAlchemy writes it: the path is percent-encoded.
         default_factory=lambda known: _database_in(known["data"]),
         repr=False,  # it may hold a password
-        description="database that keeps the state: SQLite, or postgresql://user@host/name",
+        description="PostgreSQL database for the state: postgresql://user@host/name. "
+        "Use the variable if the URL has a password: others can read a command line.",
     )
-    limits: Literal["marketo", "open"] = Field(
-        default="marketo", description="set of limits to start from"
+    executor: Annotated[Literal["local", "ray"], Option()] = Field(
+        default="local", description="What renders parts: the worker itself, or a Ray cluster."
     )
-    limit_overrides: Mapping[str, Any] = Field(
-        default_factory=dict, description="single limits that differ from the set"
+    ray_address: Annotated[str | None, Option(metavar="HOST:PORT")] = Field(
+        default=None,
+        pattern=r"^([^\s:/\[\]]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}$",
+        description="Head node of the Ray cluster. This machine must be one of its nodes.",
     )
-    part_threads: int = Field(
+
+    s3: S3 = Field(default_factory=S3, description="How buckets of S3 are reached.")
+    gs: GoogleStorage = Field(
+        default_factory=GoogleStorage, description="How buckets of Google are reached."
+    )
+    az: AzureStorage = Field(
+        default_factory=AzureStorage, description="How containers of Azure are reached."
+    )
+    part_threads: Annotated[int, Computed("number of processors")] = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
-        description="parts rendered at a time, over all jobs of the process",
+        description="Parts that a worker renders at a time, over all of its jobs.",
     )
     part_records: int = Field(
-        default=200_000, ge=1, description="records from which a partition is rendered in slices"
-    )
-    lease_seconds: float = Field(
-        default=30.0,
-        gt=0,
-        description="time after which a job of a dead worker is taken up by another",
+        default=200_000,
+        ge=1,
+        description="Records from which on a partition is rendered in several parts.",
     )
     poll_seconds: float = Field(
-        default=0.2, gt=0, description="how often a worker looks for a job, on SQLite"
+        default=0.2, gt=0, description="On SQLite: seconds between two looks for a job."
     )
     listen_seconds: float = Field(
         default=5.0,
         gt=0,
-        description="the same on PostgreSQL, where workers are told of new jobs besides",
+        description="On PostgreSQL: seconds between two looks for a job. The database tells a "
+        "worker of a new job at once; this is for what it cannot tell.",
     )
     janitor_seconds: float = Field(
-        default=600.0, gt=0, description="how often a worker removes what has expired"
+        default=600.0,
+        gt=0,
+        description="Seconds between two rounds of a worker's janitor, which removes what expired.",
     )
     lake_replaced_hours: int = Field(
         default=168,
         ge=0,
-        description="age from which files of the lake that were replaced are removed, in hours",
-    )
-    lake_url: str | None = Field(
-        default=None,
-        description="bucket for the lake, s3://bucket/prefix; else the folder lake of data",
-    )
-    files_url: str | None = Field(
-        default=None,
-        description="bucket for export files, s3://bucket/prefix; else the folder files of data",
-    )
-    files_redirect: bool = Field(
-        default=False, description="answer a file call by 307 to a signed URL of the bucket"
-    )
-    s3: S3 = Field(default_factory=S3, description="how buckets of S3 are reached, below")
-    gs: GoogleStorage = Field(
-        default_factory=GoogleStorage, description="how buckets of Google are reached, below"
-    )
-    az: AzureStorage = Field(
-        default_factory=AzureStorage, description="how containers of Azure are reached, below"
-    )
-
-    executor: Literal["local", "ray"] = Field(
-        default="local", description="who renders parts: the worker itself, or a Ray cluster"
-    )
-    ray_address: str | None = Field(
-        default=None,
-        pattern=r"^([^\s:/\[\]]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}$",
-        description="head node of the Ray cluster, as host:port",
+        description="Hours for which a file of the lake stays after another has replaced it.",
     )
 
     @model_validator(mode="after")
@@ -366,10 +365,6 @@ class Settings(BaseModel):
             raise PlaceMissingError(f"--data is needed where there is no --{what}-url")
         return self.data / what
 
-    def access_variables(self) -> dict[str, str]:
-        """Return how storage services are reached as environment variables, with the secrets."""
-        return self.s3.variables() | self.gs.variables() | self.az.variables()
-
     def limits_of(self, overrides: Mapping[str, Any]) -> Limits:
         """Return the limits of a subscription that has these overrides of its own.
 
@@ -383,37 +378,3 @@ def _database_in(data: Path | None) -> str:
     if data is None:
         raise PlaceMissingError("--data is needed where there is no --database-url")
     return f"sqlite:///{quote(str(data / 'outhaul.db'))}"
-
-
-ACCESS: Mapping[str, type[Access]] = {"s3": S3, "gs": GoogleStorage, "az": AzureStorage}
-"""The fields of `Settings` that say how a storage service is reached, and their models."""
-
-INNER = (
-    "part_threads",
-    "part_records",
-    "poll_seconds",
-    "listen_seconds",
-    "janitor_seconds",
-    "lake_replaced_hours",
-)
-"""Settings that no command has an option for; they are set by the environment alone."""
-
-
-def inner_settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings without an option that environment variables set, by their names."""
-    names = {name: f"OUTHAUL_{name.upper()}" for name in INNER}
-    return {name: environ[variable] for name, variable in names.items() if variable in environ}
-
-
-def access_settings(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Return what environment variables set of each storage service, by the names of `ACCESS`."""
-    return {name: model.of(environ) for name, model in ACCESS.items()}
-
-
-def limit_overrides(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the limits that environment variables set, by their names in `Limits`."""
-    return {
-        name.removeprefix(LIMIT_PREFIX).lower(): value
-        for name, value in environ.items()
-        if name.startswith(LIMIT_PREFIX)
-    }

@@ -70,15 +70,7 @@ class Site:
 
     def variables(self) -> dict[str, str]:
         """Return the environment of its processes, which need no options then."""
-        set_up = self.settings
-        places = {"DATA": set_up.data, "LAKE_URL": set_up.lake_url, "FILES_URL": set_up.files_url}
-        given = {f"OUTHAUL_{name}": str(at) for name, at in places.items() if at is not None}
-        return environment(
-            **_VARIABLES,
-            **given,
-            **set_up.s3.variables(),
-            OUTHAUL_DATABASE_URL=set_up.database_url,
-        )
+        return environment(**self.settings.variables() | _VARIABLES)
 
     def lake(self, subscription: str) -> Lake:
         return open_lake(self.settings, subscription, self.database)

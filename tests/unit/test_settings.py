@@ -5,17 +5,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from outhaul.database.engine import Database
-from outhaul.settings import (
-    ACCESS,
-    LIMIT_SETS,
-    S3,
-    AzureStorage,
-    GoogleStorage,
-    Limits,
-    Settings,
-    access_settings,
-    limit_overrides,
-)
+from outhaul.settings import LIMIT_SETS, S3, AzureStorage, GoogleStorage, Limits, Settings
 
 
 @pytest.mark.parametrize(
@@ -99,13 +89,14 @@ def test_limits_are_read_from_the_environment() -> None:
         "OUTHAUL_LIMITS": "open",
         "PATH": "/bin",
     }
-    overrides = limit_overrides(environ)
-    assert overrides == {"queued_jobs": "none", "query_token": "false"}
+    given = Settings.given_by(environ, ["limit_overrides"])
+    overrides = {"queued_jobs": "none", "query_token": "false"}
+    assert given == {"limit_overrides": overrides}
     limits = Settings(data=Path("d"), limit_overrides=overrides).limits_of({})
     assert (limits.queued_jobs, limits.query_token) == (None, False)
 
 
-@pytest.mark.parametrize("model", [Limits, Settings, *ACCESS.values()])
+@pytest.mark.parametrize("model", [Limits, Settings, S3, GoogleStorage, AzureStorage])
 def test_every_setting_is_described(model: type[BaseModel]) -> None:
     missing = [name for name, field in model.model_fields.items() if not field.description]
     assert missing == []
@@ -154,15 +145,17 @@ def test_storage_services_are_reached_as_the_environment_says() -> None:
         "OUTHAUL_AZ_ACCOUNT_KEY": "bm90IHRvIGJlIHNlZW4=",
         "OUTHAUL_S3": "no setting",
     }
-    settings = Settings.model_validate({"data": "d", **access_settings(environ)})
+    settings = Settings.model_validate({"data": "d", **Settings.given_by(environ)})
     s3, az = settings.s3, settings.az
     assert (s3.endpoint, s3.region, s3.access_key_id) == ("http://127.0.0.1:9000", None, "id")
     assert (settings.gs.service_account_file, az.account_name) == (Path("key.json"), "account")
-    assert access_settings(settings.access_variables()) == access_settings(environ)
+    for name in ("s3", "gs", "az"):
+        read_back = Settings.given_by(settings.variables(), [name])
+        assert read_back == Settings.given_by(environ, [name])
     for shown in (repr(settings), str(settings), settings.model_dump(), settings.model_dump_json()):
         assert "not to be seen" not in str(shown)
         assert "bm90IHRv" not in str(shown)
-    empty = Settings.model_validate({"data": "d", **access_settings({})})
+    empty = Settings.model_validate({"data": "d", **Settings.given_by({})})
     assert (empty.s3, empty.gs, empty.az) == (S3(), GoogleStorage(), AzureStorage())
 
 

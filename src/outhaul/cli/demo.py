@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,15 +16,16 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from outhaul.accounts.services import Credentials
-from outhaul.cli.console import errors, fail, make_settings, named_errors
+from outhaul.cli.console import errors, fail, named_errors
 from outhaul.cli.extract.extraction import Order, extract
+from outhaul.cli.options import make_settings, option
 from outhaul.cli.store import open_database
 from outhaul.clock import now
 from outhaul.database.engine import Database
 from outhaul.protocol.dialects import Format
 from outhaul.protocol.instants import render_instant
 from outhaul.sample.loading import is_loaded, load_sample, make_sample_service
-from outhaul.server import PortTakenError
+from outhaul.server import COMMAND, PortTakenError
 from outhaul.server import serve as serve_until_stopped
 from outhaul.settings import Settings
 
@@ -50,11 +50,10 @@ class Extract:
 def demo(
     data: Annotated[
         Path | None,
-        typer.Option(
-            "--data",
-            envvar="OUTHAUL_DATA",
-            help="Folder for the sample subscription; without it a temporary one, which goes.",
-            file_okay=False,
+        option(
+            "data",
+            text="Folder for the sample subscription. Default: a temporary folder, deleted at "
+            "the end.",
         ),
     ] = None,
     serve: Annotated[
@@ -65,10 +64,7 @@ def demo(
             help="Keep the sample subscription served, until stopped.",
         ),
     ] = False,
-    port: Annotated[
-        int,
-        typer.Option(envvar="OUTHAUL_PORT", min=0, max=65535, help="Port; 0 takes a free one."),
-    ] = 0,
+    port: Annotated[int, option("port")] = 0,
 ) -> None:
     """Show the whole way of an export: load, serve, extract, check.
 
@@ -171,12 +167,9 @@ def _show(settings: Settings, credentials: Credentials, folder: Path) -> None:
 @contextmanager
 def _server(settings: Settings) -> Iterator[str]:
     """Run a server beside us and give its URL."""
-    command = [
-        *(sys.executable, "-m", "outhaul", "serve"),
-        *("--data", str(settings.data), "--port", str(settings.port)),
-    ]
-    # The state of a demo is in its own folder, whatever this environment keeps elsewhere.
-    environment = os.environ | {"OUTHAUL_DATABASE_URL": settings.database_url}
+    command = [*COMMAND, "serve"]
+    # A demo has its own folder, whatever this environment sets.
+    environment = settings.environment(os.environ)
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None  # noqa: S101 - it is a pipe
         said: list[str] = []

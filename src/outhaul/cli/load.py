@@ -1,7 +1,6 @@
 """`outhaul load`: records and catalogs from files."""
 
 import json as json_module
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -14,17 +13,8 @@ from outhaul.accounts.services import DEFAULT_SUBSCRIPTION
 from outhaul.catalog.entries import CatalogError, Entries, LeadField, parse_catalog
 from outhaul.catalog.objects import MemberField
 from outhaul.catalog.store import Catalog
-from outhaul.cli.console import (
-    Data,
-    DatabaseUrl,
-    Json,
-    LakeUrl,
-    errors,
-    fail,
-    make_settings,
-    named_errors,
-    print_json,
-)
+from outhaul.cli.console import Json, errors, fail, named_errors, print_json
+from outhaul.cli.options import takes
 from outhaul.cli.store import Subscription, lake_named, open_database
 from outhaul.clock import now
 from outhaul.lake.commits import TableChangedError
@@ -61,9 +51,10 @@ Load = Callable[[Lake, Catalog, Path, Report], Loaded]
 
 
 @app.command()
-def leads(  # noqa: PLR0913, PLR0917 - each is an option of the command
+@takes("data", "database_url", "lake_url")
+def leads(
     paths: Paths,
-    data: Data = None,
+    *,
     infer_fields: Annotated[
         bool,
         typer.Option(
@@ -73,8 +64,7 @@ def leads(  # noqa: PLR0913, PLR0917 - each is an option of the command
         ),
     ] = False,
     subscription: Subscription = DEFAULT_SUBSCRIPTION,
-    database_url: DatabaseUrl = None,
-    lake_url: LakeUrl = None,
+    settings: Settings,
     json: Json = False,
 ) -> None:
     """Load leads; they merge by id.
@@ -87,17 +77,16 @@ def leads(  # noqa: PLR0913, PLR0917 - each is an option of the command
         catalog.store(Entries(lead_fields=_fields(catalog, loaded)))
         return loaded
 
-    settings = make_settings(os.environ, data=data, database_url=database_url, lake_url=lake_url)
     _load("leads", paths, settings, load, subscription=subscription, as_json=json)
 
 
 @app.command()
-def activities(  # noqa: PLR0913, PLR0917 - each is an option of the command
+@takes("data", "database_url", "lake_url")
+def activities(
     paths: Paths,
-    data: Data = None,
+    *,
     subscription: Subscription = DEFAULT_SUBSCRIPTION,
-    database_url: DatabaseUrl = None,
-    lake_url: LakeUrl = None,
+    settings: Settings,
     json: Json = False,
 ) -> None:
     """Load activities; they merge by marketoGUID. Those of type 37 delete their leads for good.
@@ -107,7 +96,7 @@ def activities(  # noqa: PLR0913, PLR0917 - each is an option of the command
     _load(
         "activities",
         paths,
-        make_settings(os.environ, data=data, database_url=database_url, lake_url=lake_url),
+        settings,
         lambda lake, catalog, path, report: load_activities(lake, catalog, path, now(), report),
         subscription=subscription,
         as_json=json,
@@ -115,12 +104,12 @@ def activities(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
 
 @app.command("list-members")
-def list_members(  # noqa: PLR0913, PLR0917 - each is an option of the command
+@takes("data", "database_url", "lake_url")
+def list_members(
     paths: Paths,
-    data: Data = None,
+    *,
     subscription: Subscription = DEFAULT_SUBSCRIPTION,
-    database_url: DatabaseUrl = None,
-    lake_url: LakeUrl = None,
+    settings: Settings,
     json: Json = False,
 ) -> None:
     """Load members of static lists: pairs of listId and leadId.
@@ -130,7 +119,7 @@ def list_members(  # noqa: PLR0913, PLR0917 - each is an option of the command
     _load(
         "list members",
         paths,
-        make_settings(os.environ, data=data, database_url=database_url, lake_url=lake_url),
+        settings,
         lambda lake, catalog, path, report: load_list_members(lake, catalog, path, now(), report),
         subscription=subscription,
         as_json=json,
@@ -138,9 +127,10 @@ def list_members(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
 
 @app.command("program-members")
-def program_members(  # noqa: PLR0913, PLR0917 - each is an option of the command
+@takes("data", "database_url", "lake_url")
+def program_members(
     paths: Paths,
-    data: Data = None,
+    *,
     infer_fields: Annotated[
         bool,
         typer.Option(
@@ -150,8 +140,7 @@ def program_members(  # noqa: PLR0913, PLR0917 - each is an option of the comman
         ),
     ] = False,
     subscription: Subscription = DEFAULT_SUBSCRIPTION,
-    database_url: DatabaseUrl = None,
-    lake_url: LakeUrl = None,
+    settings: Settings,
     json: Json = False,
 ) -> None:
     """Load program members; they merge by programId and leadId.
@@ -164,13 +153,14 @@ def program_members(  # noqa: PLR0913, PLR0917 - each is an option of the comman
         catalog.store(Entries(member_fields=_member_fields(catalog, loaded)))
         return loaded
 
-    settings = make_settings(os.environ, data=data, database_url=database_url, lake_url=lake_url)
     _load("program members", paths, settings, load, subscription=subscription, as_json=json)
 
 
 @app.command("custom-objects")
-def custom_objects(  # noqa: PLR0913, PLR0917 - each is an option of the command
+@takes("data", "database_url", "lake_url")
+def custom_objects(
     paths: Paths,
+    *,
     type_name: Annotated[
         str,
         typer.Option(
@@ -180,10 +170,8 @@ def custom_objects(  # noqa: PLR0913, PLR0917 - each is an option of the command
             help="API name of the type of which they are: boat_c.",
         ),
     ],
-    data: Data = None,
     subscription: Subscription = DEFAULT_SUBSCRIPTION,
-    database_url: DatabaseUrl = None,
-    lake_url: LakeUrl = None,
+    settings: Settings,
     json: Json = False,
 ) -> None:
     """Load custom objects of one type of the catalog; they merge by marketoGUID.
@@ -201,11 +189,11 @@ def custom_objects(  # noqa: PLR0913, PLR0917 - each is an option of the command
             )
         return load_custom_objects(lake, catalog, path, now(), report, api_name=type_name)
 
-    settings = make_settings(os.environ, data=data, database_url=database_url, lake_url=lake_url)
     _load("custom objects", paths, settings, load, subscription=subscription, as_json=json)
 
 
 @app.command()
+@takes("data", "database_url")
 def catalog(
     paths: Annotated[
         list[Path],
@@ -214,9 +202,9 @@ def catalog(
             "or outhaul's own file of programs, forms, staticLists, smartLists and the like."
         ),
     ],
-    data: Data = None,
+    *,
     subscription: Subscription = DEFAULT_SUBSCRIPTION,
-    database_url: DatabaseUrl = None,
+    settings: Settings,
     json: Json = False,
 ) -> None:
     """Load what can be asked for: lead fields, activity types, programs, forms, static lists.
@@ -224,7 +212,6 @@ def catalog(
     Example: `outhaul load catalog describe.json types.json --data ./data`
     """
     read = [(path, _read_catalog(path)) for path in paths]
-    settings = make_settings(os.environ, data=data, database_url=database_url)
     with open_database(settings, subscription) as database:
         store = Catalog(database, subscription)
         for path, entries in read:

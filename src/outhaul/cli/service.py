@@ -1,6 +1,5 @@
 """`outhaul service`."""
 
-import os
 from typing import Annotated
 
 import typer
@@ -10,17 +9,11 @@ from outhaul.accounts.services import (
     PermissionUnknownError,
     create_service,
 )
-from outhaul.cli.console import (
-    Data,
-    DatabaseUrl,
-    Json,
-    errors,
-    make_settings,
-    named_errors,
-    print_json,
-)
+from outhaul.cli.console import Json, errors, named_errors, print_json
+from outhaul.cli.options import takes
 from outhaul.cli.store import Subscription, open_database
 from outhaul.clock import now
+from outhaul.settings import Settings
 
 app = typer.Typer(
     help="Custom services: what programs call with.", no_args_is_help=True, rich_markup_mode=None
@@ -33,8 +26,10 @@ def _service() -> None:
 
 
 @app.command()
-def create(  # noqa: PLR0913, PLR0917 - each is an option of the command
+@takes("data", "database_url")
+def create(  # noqa: PLR0913 - each is an option of the command
     name: Annotated[str, typer.Argument(help="Name of the custom service.")],
+    *,
     user: Annotated[
         str,
         typer.Option(
@@ -50,9 +45,8 @@ def create(  # noqa: PLR0913, PLR0917 - each is an option of the command
             "may be repeated.",
         ),
     ],
-    data: Data = None,
     subscription: Subscription = DEFAULT_SUBSCRIPTION,
-    database_url: DatabaseUrl = None,
+    settings: Settings,
     json: Json = False,
 ) -> None:
     """Make a custom service, and show its client id and secret, this once.
@@ -60,7 +54,6 @@ def create(  # noqa: PLR0913, PLR0917 - each is an option of the command
     Example: `outhaul service create nightly --data ./data --user etl@example.com
     --permission "Read-Only Lead" --permission "Read-Only Activity"`
     """
-    settings = make_settings(os.environ, data=data, database_url=database_url)
     with open_database(settings, subscription) as database, named_errors(PermissionUnknownError):
         made = create_service(
             database,

@@ -1,7 +1,6 @@
 """`outhaul subscription`."""
 
-import os
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -14,18 +13,11 @@ from outhaul.accounts.subscriptions import (
     subscription_named,
     subscriptions,
 )
-from outhaul.cli.console import (
-    Data,
-    DatabaseUrl,
-    Json,
-    fail,
-    make_settings,
-    named_errors,
-    print_json,
-)
+from outhaul.cli.console import Json, fail, named_errors, print_json
+from outhaul.cli.options import takes
 from outhaul.cli.store import open_database
 from outhaul.clock import now
-from outhaul.settings import Limits
+from outhaul.settings import Limits, Settings
 
 app = typer.Typer(
     help="Subscriptions: tenants, each with its own users, limits, catalog and records.",
@@ -37,14 +29,12 @@ Name = Annotated[str, typer.Argument(help="Name of the subscription: a-z, 0-9 an
 
 
 @app.command()
-def create(
-    name: Name, data: Data = None, database_url: DatabaseUrl = None, json: Json = False
-) -> None:
+@takes("data", "database_url")
+def create(name: Name, *, settings: Settings, json: Json = False) -> None:
     """Make a subscription; load its records and make its services with `--subscription NAME`.
 
     Example: `outhaul subscription create emea --data ./data`
     """
-    settings = make_settings(os.environ, data=data, database_url=database_url)
     with open_database(settings) as database, named_errors(SubscriptionNameError):
         made = create_subscription(database, name, now())
     if json:
@@ -54,12 +44,12 @@ def create(
 
 
 @app.command("list")
-def list_all(data: Data = None, database_url: DatabaseUrl = None, json: Json = False) -> None:
+@takes("data", "database_url")
+def list_all(*, settings: Settings, json: Json = False) -> None:
     """List the subscriptions.
 
     Example: `outhaul subscription list --data ./data`
     """
-    settings = make_settings(os.environ, data=data, database_url=database_url)
     with open_database(settings) as database:
         found = subscriptions(database)
     if json:
@@ -81,9 +71,10 @@ def list_all(data: Data = None, database_url: DatabaseUrl = None, json: Json = F
 
 
 @app.command()
-def limits(  # noqa: PLR0913, PLR0917 - each is an option of the command
+@takes("data", "limits", "database_url")
+def limits(
     name: Name,
-    data: Data = None,
+    *,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -102,11 +93,7 @@ def limits(  # noqa: PLR0913, PLR0917 - each is an option of the command
             help="Take a limit of its own away again; may be repeated.",
         ),
     ] = None,
-    limits: Annotated[
-        Literal["marketo", "open"],
-        typer.Option(envvar="OUTHAUL_LIMITS", help="The set that the server starts from."),
-    ] = "marketo",
-    database_url: DatabaseUrl = None,
+    settings: Settings,
     json: Json = False,
 ) -> None:
     """Show the limits of a subscription, and which of them are its own; change these.
@@ -116,7 +103,6 @@ def limits(  # noqa: PLR0913, PLR0917 - each is an option of the command
     Example: `outhaul subscription limits emea --data ./data --set calls_per_day=10000`
     """
     given = dict(_pair(text) for text in set_ or ())
-    settings = make_settings(os.environ, data=data, database_url=database_url, limits=limits)
     with open_database(settings) as database, named_errors(SubscriptionUnknownError, LimitError):
         if given or unset:
             found = override_limits(database, name, given, unset or ())

@@ -27,7 +27,7 @@ KILLED_WRITER = """
 import os, sys
 from outhaul.storage.bucket import BucketStore
 from outhaul.settings import S3
-files = BucketStore(sys.argv[1], S3.model_validate(S3.of(os.environ)))
+files = BucketStore(sys.argv[1], S3.model_validate(S3.given_by(os.environ)))
 with files.writer("job/attempt/000000", kept=True) as target:
     for _ in range(40):
         target.write(bytes(2**20))
@@ -197,7 +197,7 @@ def test_the_secret_is_shown_nowhere(bucket: Bucket) -> None:
         shown = [str(files), repr(vars(files)), repr(wrong.s3), str(wrong.s3), repr(refused.value)]
         shown += [repr(not_written.value), repr(not_written.value.__cause__)]
     assert not any("another-secret" in text for text in shown)
-    assert wrong.s3.variables()[f"{S3.PREFIX}SECRET_ACCESS_KEY"] == "another-secret-of-tests"
+    assert wrong.s3.variables()["OUTHAUL_S3_SECRET_ACCESS_KEY"] == "another-secret-of-tests"
 
 
 def test_what_was_written_here_is_not_fetched_to_be_read_back(
