@@ -18,11 +18,11 @@ from outhaul.accounts.usage import UsageStore
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now, quota_date
 from outhaul.database.engine import Database, is_away
+from outhaul.export.plan import Plan
 from outhaul.jobs.retention import Retention
 from outhaul.lake.snapshot import Lake, open_lake
 from outhaul.lake.tables import TABLES, Table, custom_objects
 from outhaul.lake.upkeep import compact, remove_replaced
-from outhaul.reading.plan import Plan
 from outhaul.settings import Settings
 from outhaul.storage.store import FileStore
 
@@ -126,6 +126,7 @@ class Janitor:
 
         def pinned() -> Collection[str]:
             plans = map(Plan.from_json, self._retention.pinned_plans(name))
-            return {path for plan in plans for path in plan.files}
+            files = {file for plan in plans for file in plan.reading.files}
+            return {file.path for file in files if file.table == table.name}
 
         remove_replaced(lake, table, hours=self._settings.lake_replaced_hours, pinned=pinned)

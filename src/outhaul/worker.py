@@ -17,8 +17,10 @@ from outhaul.catalog.store import Catalog
 from outhaul.clock import now
 from outhaul.database.engine import Database, is_away, reason
 from outhaul.database.wakeups import Wakeups
-from outhaul.export.executors import PartLostError, StoppedError, export
+from outhaul.export.assemble import PartLostError, assemble
+from outhaul.export.executor import StoppedError
 from outhaul.export.opening import open_executor
+from outhaul.export.plan import Plan, make_plan
 from outhaul.janitor import Janitor
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
@@ -27,7 +29,6 @@ from outhaul.kinds.kind import Context
 from outhaul.lake.location import in_a_line
 from outhaul.lake.snapshot import open_lake
 from outhaul.protocol.states import State
-from outhaul.reading.plan import Plan, make_plan
 from outhaul.settings import Settings
 from outhaul.storage.opening import open_files
 from outhaul.storage.store import FilesError
@@ -128,7 +129,7 @@ class Worker:
         watch.start()
         try:
             plan = self._plan(queue, job)
-            manifest = export(
+            manifest = assemble(
                 plan,
                 open_lake(self._settings, job.subscription, self._database),
                 prefix=prefix,
@@ -136,7 +137,7 @@ class Worker:
                 executor=self._executor,
                 stop=stop,
                 done=queue.parts(job.id),
-                keep=lambda part: self._patiently(job, partial(queue.publish_part, job, part)),
+                publish=lambda part: self._patiently(job, partial(queue.publish_part, job, part)),
                 as_one=self._settings.files_redirect,
             )
             self._patiently(job, lambda: queue.publish(job.id, manifest, self._clock()))

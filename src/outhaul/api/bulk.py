@@ -14,6 +14,7 @@ from outhaul.api.download import file_response, redirect_response
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service, call_id
 from outhaul.errors import ApiError, Error
+from outhaul.export.request import read_request
 from outhaul.jobs.job import Job
 from outhaul.jobs.store import JobStore
 from outhaul.kinds.kind import Kind
@@ -124,7 +125,7 @@ class _Routes:
     def _create(self, caller: Caller, body: bytes, type_name: str | None) -> Job:
         context = self._service.context(caller)
         kind = self._kind.resolve(context, type_name)
-        wanted = kind.read(parse_object(body), context)
+        wanted = read_request(kind, parse_object(body), context)
         jobs = self._service.jobs(caller)
         return jobs.create(kind.job_kind(type_name), wanted, self._service.clock())
 

@@ -100,7 +100,9 @@ class Service:
     def context(self, caller: Caller) -> Context:
         """Return what the meaning of the caller's requests depends on."""
         return Context(
-            catalog=Catalog(self.database, caller.subscription), limits=self.limits(caller)
+            catalog=Catalog(self.database, caller.subscription),
+            limits=self.limits(caller),
+            moment=self.clock(),
         )
 
 

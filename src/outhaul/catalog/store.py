@@ -29,8 +29,6 @@ from outhaul.database.schema import (
     member_status,
     storable_json,
 )
-from outhaul.smart_lists.parsing import CatalogNames, check_smart_lists, read_rules
-from outhaul.smart_lists.rules import Group
 
 
 @cache
@@ -178,22 +176,11 @@ class Catalog:
         found = [_asset(row) for row in rows]
         return [entry for entry in found if {entry.name, entry.qualified_name} & set(names)]
 
-    def rules(self, smart_list: Asset) -> Group:
-        """Return the rules of a smart list. Raises `CatalogError` where they do not fit (any more).
-
-        Names of static lists and activity types become ids.
-        """
-        place = f"smart list '{smart_list.qualified_name}': rules"
-        return read_rules(smart_list.description.get("rules"), place, self._names(Entries()))
-
     def store(self, entries: Entries) -> None:
         """Put entries into the catalog, in one transaction; those of the same name or id go.
 
-        Raises `CatalogError`, and keeps none of them, where the rules of a smart list name what
-        is neither among the entries nor in the catalog.
+        The rules of smart lists are not looked at: `outhaul.smart_lists.stored` checks them first.
         """
-        if any(entry.type is AssetType.SMART_LIST for entry in entries.assets):
-            check_smart_lists(entries.assets, self._names(entries))
         with self._database.write() as connection:
             self._lock(connection)
             for entry in entries.lead_fields:
@@ -246,18 +233,6 @@ class Catalog:
                     program=thing.program,
                     description=dict(thing.description),
                 )
-
-    def _names(self, entries: Entries) -> CatalogNames:
-        """Return what names in rules stand for once `entries` are in the catalog."""
-        lists = {entry.id: entry for entry in self.assets(AssetType.STATIC_LIST)}
-        for entry in entries.assets:
-            if entry.type is AssetType.STATIC_LIST:
-                lists[entry.id] = entry
-        return CatalogNames(
-            {**self.lead_fields(), **{entry.name: entry for entry in entries.lead_fields}},
-            {**self.activity_types(), **{entry.id: entry for entry in entries.activity_types}},
-            lists.values(),
-        )
 
     def _rows(
         self, table: sa.Table, order: sa.Column[Any], *where: sa.ColumnElement[bool]

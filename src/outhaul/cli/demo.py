@@ -22,7 +22,6 @@ from outhaul.cli.options import make_settings, option
 from outhaul.cli.store import open_database
 from outhaul.clock import now
 from outhaul.database.engine import Database
-from outhaul.protocol.dialects import Format
 from outhaul.protocol.instants import render_instant
 from outhaul.sample.loading import is_loaded, load_sample, make_sample_service
 from outhaul.server import COMMAND, PortTakenError
@@ -151,7 +150,7 @@ def _show(settings: Settings, credentials: Credentials, folder: Path) -> None:
                 json=False,
                 fields=wanted.fields,
                 headers=wanted.headers,
-                file_format=Format.CSV,
+                file_format="CSV",
             )
             extract(order, wanted.kind, wanted.filters)
             errors.print("  size and SHA-256 are those that the server gave; the first rows:")

@@ -31,6 +31,7 @@ from outhaul.loading.loads import (
 )
 from outhaul.loading.readers import FileError, Report
 from outhaul.settings import PlaceMissingError, Settings
+from outhaul.smart_lists.stored import store_entries
 
 app = typer.Typer(
     help="Load records and catalogs. A file is loaded whole or not at all, and loading it again "
@@ -216,7 +217,7 @@ def catalog(
         store = Catalog(database, subscription)
         for path, entries in read:
             try:
-                store.store(entries)
+                store_entries(store, entries)
             except CatalogError as error:  # a smart list's rules
                 fail(f"nothing of {path} was loaded: {error}")
     counts = [

@@ -16,7 +16,6 @@ from outhaul.client.errors import (
     QueueFullError,
 )
 from outhaul.client.session import Session
-from outhaul.protocol.dialects import Format
 from outhaul.protocol.instants import parse_instant
 from outhaul.protocol.states import State, parse_state
 
@@ -34,7 +33,7 @@ class Job:
 
     export_id: str
     status: State
-    format: Format = Format.CSV
+    format: str = "CSV"
     created_at: datetime | None = None
     queued_at: datetime | None = None
     started_at: datetime | None = None
@@ -53,7 +52,7 @@ class Job:
             return cls(
                 export_id=str(entry["exportId"]),
                 status=parse_state(entry["status"]),
-                format=Format(str(entry.get("format") or Format.CSV).upper()),
+                format=str(entry.get("format") or "CSV").upper(),
                 created_at=_moment(entry.get("createdAt")),
                 queued_at=_moment(entry.get("queuedAt")),
                 started_at=_moment(entry.get("startedAt")),

@@ -2,7 +2,8 @@
 
 from importlib.util import find_spec
 
-from outhaul.export.executors import Executor, LocalExecutor
+from outhaul.export.executor import Executor
+from outhaul.export.local import LocalExecutor
 from outhaul.export.ray.cluster import RayMissingError
 from outhaul.export.ray.executor import RayExecutor
 from outhaul.settings import Settings

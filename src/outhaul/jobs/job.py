@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from outhaul.kinds.kind import ExportRequest
+from outhaul.export.request import ExportRequest
 from outhaul.protocol.instants import render_instant
 from outhaul.protocol.states import State
 
@@ -51,7 +51,7 @@ class Job:
         """Return the job as answers show it: what is not reached yet is left out."""
         answer: dict[str, Any] = {
             "exportId": self.id,
-            "format": self.request.format.value,
+            "format": self.request.format.name,
             "status": self.state.value,
             "createdAt": render_instant(self.created_at),
         }

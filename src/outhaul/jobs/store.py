@@ -17,9 +17,9 @@ from outhaul.database.engine import Database
 from outhaul.database.schema import export_job, export_part, subscription
 from outhaul.database.wakeups import wake_workers
 from outhaul.errors import Error
+from outhaul.export.request import ExportRequest
 from outhaul.jobs.job import Job, sources
 from outhaul.jobs.plans import drop_plans
-from outhaul.kinds.kind import ExportRequest
 from outhaul.protocol.paging import decode_token, encode_token
 from outhaul.protocol.states import State
 from outhaul.settings import Limits

@@ -2,7 +2,7 @@
 
 from outhaul.kinds.activities import ACTIVITIES
 from outhaul.kinds.custom_objects import CUSTOM_OBJECTS
-from outhaul.kinds.kind import Context, ExportRequest, Kind
+from outhaul.kinds.kind import Context, Kind
 from outhaul.kinds.leads import LEADS
 from outhaul.kinds.program_members import PROGRAM_MEMBERS
 
@@ -16,4 +16,4 @@ def find_kind(job_kind: str, context: Context) -> Kind:
     return KINDS[name].resolve(context, type_name or None)
 
 
-__all__ = ["KINDS", "Context", "ExportRequest", "Kind", "find_kind"]
+__all__ = ["KINDS", "Context", "Kind", "find_kind"]

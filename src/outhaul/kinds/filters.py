@@ -6,10 +6,12 @@ from typing import Any
 from outhaul.catalog.entries import Asset, AssetType, CatalogError
 from outhaul.errors import Error
 from outhaul.kinds.kind import Context, Filter
-from outhaul.lake.clauses import InSmartList, MemberOf, Within
+from outhaul.lake.clauses import MemberOf, Within
 from outhaul.protocol.body import read_integer, read_text, read_window
 from outhaul.protocol.instants import parse_instant, render_instant
 from outhaul.protocol.shapes import INTEGER, TEXT, WINDOW, Shape, described
+from outhaul.smart_lists.clause import InSmartList
+from outhaul.smart_lists.stored import rules_of
 
 
 def window(name: str, column: str, *, needs_setting: str | None = None) -> Filter:
@@ -147,7 +149,7 @@ def _need_smart_lists(context: Context) -> None:
 def _usable(entry: Asset, parameter: str, context: Context) -> int:
     """Return the id of a smart list whose rules still fit the catalog, which may have changed."""
     try:
-        context.catalog.rules(entry)
+        rules_of(context.catalog, entry)
     except CatalogError as error:
         raise Error.INVALID(parameter=parameter, problem=str(error)) from None
     return entry.id
@@ -160,6 +162,6 @@ def _in_smart_list(name: str, lead: str) -> Callable[[Mapping[str, Any], Context
         entry = context.catalog.asset(AssetType.SMART_LIST, filters[name])
         if entry is None:
             raise CatalogError(f"there is no smart list {filters[name]} any more")
-        return InSmartList(context.catalog.rules(entry), context.moment, lead)
+        return InSmartList(rules_of(context.catalog, entry), context.moment, lead)
 
     return clause

@@ -8,12 +8,10 @@ from typing import Any
 import polars as pl
 
 from outhaul.catalog.store import Catalog
-from outhaul.clock import now
 from outhaul.errors import Error
 from outhaul.lake.clauses import Clause
-from outhaul.lake.tables import Table
-from outhaul.protocol.body import read_format, read_headers, read_object, read_texts
-from outhaul.protocol.dialects import Format
+from outhaul.lake.tables import Join, Table
+from outhaul.protocol.body import read_object, read_texts
 from outhaul.protocol.shapes import Shape
 from outhaul.settings import Limits
 
@@ -24,7 +22,7 @@ class Context:
 
     catalog: Catalog
     limits: Limits
-    moment: datetime = field(default_factory=now)
+    moment: datetime
     """Now, as rules that speak of the past have it."""
 
 
@@ -45,43 +43,11 @@ class Filter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportRequest:
-    """What a job was asked for, checked; it is kept with the job as plain data."""
+class Wanted:
+    """What a request wants of a kind: fields, and filters as they are stored."""
 
     fields: list[str]
-    headers: list[str]
-    format: Format
     filter: Mapping[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the request as plain data."""
-        return {
-            "fields": self.fields,
-            "headers": self.headers,
-            "format": self.format.value,
-            "filter": dict(self.filter),
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "ExportRequest":
-        """Return the request that `to_json` gave."""
-        return cls(
-            fields=content["fields"],
-            headers=content["headers"],
-            format=Format(content["format"]),
-            filter=content["filter"],
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Join:
-    """A second table: each record has at most one of its records beside it."""
-
-    table: Table
-    left: str
-    """The column of the kind's own table that names the other record."""
-    right: str
-    """The column that identifies it, by whose ranges the other table is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +71,7 @@ class Kind:
     """Exported where a request names no fields; if there are none, it must."""
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     """What is exported in place of null, by field: some clients fail on it."""
-    bits: Callable[[Context], Collection[str]] = lambda _: ()
+    digits: Callable[[Context], Collection[str]] = lambda _: ()
     """The fields whose booleans are written 0 and 1."""
     first_fields: Callable[[Mapping[str, Any]], Collection[str]] = lambda _: ()
     """The fields that come first in the file of a request with these filters, asked for or not."""
@@ -129,26 +95,17 @@ class Kind:
             return self
         return self.of_type(context, type_name)
 
-    def read(self, body: Mapping[str, Any], context: Context) -> ExportRequest:
-        """Return what a create call asks for. Raises `ApiError` for anything that does not fit."""
+    def read(self, body: Mapping[str, Any], context: Context) -> Wanted:
+        """Return what a create call wants. Raises `ApiError` for anything that does not fit."""
         filters = self._filters(body.get("filter"), context)
         first = self.first_fields(filters)
         wanted = self._fields(body.get("fields"), context)
         fields = [*first, *(name for name in wanted if name not in first)]
-        return ExportRequest(
-            fields=fields,
-            headers=read_headers(body.get("columnHeaderNames"), fields),
-            format=read_format(body.get("format")),
-            filter=filters,
-        )
+        return Wanted(fields=fields, filter=filters)
 
-    def clauses(self, request: ExportRequest, context: Context) -> list[Clause]:
-        """Return what a request asks of a record: all of these clauses."""
-        return [
-            entry.clause(request.filter, context)
-            for entry in self.filters
-            if entry.name in request.filter
-        ]
+    def clauses(self, filters: Mapping[str, Any], context: Context) -> list[Clause]:
+        """Return what the filters of a request ask of a record: all of these clauses."""
+        return [entry.clause(filters, context) for entry in self.filters if entry.name in filters]
 
     def _filters(self, value: object, context: Context) -> Mapping[str, Any]:
         given = _one_object(value)

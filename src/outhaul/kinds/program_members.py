@@ -7,10 +7,10 @@ import polars as pl
 
 from outhaul.errors import Error
 from outhaul.kinds.filters import window
-from outhaul.kinds.kind import Context, Filter, Join, Kind
+from outhaul.kinds.kind import Context, Filter, Kind
 from outhaul.kinds.leads import lead_columns
 from outhaul.lake.clauses import Clause, OneOf
-from outhaul.lake.tables import CHANGED_AT, LEADS, column_type
+from outhaul.lake.tables import CHANGED_AT, LEADS, Join, column_type
 from outhaul.lake.tables import PROGRAM_MEMBERS as TABLE
 from outhaul.protocol.body import (
     read_boolean,
@@ -145,7 +145,7 @@ def _fields(context: Context) -> Mapping[str, pl.DataType]:
     return {**lead_columns(context), **_own_columns(context)}
 
 
-def _bits(context: Context) -> Collection[str]:
+def _digits(context: Context) -> Collection[str]:
     """Return the members' own booleans: a live instance exports them so, but not those of leads."""
     return [name for name, of in _own_columns(context).items() if of == pl.Boolean]
 
@@ -163,7 +163,7 @@ PROGRAM_MEMBERS = Kind(
     check=_check,
     rule_shape={"oneOf": [{"required": ["programId"]}, {"required": ["programIds"]}]},
     fields=_fields,
-    bits=_bits,
+    digits=_digits,
     first_fields=_first_fields,
     own_fields=_own_columns,
     join=Join(table=LEADS, left="leadId", right="id"),

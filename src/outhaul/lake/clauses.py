@@ -1,55 +1,82 @@
-"""Which records a job wants: clauses that a plan can keep, a file can refute, a scan can apply.
+"""Which records are wanted: clauses that a reading stores, a file can refute, a scan can apply.
 
-A clause is plain data (`to_json`, `parse_clause`), so that a plan outlives the process that made
-it. Applied to a file's statistics it says whether a record may be there at all.
+A clause is plain data (`to_json`, `parse_clause`), so that a reading outlives the process that made
+it. Applied to a file's statistics it says whether a record may be there at all. A clause that looks
+at other tables is pinned first: it then names the files of theirs that it looks at.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Self
 
 import polars as pl
 
+from outhaul.lake.snapshot import Bounds, Lake, Snapshots, TableFile
+from outhaul.lake.tables import LIST_MEMBERS
 from outhaul.protocol.instants import parse_instant, render_instant
-from outhaul.smart_lists.parsing import PlannedNames, read_rules
-from outhaul.smart_lists.pinned import PinnedRecords
-from outhaul.smart_lists.rules import FieldRule, Group, conditions
-
-Bounds = Mapping[str, tuple[Any, Any]]
-"""Least and greatest value of a file's columns, where known."""
-
-Members = Callable[["int | InSmartList"], pl.Series]
-"""Gives the ids of the leads of a list, as pinned, that may be among the records at hand.
-
-The list is a static one, named by its id, or a smart one.
-"""
 
 
-class Clause(Protocol):
-    """A condition on a record."""
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Where a clause is applied: the lake, and the lead ids that the records at hand can have."""
+
+    lake: Lake
+    ids: tuple[int, int] | None
+    """The least and the greatest, both included; `None` where no record has a lead."""
+
+
+class UnpinnedError(ValueError):
+    """A clause looks at other tables, and does not say at which of their files."""
+
+
+class Clause(ABC):
+    """A condition on a record. `tag` names the kind of clause in plain data."""
+
+    tag: ClassVar[str]
+    _by_tag: ClassVar[dict[str, type["Clause"]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        Clause._by_tag[cls.tag] = cls
 
     @property
+    @abstractmethod
     def columns(self) -> frozenset[str]:
-        """The columns that it looks at."""
-        ...
+        """The columns of the record that the clause looks at."""
 
+    @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Return the clause as plain data."""
-        ...
+        """Return the clause as plain data: its content under its tag."""
 
-    def expression(self, members: Members) -> pl.Expr:
-        """Return the clause as Polars evaluates it."""
-        ...
+    @classmethod
+    @abstractmethod
+    def from_json(cls, content: Any) -> Self:  # noqa: ANN401 - what `to_json` put under the tag
+        """Return the clause whose content `to_json` gave."""
 
-    def may_match(self, bounds: Bounds) -> bool:
-        """Tell whether a file of these bounds may hold a record that fits."""
-        ...
+    @abstractmethod
+    def expression(self, scope: Scope) -> pl.Expr:
+        """Return the clause as Polars evaluates it. Raises `UnpinnedError`."""
+
+    def may_match(self, bounds: Bounds) -> bool:  # noqa: ARG002 - what is said of any file
+        """Tell whether a file with these bounds may hold a record that the clause holds for."""
+        return True
+
+    def pin(self, snapshots: Snapshots) -> "Clause":  # noqa: ARG002 - this looks at no other table
+        """Return the clause with the files of other tables that it looks at."""
+        return self
+
+    @property
+    def files(self) -> Iterator[TableFile]:
+        """The files of other tables that are pinned."""
+        yield from ()
 
 
 @dataclass(frozen=True)
 class Within(Clause):
     """The column's moment is within a window: both ends belong to it, to the second."""
+
+    tag = "within"
 
     column: str
     start: datetime
@@ -57,21 +84,22 @@ class Within(Clause):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that it looks at."""
         return frozenset({self.column})
 
     def to_json(self) -> dict[str, Any]:
-        """Return the clause as plain data."""
-        ends = [render_instant(self.start), render_instant(self.end)]
-        return {"within": self.column, "window": ends}
+        window = [render_instant(self.start), render_instant(self.end)]
+        return {self.tag: {"column": self.column, "window": window}}
 
-    def expression(self, members: Members) -> pl.Expr:  # noqa: ARG002
-        """Return the clause as Polars evaluates it."""
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        start, end = content["window"]
+        return cls(content["column"], parse_instant(start), parse_instant(end))
+
+    def expression(self, scope: Scope) -> pl.Expr:  # noqa: ARG002
         column = pl.col(self.column)
         return (column >= self.start) & (column <= _last_of_second(self.end))
 
     def may_match(self, bounds: Bounds) -> bool:
-        """Tell whether the window and the bounds overlap."""
         least, greatest = bounds.get(self.column, (None, None))
         if least is None or greatest is None:
             return True
@@ -82,25 +110,27 @@ class Within(Clause):
 class Between(Clause):
     """The column's integer is between two, both included."""
 
+    tag = "between"
+
     column: str
     least: int
     greatest: int
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that it looks at."""
         return frozenset({self.column})
 
     def to_json(self) -> dict[str, Any]:
-        """Return the clause as plain data."""
-        return {"between": self.column, "bounds": [self.least, self.greatest]}
+        return {self.tag: {"column": self.column, "bounds": [self.least, self.greatest]}}
 
-    def expression(self, members: Members) -> pl.Expr:  # noqa: ARG002
-        """Return the clause as Polars evaluates it."""
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        return cls(content["column"], *content["bounds"])
+
+    def expression(self, scope: Scope) -> pl.Expr:  # noqa: ARG002
         return pl.col(self.column).is_between(self.least, self.greatest)
 
     def may_match(self, bounds: Bounds) -> bool:
-        """Tell whether the two and the bounds overlap."""
         least, greatest = bounds.get(self.column, (None, None))
         if least is None or greatest is None:
             return True
@@ -111,24 +141,26 @@ class Between(Clause):
 class OneOf(Clause):
     """The column has one of some values, all integers, all texts or all booleans."""
 
+    tag = "oneOf"
+
     column: str
     values: tuple[int, ...] | tuple[str, ...] | tuple[bool, ...]
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that it looks at."""
         return frozenset({self.column})
 
     def to_json(self) -> dict[str, Any]:
-        """Return the clause as plain data."""
-        return {"oneOf": self.column, "values": list(self.values)}
+        return {self.tag: {"column": self.column, "values": list(self.values)}}
 
-    def expression(self, members: Members) -> pl.Expr:  # noqa: ARG002
-        """Return the clause as Polars evaluates it."""
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        return cls(content["column"], tuple(content["values"]))
+
+    def expression(self, scope: Scope) -> pl.Expr:  # noqa: ARG002
         return pl.col(self.column).is_in(pl.Series(self.values).implode())
 
     def may_match(self, bounds: Bounds) -> bool:
-        """Tell whether one of the values lies in the bounds."""
         least, greatest = bounds.get(self.column, (None, None))
         if least is None or greatest is None:
             return True
@@ -139,121 +171,103 @@ class OneOf(Clause):
 class AnyOf(Clause):
     """At least one of some clauses holds."""
 
+    tag = "anyOf"
+
     clauses: tuple[Clause, ...]
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that it looks at."""
         return frozenset().union(*(clause.columns for clause in self.clauses))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the clause as plain data."""
-        return {"anyOf": [clause.to_json() for clause in self.clauses]}
+        return {self.tag: [clause.to_json() for clause in self.clauses]}
 
-    def expression(self, members: Members) -> pl.Expr:
-        """Return the clause as Polars evaluates it."""
-        return pl.any_horizontal([clause.expression(members) for clause in self.clauses])
+    @classmethod
+    def from_json(cls, content: Sequence[Mapping[str, Any]]) -> Self:
+        return cls(tuple(parse_clause(clause) for clause in content))
+
+    def expression(self, scope: Scope) -> pl.Expr:
+        return pl.any_horizontal([clause.expression(scope) for clause in self.clauses])
 
     def may_match(self, bounds: Bounds) -> bool:
-        """Tell whether one of the clauses may match."""
         return any(clause.may_match(bounds) for clause in self.clauses)
+
+    def pin(self, snapshots: Snapshots) -> Clause:
+        return AnyOf(tuple(clause.pin(snapshots) for clause in self.clauses))
+
+    @property
+    def files(self) -> Iterator[TableFile]:
+        for clause in self.clauses:
+            yield from clause.files
 
 
 @dataclass(frozen=True)
 class MemberOf(Clause):
-    """The lead is a member of a static list, in the version of the members that is pinned."""
+    """The lead is a member of a static list, in the files of its members that are pinned."""
+
+    tag = "memberOf"
 
     list_id: int
     column: str = "id"
     """The column that holds the lead's id."""
+    pinned: tuple[str, ...] | None = None
+    """The files of the list's members, as paths under the folder of their table."""
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that it looks at."""
         return frozenset({self.column})
 
     def to_json(self) -> dict[str, Any]:
-        """Return the clause as plain data."""
-        return {"memberOf": self.list_id, "lead": self.column}
+        pinned = None if self.pinned is None else list(self.pinned)
+        return {self.tag: {"list": self.list_id, "lead": self.column, "files": pinned}}
 
-    def expression(self, members: Members) -> pl.Expr:
-        """Return the clause as Polars evaluates it."""
-        return pl.col(self.column).is_in(members(self.list_id).implode())
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        pinned = None if content["files"] is None else tuple(content["files"])
+        return cls(content["list"], content["lead"], pinned)
 
-    def may_match(self, bounds: Bounds) -> bool:  # noqa: ARG002
-        """Tell what can be said without the members."""
-        return True
+    def expression(self, scope: Scope) -> pl.Expr:
+        if self.pinned is None:
+            raise UnpinnedError(f"the members of list {self.list_id} are not pinned")
+        members = members_of(scope, self.pinned)
+        return pl.col(self.column).is_in(members.implode())
 
-
-@dataclass(frozen=True)
-class InSmartList(Clause):
-    """The lead fits the rules of a smart list, at a moment, in the records that are pinned."""
-
-    rules: Group
-    moment: datetime
-    """Now, as the rules have it, to the second."""
-    column: str = "id"
-    """The column that holds the lead's id."""
-    pinned: PinnedRecords | None = None
-    """What the rules look at; `None` before there is a plan."""
+    def pin(self, snapshots: Snapshots) -> Clause:
+        return replace(self, pinned=tuple(member_files(snapshots, self.list_id)))
 
     @property
-    def columns(self) -> frozenset[str]:
-        """The columns that it looks at."""
-        return frozenset({self.column})
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the clause as plain data."""
-        return {
-            "inSmartList": self.rules.to_json(),
-            "types": {
-                entry.field: entry.type.value
-                for entry in conditions(self.rules)
-                if isinstance(entry, FieldRule)
-            },
-            "moment": render_instant(self.moment),
-            "lead": self.column,
-            "pinned": None if self.pinned is None else self.pinned.to_json(),
-        }
-
-    def expression(self, members: Members) -> pl.Expr:
-        """Return the clause as Polars evaluates it."""
-        return pl.col(self.column).is_in(members(self).implode())
-
-    def may_match(self, bounds: Bounds) -> bool:  # noqa: ARG002
-        """Tell what can be said without the leads."""
-        return True
+    def files(self) -> Iterator[TableFile]:
+        for path in self.pinned or ():
+            yield TableFile(LIST_MEMBERS.name, path)
 
 
 def parse_clause(content: Mapping[str, Any]) -> Clause:
-    """Return the clause that `to_json` gave."""
-    match content:
-        case {"within": str(column), "window": [str(start), str(end)]}:
-            return Within(column, parse_instant(start), parse_instant(end))
-        case {"oneOf": str(column), "values": [*values]}:
-            return OneOf(column, tuple(values))
-        case {"anyOf": [*clauses]}:
-            return AnyOf(tuple(parse_clause(clause) for clause in clauses))
-        case {"memberOf": int(list_id)}:
-            return MemberOf(list_id, content.get("lead", "id"))
-        case {"between": str(column), "bounds": [int(least), int(greatest)]}:
-            return Between(column, least, greatest)
-        case {"inSmartList": rules, "types": types, "moment": str(moment), "lead": str(column)}:
-            pinned = content["pinned"]
-            return InSmartList(
-                rules=read_rules(rules, "rules", PlannedNames(types)),
-                moment=parse_instant(moment),
-                column=column,
-                pinned=None if pinned is None else PinnedRecords.from_json(pinned),
-            )
-        case _:
-            raise ValueError(f"not a clause: {content}")
+    """Return the clause that `to_json` gave. Raises `ValueError` for anything else."""
+    known = Clause._by_tag  # noqa: SLF001 - the registry is this module's own
+    if len(content) != 1 or (tag := next(iter(content))) not in known:
+        raise ValueError(f"not a clause: {content}")
+    return known[tag].from_json(content[tag])
 
 
-def all_of(clauses: Sequence[Clause], members: Members) -> pl.Expr:
+def all_of(clauses: Sequence[Clause], scope: Scope) -> pl.Expr:
     """Return the expression that holds where all clauses do."""
     everything = pl.lit(value=True)
-    return pl.all_horizontal([everything, *(clause.expression(members) for clause in clauses)])
+    return pl.all_horizontal([everything, *(clause.expression(scope) for clause in clauses)])
+
+
+def member_files(snapshots: Snapshots, list_id: int) -> list[str]:
+    """Return the files of a static list's members, as paths under the folder of their table."""
+    snapshot = snapshots.of(LIST_MEMBERS)
+    files = () if snapshot is None else snapshot.files
+    return [file.path for file in files if file.partition == list_id]
+
+
+def members_of(scope: Scope, paths: Sequence[str]) -> pl.Series:
+    """Return the leads of a static list within the scope's ids; `paths` are its members' files."""
+    if not paths or scope.ids is None:
+        return pl.Series("leadId", [], dtype=pl.Int64)
+    scan = scope.lake.scan(LIST_MEMBERS.name, paths, LIST_MEMBERS.columns)
+    return scan.filter(pl.col("leadId").is_between(*scope.ids)).collect()["leadId"]
 
 
 def _last_of_second(moment: datetime) -> datetime:

@@ -71,14 +71,17 @@ class Location:
     def __truediv__(self, name: str) -> "Location":
         return Location(url=f"{self.url}/{name}", s3=self.s3)
 
-    def scan(self, paths: Sequence[str], columns: Mapping[str, pl.DataType]) -> pl.LazyFrame:
-        """Return the records of Parquet files; a column that a file has not got is null there."""
+    def scan(self, paths: Sequence[str], columns: Mapping[str, pl.DataType] | None) -> pl.LazyFrame:
+        """Return the records of Parquet files; a column that a file does not have is null there.
+
+        With `None` for the columns, all files have the same, which are read.
+        """
         options: dict[str, Any] | None = None
         if self.s3 is not None:
             options = {**storage_options(self.s3), "max_retries": _READ_RETRIES}
         return pl.scan_parquet(
             [f"{self.url}/{path}" for path in paths],
-            schema=dict(columns),
+            schema=None if columns is None else dict(columns),
             missing_columns="insert",
             extra_columns="ignore",
             hive_partitioning=False,

@@ -4,11 +4,11 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 from deltalake import DeltaTable, Field, Schema
@@ -16,7 +16,6 @@ from deltalake.exceptions import TableNotFoundError
 from deltalake.schema import PrimitiveType
 
 from outhaul.database.engine import Database
-from outhaul.lake.clauses import Bounds
 from outhaul.lake.location import Location, named_failures
 from outhaul.lake.tables import INSTANT, Table
 from outhaul.settings import Settings
@@ -29,10 +28,20 @@ _FROM_DELTA: Mapping[str, pl.DataType] = {
     "date": pl.Date(),
     "timestamp": INSTANT,
 }
-Hold = Callable[[str], AbstractContextManager[None]]
-"""Holds off all others who hold something by the same name, on whatever machine."""
-
 _TO_DELTA = {str(ours): name for name, ours in _FROM_DELTA.items()}
+
+Hold = Callable[[str], AbstractContextManager[None]]
+"""A lock by name, exclusive across machines."""
+
+Bounds = Mapping[str, tuple[Any, Any]]
+"""The least and the greatest value of a file's columns, where they are known."""
+
+
+class TableFile(NamedTuple):
+    """A file of the lake: the name of its table, and its path under the table's folder."""
+
+    table: str
+    path: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +53,14 @@ class LakeFile:
     records: int
     partition: Any
     bounds: Bounds
+
+
+def by_partition(files: Iterable[LakeFile]) -> dict[Any, list[LakeFile]]:
+    """Return files by their partition, both in the order in which they come."""
+    found: dict[Any, list[LakeFile]] = {}
+    for file in files:
+        found.setdefault(file.partition, []).append(file)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +94,12 @@ class Lake:
         return self.place.folder or local
 
     def scan(
-        self, table: str, paths: Sequence[str], columns: Mapping[str, pl.DataType]
+        self, table: str, paths: Sequence[str], columns: Mapping[str, pl.DataType] | None
     ) -> pl.LazyFrame:
-        """Return the records of files of a table, given as paths under its folder."""
+        """Return the records of files of a table, given as paths under its folder.
+
+        With `None` for the columns, each file has those that it has.
+        """
         return (self.place / table).scan(paths, columns)
 
     def snapshot(self, table: Table, version: int | None = None) -> Snapshot | None:
@@ -147,6 +167,20 @@ class Lake:
                 return DeltaTable(place.url, version=version, storage_options=place.options)
             except TableNotFoundError:
                 return None
+
+
+class Snapshots:
+    """The tables of a lake, each at one version: the one that it has when it is first asked for."""
+
+    def __init__(self, lake: Lake, known: Mapping[str, Snapshot | None] | None = None) -> None:
+        self._lake = lake
+        self._found: dict[str, Snapshot | None] = dict(known or {})
+
+    def of(self, table: Table) -> Snapshot | None:
+        """Return a table's snapshot; `None` where nothing was ever loaded. Raises `LakeError`."""
+        if table.name not in self._found:
+            self._found[table.name] = self._lake.snapshot(table)
+        return self._found[table.name]
 
 
 def open_lake(settings: Settings, subscription: str, database: Database) -> Lake:

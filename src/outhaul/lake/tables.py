@@ -71,6 +71,17 @@ class Table:
         return set(self.partition_value.meta.root_names()) <= set(self.key)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Join:
+    """A second table, whose columns can be read with those of each record."""
+
+    table: Table
+    left: str
+    """The column of the first table that names the other record."""
+    right: str
+    """The column that identifies the other record, and by whose ranges its table is partitioned."""
+
+
 ACTIVITIES = Table(
     name="activities",
     key=("marketoGUID",),

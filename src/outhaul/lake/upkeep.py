@@ -4,12 +4,11 @@ Both are safe beside loads, exports and the upkeep of other machines. A file tha
 stays for a while, for whoever is reading it, and for as long as the plan of a job has it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import reduce
-from typing import Any
 
 from outhaul.lake.commits import commit, write_file
-from outhaul.lake.snapshot import Lake, LakeFile
+from outhaul.lake.snapshot import Lake, LakeFile, by_partition
 from outhaul.lake.tables import Table
 
 FILES_APART = 4
@@ -28,7 +27,9 @@ def compact(lake: Lake, table: Table) -> int:
     snapshot = lake.snapshot(table)
     if snapshot is None:
         return 0
-    together = {partition for partition, files in _partitions(snapshot.files) if _many(files)}
+    together = {
+        partition for partition, files in by_partition(snapshot.files).items() if _many(files)
+    }
     done = 0
     for partition in sorted(together):
         with lake.writing(table):
@@ -51,13 +52,6 @@ def remove_replaced(
     if replaced:
         kept = pinned()
         (lake.place / table.name).delete([path for path in replaced if path not in kept])
-
-
-def _partitions(files: Iterable[LakeFile]) -> Iterable[tuple[Any, Sequence[LakeFile]]]:
-    found: dict[Any, list[LakeFile]] = {}
-    for file in files:
-        found.setdefault(file.partition, []).append(file)
-    return found.items()
 
 
 def _many(files: Sequence[LakeFile]) -> bool:

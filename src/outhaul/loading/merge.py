@@ -17,7 +17,7 @@ from deltalake.transaction import AddAction
 
 from outhaul.lake.commits import commit, make_snapshot, write_file
 from outhaul.lake.deletions import deleted_leads, without
-from outhaul.lake.snapshot import Lake, LakeFile, Snapshot
+from outhaul.lake.snapshot import Lake, LakeFile, Snapshot, by_partition
 from outhaul.lake.tables import CHANGED_AT, Table
 from outhaul.loading.staging import Staging
 
@@ -106,9 +106,7 @@ class _Merger:
         self._deleted = deleted
         self._key = staging.key
         self._columns = {**snapshot.columns, **staging.columns}
-        self._files: dict[Any, list[LakeFile]] = {}
-        for file in snapshot.files:
-            self._files.setdefault(file.partition, []).append(file)
+        self._files = by_partition(snapshot.files)
         self._leaving: dict[Any, list[Any]] = {}
         """By partition, the keys of records that the file puts into another one."""
         self._arriving: dict[Any, list[pl.DataFrame]] = {}

@@ -6,14 +6,13 @@ wrong type, 1002 for a missing value, 1003 for a value that is not allowed.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
 
 from outhaul.errors import ApiError, Error
-from outhaul.protocol.dialects import Format
 from outhaul.protocol.instants import EXPECTED, parse_instant, render_instant
 
 INTEGER_RANGE = range(-(2**63), 2**63)
@@ -113,23 +112,10 @@ def read_window(value: object, parameter: str, longest_days: int) -> Window:
     return Window(start, end)
 
 
-def read_format(value: object) -> Format:
-    """Return the format that a job asks for; CSV where it asks for none."""
-    if value is None:
-        return Format.CSV
-    text = read_text(value, "format")
-    try:
-        return Format(text.upper())
-    except ValueError:
-        raise Error.INVALID(
-            parameter="format", problem=f"'{text}' is none of CSV, TSV, SSV"
-        ) from None
-
-
-def read_headers(value: object, fields: list[str]) -> list[str]:
+def read_headers(value: object, fields: Sequence[str]) -> list[str]:
     """Return the column headers of `fields`: their names, where no other header is asked for."""
     if value is None:
-        return fields
+        return [*fields]
     headers = read_object(value, "columnHeaderNames")
     for field, header in headers.items():
         if field not in fields:

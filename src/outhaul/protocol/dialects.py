@@ -1,34 +1,16 @@
-"""The formats of an export file: how a row of cells becomes a line of text.
+"""Delimited text: how a row of cells becomes a line.
 
 Null is the bare word `null`; a cell is quoted where it holds the delimiter, a quote or a line
 break, where it is the text "null", and where it is empty, so that nothing is lost.
 """
 
 from collections.abc import Iterable
-from enum import StrEnum
 
 NULL = "null"
 DATE_FORMAT = "%Y-%m-%d"
 DATETIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
-
-class Format(StrEnum):
-    """The formats that a job may ask for (bulk lead extract, options)."""
-
-    CSV = "CSV"
-    TSV = "TSV"
-    SSV = "SSV"
-
-
-def delimiter(file_format: Format, ssv: str = "space") -> str:
-    """Return what separates the cells of a file; `ssv` is a subscription's choice for SSV."""
-    match file_format:
-        case Format.CSV:
-            return ","
-        case Format.TSV:
-            return "\t"
-        case Format.SSV:
-            return " " if ssv == "space" else ";"
+MEDIA_TYPE = "text/csv;charset=UTF-8"
 
 
 def cell(value: str | None, separator: str) -> str:

@@ -1,6 +1,6 @@
 """Pages of records for look-ups, in the order of an export.
 
-A page begins after a place in that order, and each page reads the table as it is at that moment:
+A page begins after a position in that order, and each page reads the table as it is at that moment:
 whatever is loaded between two pages, a record that is there all the while is on one of them, and
 on no other. Nothing is kept between pages.
 """
@@ -14,12 +14,13 @@ import polars as pl
 
 from outhaul.lake.clauses import Between, Clause, Within
 from outhaul.lake.location import named_failures
-from outhaul.lake.snapshot import Lake, Snapshot
+from outhaul.lake.snapshot import Lake, Snapshot, Snapshots
 from outhaul.lake.tables import Table
-from outhaul.reading.plan import Stretch, candidates, plan_reading, stretches
+from outhaul.reading.planning import pin_reading
 from outhaul.reading.scan import scan_part
+from outhaul.reading.slices import Slice, slices
 
-STRETCH_RECORDS = 50_000
+SLICE_RECORDS = 50_000
 """Records that are read for a page at least: those of a row group."""
 
 MOST_RECORDS = 5_000_000
@@ -35,11 +36,11 @@ _LAST_ID = 2**63 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class RecordPage:
-    """Some records in order; where there is `more`, it is after `place`."""
+    """Some records in order; where there is `more`, it is after `position`."""
 
     records: Sequence[dict[str, Any]]
     """By column; one that the table has not got is left out."""
-    place: Position | None
+    position: Position | None
     """Where the page ends; `None` for one that begins and ends before all records."""
     more: bool
 
@@ -59,41 +60,44 @@ def read_page(  # noqa: PLR0913 - what is read, which of it, from where on, how 
     """Return up to `size` records that all `clauses` hold for, and the expression `fitting`.
 
     `snapshot` is the table's, which is ordered by a moment or a lead's id first; `None` where
-    nothing was ever loaded. The records follow the place `after`. A page may have fewer, or none,
-    and still not be the last, where those that fit are far between: it ends once about
-    `most_records` were looked at. Raises `LakeError` where files cannot be read.
+    nothing was ever loaded. The records follow the position `after`. A page may have fewer, or
+    none, and still not be the last: it ends once about `most_records` were looked at. Raises
+    `LakeError` where files cannot be read.
     """
     wanted = [*clauses, *([] if after is None else [_from(table, after)])]
     follows = pl.lit(value=True) if after is None else _follows(table.order, after)
     keep = follows if fitting is None else follows & fitting
     looked_into = {name for clause in wanted for name in clause.columns} | {*keep.meta.root_names()}
     if snapshot is None or not looked_into <= snapshot.columns.keys():
-        return RecordPage(records=(), place=after, more=False)  # no record has what is asked for
-    plan = plan_reading(lake, table, snapshot, wanted, fields)
+        return RecordPage(records=(), position=after, more=False)  # no record has what is asked for
+    reading = pin_reading(Snapshots(lake, {table.name: snapshot}), table, wanted, fields)
     found: list[dict[str, Any]] = []
-    last: Stretch | None = None
+    last: Slice | None = None
     looked_at = 0
-    for stretch in stretches(
-        candidates(snapshot, plan.clauses), table, plan.clauses, STRETCH_RECORDS
-    ):
+    for each in slices(snapshot, table, reading.clauses, SLICE_RECORDS):
         if last is not None and looked_at >= most_records:
-            place = max([_end(last, table), *(_place(record, table) for record in found[-1:])])
-            # A stretch is told by seconds, and may end before the place that the page begins at.
-            if after is None or place > after:
-                return RecordPage(records=found, place=place, more=True)
+            position = max(
+                [_end(last, table), *(_position(record, table) for record in found[-1:])]
+            )
+            # A slice ends at a whole second, which may be before the position the page begins at.
+            if after is None or position > after:
+                return RecordPage(records=found, position=position, more=True)
         with named_failures():
-            part = scan_part(plan, stretch.part(table), lake).filter(keep)
-            found += part.head(size + 1 - len(found)).collect(engine="streaming").to_dicts()
+            records = scan_part(reading, each.part(table), lake).filter(keep)
+            found += records.head(size + 1 - len(found)).collect(engine="streaming").to_dicts()
         if len(found) > size:
-            return RecordPage(records=found[:size], place=_place(found[size - 1], table), more=True)
-        last = stretch
-        records = sum(file.records for files in stretch.partitions for file in files)
-        looked_at += min(records, STRETCH_RECORDS) if stretch.slice else records
-    return RecordPage(records=found, place=_place(found[-1], table) if found else after, more=False)
+            return RecordPage(
+                records=found[:size], position=_position(found[size - 1], table), more=True
+            )
+        last = each
+        looked_at += min(each.records, SLICE_RECORDS) if each.cut else each.records
+    return RecordPage(
+        records=found, position=_position(found[-1], table) if found else after, more=False
+    )
 
 
 def _from(table: Table, after: Position) -> Clause:
-    """Return what can be said of the records after a place by one column, and so of files."""
+    """Return what can be said of the records after a position by one column, and so of files."""
     first = table.order[0]
     if isinstance(table.columns[first], pl.Datetime):
         return Within(first, after[0].replace(microsecond=0), _LAST_MOMENT)
@@ -101,27 +105,27 @@ def _from(table: Table, after: Position) -> Clause:
 
 
 def _follows(order: Sequence[str], after: Position) -> pl.Expr:
-    """Return the expression that holds for the records after a place."""
+    """Return the expression that holds for the records after a position."""
     column, value = pl.col(order[0]), pl.lit(after[0])
     if len(order) == 1:
         return column.gt(value)
     return column.gt(value) | (column.eq(value) & _follows(order[1:], after[1:]))
 
 
-def _place(record: dict[str, Any], table: Table) -> Position:
+def _position(record: dict[str, Any], table: Table) -> Position:
     return tuple(record[name] for name in table.order)
 
 
-def _end(stretch: Stretch, table: Table) -> Position:
-    """Return a place that no record of a stretch is after, unless it is just at its moment.
+def _end(part: Slice, table: Table) -> Position:
+    """Return a position from which the next page can go on: no record of the slice is after it.
 
-    Statistics of moments are rounded up, and slices are cut by them: into the next day, where
-    records of the next stretch are.
+    The bound is of the first column alone. Statistics of moments are rounded up, and a cut of time
+    ends with a second, so that the end may lie in the next slice.
     """
     column = table.order[0]
-    end: Any = max(file.bounds[column][1] for files in stretch.partitions for file in files)
-    if isinstance(stretch.slice, Within):
-        end = min(end, min(stretch.slice.end, _LAST_MOMENT - _SECOND) + _SECOND)
-    elif stretch.slice is not None:
-        end = stretch.slice.greatest
+    end: Any = max(file.bounds[column][1] for files in part.partitions for file in files)
+    if isinstance(part.cut, Within):
+        end = min(end, min(part.cut.end, _LAST_MOMENT - _SECOND) + _SECOND)
+    elif part.cut is not None:
+        end = part.cut.greatest
     return (end, *("" for _ in table.order[1:]))

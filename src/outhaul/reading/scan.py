@@ -1,34 +1,112 @@
-"""The records of a part: filtered, and merged in order from the files of each partition."""
+"""The records of a part: filtered, merged in order from the files of each partition, joined.
 
-from collections.abc import Sequence
+Records go through in batches, so that a part needs the same memory however large it is.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 
 import polars as pl
+from polars.exceptions import PolarsError
 
-from outhaul.lake.clauses import InSmartList, all_of
+from outhaul.lake.clauses import Scope, all_of
+from outhaul.lake.location import LakeError, in_a_line
 from outhaul.lake.snapshot import Lake
-from outhaul.reading.plan import Plan, PlannedPart
-from outhaul.smart_lists.evaluation import lead_ids, members_of
+from outhaul.reading.reading import Joined, Part, Reading
+
+BATCH_RECORDS = 50_000
+
+Select = Callable[[Mapping[str, pl.DataType]], Sequence[pl.Expr]]
+"""Returns what is made of the columns of a record, given with their types."""
 
 
-def scan_part(plan: Plan, part: PlannedPart, lake: Lake) -> pl.LazyFrame:
-    """Return the records of a part: filtered, in order."""
+def read_batches(
+    reading: Reading, number: int, lake: Lake, select: Select, check: Callable[[], None]
+) -> Iterator[pl.DataFrame]:
+    """Give the records of part `number` in order, some at a time, as `select` wants them.
 
-    def members(named: int | InSmartList) -> pl.Series:
-        if isinstance(named, InSmartList):
-            return lead_ids(named, lake, part.ids)
-        return members_of(lake, plan.members[named], part.ids)
+    `check` is called for each batch, and may raise to stop. Raises `LakeError`, with the name of
+    the file, where one cannot be read.
+    """
+    try:
+        for batch in _batches_of(reading, reading.parts[number], lake, select):
+            check()
+            yield batch
+    except PolarsError:
+        _name_damaged(reading.of_part(number), lake, check)
+        raise
 
-    clauses = [*plan.clauses, *([part.slice] if part.slice else [])]
-    wanted = all_of(clauses, members)
-    ordered = [
+
+def scan_part(reading: Reading, part: Part, lake: Lake) -> pl.LazyFrame:
+    """Return the records of a part: filtered, in order, without those that are joined."""
+    scope = Scope(lake=lake, ids=part.ids)
+    clauses = [*reading.clauses, *([part.slice] if part.slice else [])]
+    wanted = all_of(clauses, scope)
+    return pl.concat(
         _merged(
-            [lake.scan(plan.table, [path], plan.columns).filter(wanted) for path in files],
-            plan.order,
+            [lake.scan(reading.table, [path], reading.columns).filter(wanted) for path in files],
+            reading.order,
         )
         for files in part.partitions
-    ]
-    return pl.concat(ordered)
+    )
+
+
+def _batches_of(reading: Reading, part: Part, lake: Lake, select: Select) -> Iterator[pl.DataFrame]:
+    scan = scan_part(reading, part, lake)
+    columns = select(reading.all_columns)
+    if reading.joined is None:
+        yield from _batches(scan.select(columns))
+        return
+    paths = reading.joined.paths(part.ids)
+    for batch in _batches(scan):
+        yield _with_joined(batch, reading.joined, paths, lake).select(columns)
+
+
+def _batches(scan: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    return scan.collect_batches(chunk_size=BATCH_RECORDS, maintain_order=True, engine="streaming")
+
+
+def _with_joined(
+    batch: pl.DataFrame, joined: Joined, paths: Sequence[str], lake: Lake
+) -> pl.DataFrame:
+    """Return a batch with the columns of the joined table.
+
+    Of that table only the range of the batch's ids is read, and only records that are joined are
+    collected: a batch needs the same memory, however large the other table is.
+    """
+    ids = batch[joined.left].drop_nulls().unique()
+    other = pl.DataFrame(schema=dict(joined.columns))
+    if paths and not ids.is_empty():
+        other = (
+            lake.scan(joined.table, paths, joined.columns)
+            .filter(pl.col(joined.right).is_between(ids.min(), ids.max()))
+            .filter(pl.col(joined.right).is_in(ids.implode()))
+            .collect(engine="streaming")
+        )
+    return batch.join(
+        other,
+        left_on=joined.left,
+        right_on=joined.right,
+        how="left",
+        coalesce=False,
+        maintain_order="left",
+    )
+
+
+def _name_damaged(reading: Reading, lake: Lake, check: Callable[[], None]) -> None:
+    """Raise `LakeError` with the name of a file that cannot be read, if there is one.
+
+    Polars says what is wrong with a file that is damaged, but not which file it is.
+    """
+    columns = {reading.table: reading.columns}
+    if reading.joined is not None:
+        columns[reading.joined.table] = reading.joined.columns
+    for table, path in dict.fromkeys(reading.files):
+        try:
+            for _ in _batches(lake.scan(table, [path], columns.get(table))):
+                check()
+        except (PolarsError, OSError) as error:
+            raise LakeError(f"{table}/{path} cannot be read: {in_a_line(error)}") from error
 
 
 def _merged(files: Sequence[pl.LazyFrame], order: Sequence[str]) -> pl.LazyFrame:

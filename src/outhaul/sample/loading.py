@@ -23,6 +23,7 @@ from outhaul.loading.loads import (
     load_program_members,
 )
 from outhaul.settings import Settings
+from outhaul.smart_lists.stored import store_entries
 
 EMAIL = "sample@example.com"
 PERMISSIONS = ("Read-Only Lead", "Read-Only Activity", "Read-Only Custom Object")
@@ -41,7 +42,7 @@ def load_sample(
     `report` is told what is being loaded, and how much of it is, from 0 to 1.
     """
     catalog = Catalog(database, DEFAULT_SUBSCRIPTION)
-    catalog.store(parse_catalog(sample.catalog()))
+    store_entries(catalog, parse_catalog(sample.catalog()))
     lake = _lake(settings, database)
     counts: dict[str, int] = {}
     # The leads come last: where they are, all of the sample is (`is_loaded`).

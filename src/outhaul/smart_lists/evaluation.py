@@ -1,4 +1,4 @@
-"""Which leads a smart list has: the evaluation of its rules over the records that a plan pinned.
+"""Which leads a smart list has: its rules, evaluated over the records that a reading pinned.
 
 It is done for the range of lead ids that a part needs, each time that the part is rendered: there
 is nothing to keep or to share between the machines that render, and a crash loses nothing. Of the
@@ -11,18 +11,11 @@ from datetime import date, datetime
 
 import polars as pl
 
-from outhaul.lake.clauses import Clause, InSmartList, OneOf, Within, all_of
+from outhaul.lake.clauses import Clause, Scope, all_of, members_of
 from outhaul.lake.conversions import convert
-from outhaul.lake.snapshot import Lake, Snapshot, parse_type, type_name
-from outhaul.lake.tables import (
-    ACTIVITIES,
-    LEADS,
-    LEADS_A_RANGE,
-    LIST_MEMBERS,
-    Table,
-    column_type,
-)
-from outhaul.smart_lists.pinned import PinnedRecords
+from outhaul.lake.snapshot import parse_type
+from outhaul.lake.tables import ACTIVITIES, LEADS, LEADS_A_RANGE, column_type
+from outhaul.smart_lists.pinned import PinnedRecords, wanted_activities
 from outhaul.smart_lists.rules import (
     ActivityRule,
     FieldRule,
@@ -30,12 +23,11 @@ from outhaul.smart_lists.rules import (
     ListRule,
     Membership,
     Operator,
-    Past,
     Rule,
     Scalar,
     ValueType,
     conditions,
-    stretch,
+    span,
 )
 
 RANGES_AT_ONCE = 20
@@ -45,143 +37,65 @@ _COUNT = "\0count"
 """Begins the name of a column of counts; no field's name has it."""
 
 
-def pin(clause: Clause, snapshot: Callable[[Table], Snapshot | None]) -> Clause:
-    """Return a clause with the files that its rules look at, if it has rules."""
-    if not isinstance(clause, InSmartList):
-        return clause
-    rules = list(conditions(clause.rules))
-    leads = snapshot(LEADS)
-    ranges: dict[int, list[str]] = {}
-    for file in () if leads is None else leads.files:
-        ranges.setdefault(file.partition, []).append(file.path)
-    fields = {rule.field for rule in rules if isinstance(rule, FieldRule)}
-    lists = {rule.list_id for rule in rules if isinstance(rule, ListRule)}
-    counted = [rule for rule in rules if isinstance(rule, ActivityRule)]
-    members = snapshot(LIST_MEMBERS) if lists else None
-    activities = snapshot(ACTIVITIES) if counted else None
-    return replace(
-        clause,
-        pinned=PinnedRecords(
-            leads=ranges,
-            columns={
-                name: type_name(of)
-                for name, of in ({} if leads is None else leads.columns).items()
-                if name in fields
-            },
-            members={
-                list_id: [
-                    file.path
-                    for file in (() if members is None else members.files)
-                    if file.partition == list_id
-                ]
-                for list_id in sorted(lists)
-            },
-            activities=[
-                _activity_files(activities, _wanted(rule, clause.moment)) for rule in counted
-            ],
-        ),
-    )
-
-
-def lead_ids(clause: InSmartList, lake: Lake, ids: tuple[int, int] | None) -> pl.Series:
-    """Return the ids of the smart list's leads that are between two, both included, in order.
-
-    Raises `ValueError` where nothing is pinned.
-    """
-    if clause.pinned is None:
-        raise ValueError("the records of the smart list are not pinned")
+def lead_ids(rules: Group, moment: datetime, pinned: PinnedRecords, scope: Scope) -> pl.Series:
+    """Return the ids of the leads that rules choose, of those in the scope, in order."""
     found = [pl.Series("id", [], dtype=pl.Int64)]
-    if ids is not None:
+    if scope.ids is not None:
+        first, last = scope.ids
         ranges = [
             number
-            for number in sorted(clause.pinned.leads)
-            if ids[0] // LEADS_A_RANGE <= number <= ids[1] // LEADS_A_RANGE
+            for number in sorted(pinned.leads)
+            if first // LEADS_A_RANGE <= number <= last // LEADS_A_RANGE
         ]
-        for first in range(0, len(ranges), RANGES_AT_ONCE):
-            some = ranges[first : first + RANGES_AT_ONCE]
-            within = (
-                max(ids[0], some[0] * LEADS_A_RANGE),
-                min(ids[1], (some[-1] + 1) * LEADS_A_RANGE - 1),
+        for begin in range(0, len(ranges), RANGES_AT_ONCE):
+            some = ranges[begin : begin + RANGES_AT_ONCE]
+            ids = (
+                max(first, some[0] * LEADS_A_RANGE),
+                min(last, (some[-1] + 1) * LEADS_A_RANGE - 1),
             )
-            files = [path for number in some for path in clause.pinned.leads[number]]
-            found.append(_evaluate(clause, clause.pinned, lake, files, within))
+            files = [path for number in some for path in pinned.leads[number]]
+            found.append(_evaluate(rules, moment, pinned, files, replace(scope, ids=ids)))
     return pl.concat(found).sort()
 
 
-def members_of(lake: Lake, paths: Sequence[str], ids: tuple[int, int] | None) -> pl.Series:
-    """Return the leads of a static list that are between two ids, both included.
-
-    `paths` are the files of its members, under the folder of their table.
-    """
-    if not paths or ids is None:
-        return pl.Series("leadId", [], dtype=pl.Int64)
-    scan = lake.scan(LIST_MEMBERS.name, paths, LIST_MEMBERS.columns)
-    return scan.filter(pl.col("leadId").is_between(*ids)).collect()["leadId"]
-
-
 def _evaluate(
-    clause: InSmartList,
-    pinned: PinnedRecords,
-    lake: Lake,
-    files: Sequence[str],
-    ids: tuple[int, int],
+    rules: Group, moment: datetime, pinned: PinnedRecords, files: Sequence[str], scope: Scope
 ) -> pl.Series:
     columns = {name: parse_type(of) for name, of in pinned.columns.items()}
-    leads = lake.scan(LEADS.name, files, {"id": pl.Int64(), **columns})
-    leads = leads.filter(pl.col("id").is_between(*ids))
-    rules = [rule for rule in conditions(clause.rules) if isinstance(rule, ActivityRule)]
-    for number, (rule, paths) in enumerate(zip(rules, pinned.activities, strict=True)):
-        counts = _counts(_wanted(rule, clause.moment), lake, paths, ids, f"{_COUNT}{number}")
+    leads = scope.lake.scan(LEADS.name, files, {"id": pl.Int64(), **columns})
+    leads = leads.filter(_within("id", scope))
+    counted = [rule for rule in conditions(rules) if isinstance(rule, ActivityRule)]
+    for number, (rule, paths) in enumerate(zip(counted, pinned.activities, strict=True)):
+        counts = _counts(wanted_activities(rule, moment), paths, scope, f"{_COUNT}{number}")
         leads = leads.join(counts, left_on="id", right_on="leadId", how="left")
 
     def members(list_id: int) -> pl.Series:
-        return members_of(lake, pinned.members[list_id], ids)
+        return members_of(scope, pinned.members[list_id])
 
-    wanted = _Expressions(clause.moment, columns, members).of(clause.rules)
+    wanted = _Expressions(moment, columns, members).of(rules)
     return leads.filter(wanted).select("id").collect(engine="streaming")["id"]
 
 
-def _wanted(rule: ActivityRule, moment: datetime) -> list[Clause]:
-    """Return what a condition on activities asks of one of them."""
-    clauses: list[Clause] = [OneOf("activityTypeId", (rule.activity_type,))]
-    if rule.value_ids:
-        clauses.append(OneOf("primaryAttributeValueId", rule.value_ids))
-    if rule.values:
-        clauses.append(OneOf("primaryAttributeValue", rule.values))
-    if isinstance(rule.period, Past):
-        clauses.append(Within("activityDate", moment - rule.period.length, moment))
-    elif rule.period is not None:
-        start, end = stretch(rule.period.start)[0], stretch(rule.period.end)[1]
-        clauses.append(Within("activityDate", start, end))
-    return clauses
-
-
-def _activity_files(snapshot: Snapshot | None, wanted: Sequence[Clause]) -> list[str]:
-    return [
-        file.path
-        for file in (() if snapshot is None else snapshot.files)
-        if all(clause.may_match(file.bounds) for clause in wanted)
-    ]
-
-
 def _counts(
-    wanted: Sequence[Clause], lake: Lake, paths: Sequence[str], ids: tuple[int, int], name: str
+    wanted: Sequence[Clause], paths: Sequence[str], scope: Scope, name: str
 ) -> pl.LazyFrame:
     """Return how many of the activities that are wanted each lead has, by `leadId`."""
     if not paths:
         return pl.LazyFrame(schema={"leadId": pl.Int64(), name: pl.Int64()})
     columns = {"leadId", *(column for clause in wanted for column in clause.columns)}
-    scan = lake.scan(
+    scan = scope.lake.scan(
         ACTIVITIES.name,
         paths,
         {column: of for column, of in ACTIVITIES.columns.items() if column in columns},
     )
-    fitting = scan.filter(all_of(wanted, _no_members), pl.col("leadId").is_between(*ids))
+    fitting = scan.filter(all_of(wanted, scope), _within("leadId", scope))
     return fitting.group_by("leadId").agg(pl.len().cast(pl.Int64).alias(name))
 
 
-def _no_members(_: object) -> pl.Series:
-    raise AssertionError("no condition on an activity asks for members")
+def _within(column: str, scope: Scope) -> pl.Expr:
+    if scope.ids is None:
+        return pl.lit(value=False)
+    return pl.col(column).is_between(*scope.ids)
 
 
 class _Expressions:
@@ -285,7 +199,7 @@ def _ends(rule: FieldRule, value: Scalar) -> tuple[pl.Expr, pl.Expr]:
         day = pl.lit(date.fromisoformat(str(value)))
         return day, day
     if rule.type is ValueType.DATETIME:
-        first, last = stretch(str(value))
+        first, last = span(str(value))
         return pl.lit(first), pl.lit(_whole(last))
     literal = pl.lit(value, dtype=column_type(rule.type.value))
     return literal, literal

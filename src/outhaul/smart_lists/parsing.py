@@ -23,7 +23,7 @@ from outhaul.smart_lists.rules import (
     Scalar,
     Unit,
     ValueType,
-    stretch,
+    span,
 )
 
 DEEPEST = 20
@@ -358,7 +358,7 @@ def _day(value: object, place: str) -> str:
 def _moment(value: object, place: str) -> str:
     text = _text(value, place)
     try:
-        stretch(text)
+        span(text)
     except ValueError:
         raise CatalogError(
             f"{place}: expected a day as 2026-01-31 or a moment as 2026-01-31T23:59:59Z, "

@@ -1,8 +1,22 @@
-"""The records that the rules of a smart list look at, pinned by the plan of a job."""
+"""The records that the rules of a smart list look at, pinned by a reading."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from outhaul.lake.clauses import Clause, OneOf, Within, member_files
+from outhaul.lake.snapshot import Snapshot, Snapshots, TableFile, by_partition, type_name
+from outhaul.lake.tables import ACTIVITIES, LEADS, LIST_MEMBERS
+from outhaul.smart_lists.rules import (
+    ActivityRule,
+    FieldRule,
+    Group,
+    ListRule,
+    Past,
+    conditions,
+    span,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +33,15 @@ class PinnedRecords:
     """For each condition on activities, in their order, the files that may hold some that fit."""
 
     @property
-    def files(self) -> Iterator[str]:
+    def files(self) -> Iterator[TableFile]:
         """All of the files."""
-        for some in (self.leads.values(), self.members.values(), self.activities):
-            for paths in some:
-                yield from paths
+        for table, groups in (
+            (LEADS, self.leads.values()),
+            (LIST_MEMBERS, self.members.values()),
+            (ACTIVITIES, self.activities),
+        ):
+            for paths in groups:
+                yield from (TableFile(table.name, path) for path in paths)
 
     def to_json(self) -> dict[str, Any]:
         """Return them as plain data."""
@@ -43,3 +61,49 @@ class PinnedRecords:
             members={int(name): files for name, files in content["members"].items()},
             activities=content["activities"],
         )
+
+
+def pin_records(rules: Group, moment: datetime, snapshots: Snapshots) -> PinnedRecords:
+    """Return the records that rules look at when they are evaluated at a moment."""
+    found = list(conditions(rules))
+    leads = snapshots.of(LEADS)
+    ranges = by_partition(() if leads is None else leads.files)
+    fields = {rule.field for rule in found if isinstance(rule, FieldRule)}
+    lists = sorted({rule.list_id for rule in found if isinstance(rule, ListRule)})
+    counted = [rule for rule in found if isinstance(rule, ActivityRule)]
+    activities = snapshots.of(ACTIVITIES) if counted else None
+    return PinnedRecords(
+        leads={number: [file.path for file in files] for number, files in ranges.items()},
+        columns={
+            name: type_name(of)
+            for name, of in ({} if leads is None else leads.columns).items()
+            if name in fields
+        },
+        members={list_id: member_files(snapshots, list_id) for list_id in lists},
+        activities=[
+            _activity_files(activities, wanted_activities(rule, moment)) for rule in counted
+        ],
+    )
+
+
+def wanted_activities(rule: ActivityRule, moment: datetime) -> list[Clause]:
+    """Return what a condition on activities asks of one of them."""
+    clauses: list[Clause] = [OneOf("activityTypeId", (rule.activity_type,))]
+    if rule.value_ids:
+        clauses.append(OneOf("primaryAttributeValueId", rule.value_ids))
+    if rule.values:
+        clauses.append(OneOf("primaryAttributeValue", rule.values))
+    if isinstance(rule.period, Past):
+        clauses.append(Within("activityDate", moment - rule.period.length, moment))
+    elif rule.period is not None:
+        start, end = span(rule.period.start)[0], span(rule.period.end)[1]
+        clauses.append(Within("activityDate", start, end))
+    return clauses
+
+
+def _activity_files(snapshot: Snapshot | None, wanted: Sequence[Clause]) -> list[str]:
+    return [
+        file.path
+        for file in (() if snapshot is None else snapshot.files)
+        if all(clause.may_match(file.bounds) for clause in wanted)
+    ]

@@ -190,7 +190,7 @@ def conditions(rule: Rule) -> Iterator[FieldRule | ListRule | ActivityRule]:
         yield rule
 
 
-def stretch(written: str) -> tuple[datetime, datetime]:
+def span(written: str) -> tuple[datetime, datetime]:
     """Return the first and last second that a day or a moment stands for: a day is all of it."""
     first = parse_instant(written)
     if len(written) > len("2026-01-31"):

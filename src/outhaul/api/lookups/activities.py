@@ -153,7 +153,7 @@ def _page(query: Query, clauses: Sequence[Clause], shown: Callable[[Record], Rec
         size=query.batch_size(),
         after=after,
     )
-    moment, guid = page.place or after
+    moment, guid = page.position or after
     return Page(
         result=[shown(record) for record in page.records],
         token=_token(moment, guid),

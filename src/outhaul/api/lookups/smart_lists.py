@@ -24,6 +24,7 @@ from outhaul.smart_lists.rules import (
     Rule,
     conditions,
 )
+from outhaul.smart_lists.stored import rules_of
 
 _MEMBER_OF_LIST = 0
 """The id of the rule type of a condition on a static list: it is no activity and no field."""
@@ -31,7 +32,7 @@ _MEMBER_OF_LIST = 0
 
 def rules(smart_list: Asset, catalog: Catalog) -> dict[str, Any]:
     """Return the rules of a smart list in the shape of the protocol."""
-    found = catalog.rules(smart_list)
+    found = rules_of(catalog, smart_list)
     described = _Described(catalog)
     flat = not any(isinstance(entry, Group) for entry in found.rules)
     shown: dict[str, Any] = {

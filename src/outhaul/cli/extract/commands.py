@@ -31,7 +31,6 @@ from outhaul.cli.extract.options import (
     UpdatedAt,
     Url,
 )
-from outhaul.protocol.dialects import Format
 from outhaul.protocol.instants import parse_instant, render_instant
 
 app = typer.Typer(
@@ -56,7 +55,7 @@ def leads(  # noqa: PLR0913 - an argument for each option
     static_list_name: StaticListName = None,
     smart_list_id: SmartListId = None,
     smart_list_name: SmartListName = None,
-    file_format: FileFormat = Format.CSV,
+    file_format: FileFormat = "CSV",
     header: Header = None,
     json: Json = False,
 ) -> None:
@@ -106,7 +105,7 @@ def activities(  # noqa: PLR0913 - an argument for each option
     activity_type_ids: ActivityTypeIds = None,
     primary_attribute_value_ids: PrimaryIds = None,
     primary_attribute_values: PrimaryValues = None,
-    file_format: FileFormat = Format.CSV,
+    file_format: FileFormat = "CSV",
     header: Header = None,
     json: Json = False,
 ) -> None:
@@ -155,7 +154,7 @@ def program_members(  # noqa: PLR0913 - an argument for each option
     nurture_cadence: NurtureCadence = None,
     status_names: StatusNames = None,
     updated_at: UpdatedAt = None,
-    file_format: FileFormat = Format.CSV,
+    file_format: FileFormat = "CSV",
     header: Header = None,
     json: Json = False,
 ) -> None:
@@ -203,7 +202,7 @@ def custom_objects(  # noqa: PLR0913 - an argument for each option
     static_list_name: StaticListName = None,
     smart_list_id: SmartListId = None,
     smart_list_name: SmartListName = None,
-    file_format: FileFormat = Format.CSV,
+    file_format: FileFormat = "CSV",
     header: Header = None,
     json: Json = False,
 ) -> None:

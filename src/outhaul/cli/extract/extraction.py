@@ -22,7 +22,6 @@ from rich.progress import (
 
 from outhaul.cli.console import errors, fail, print_json
 from outhaul.client import ClientError, Exports, Job, Session, download, download_to
-from outhaul.protocol.dialects import Format
 
 STDOUT = "-"
 
@@ -38,11 +37,11 @@ class Order:
     json: bool
     fields: list[str] | None
     headers: dict[str, str]
-    file_format: Format
+    file_format: str
 
     def request(self, filters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the body that creates the job."""
-        body: dict[str, Any] = {"format": self.file_format.value, "filter": dict(filters)}
+        body: dict[str, Any] = {"format": self.file_format, "filter": dict(filters)}
         if self.fields is not None:
             body["fields"] = self.fields
         if self.headers:

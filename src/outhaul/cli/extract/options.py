@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from outhaul.protocol.dialects import Format
+from outhaul.export.formats import FORMATS
 
 WINDOW = "2026-01-01T00:00:00Z/2026-01-31T23:59:59Z"
 
@@ -23,6 +23,14 @@ def _lines(context: typer.Context, param: typer.CallbackParam, values: list[str]
     if source is None or source.name != "ENVIRONMENT" or not isinstance(param.envvar, str):
         return values
     return [line.strip() for line in os.environ[param.envvar].splitlines() if line.strip()]
+
+
+def _format(text: str) -> str:
+    """Return the name of a format, as requests write it."""
+    name = text.upper()
+    if name not in FORMATS:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(FORMATS)}")
+    return name
 
 
 Url = Annotated[
@@ -63,8 +71,14 @@ Fields = Annotated[
     ),
 ]
 FileFormat = Annotated[
-    Format,
-    _option("--format", "Format of the file: CSV, TSV (tabs), SSV (spaces).", case_sensitive=False),
+    str,
+    _option(
+        "--format",
+        "Format of the file: CSV, TSV (tabs) and SSV (spaces) at any endpoint; outhaul has JSON "
+        "Lines, and gzip of all of them, too.",
+        metavar="[" + "|".join(FORMATS) + "]",
+        parser=_format,
+    ),
 ]
 Header = Annotated[
     list[str] | None,

@@ -13,6 +13,7 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from outhaul.export.ray import driver
+from outhaul.storage.manifest import Part
 
 REACH_SECONDS = 10.0
 """How long a cluster is tried that does not answer: it may be starting again."""
@@ -43,7 +44,7 @@ class RayCluster:
         """Connect; gives up when `stop` is set. Raises `ClusterError`."""
         self._address = address
         self._numbers = itertools.count()
-        self._pending: dict[int, Future[dict[str, Any]]] = {}
+        self._pending: dict[int, Future[Part]] = {}
         self._lock = threading.Lock()
         self._lost: str | None = None
         self._versions = driver.versions()
@@ -71,19 +72,19 @@ class RayCluster:
         """Whether no more parts can be rendered over this connection."""
         return self._lost is not None
 
-    def submit(self, packed: bytes) -> Future[dict[str, Any]]:
-        """Have a part rendered: a future of what the task returns.
+    def submit(self, packed: bytes) -> Future[Part]:
+        """Have a part rendered; return its future.
 
         It raises `PartError` or, where the connection is lost, `ClusterError`.
         """
-        future: Future[dict[str, Any]] = Future()
+        future: Future[Part] = Future()
         with self._lock:
             number = next(self._numbers)
             self._pending[number] = future
         self._send((number, "render", self._versions, packed))
         return future
 
-    def end(self, futures: Collection[Future[dict[str, Any]]]) -> None:
+    def end(self, futures: Collection[Future[Part]]) -> None:
         """Cancel parts, and return when none of them is being rendered by whom we can reach.
 
         What their processes have begun to write stays where it is.
@@ -153,7 +154,8 @@ class RayCluster:
                 error.add_note(answer.get("trace", ""))
                 future.set_exception(error)
             else:
-                future.set_result(answer)
+                number, key, size, records = answer["part"]
+                future.set_result(Part(number=number, key=key, size=size, records=records))
 
     def _lose(self) -> None:
         with self._lock:

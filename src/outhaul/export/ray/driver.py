@@ -12,6 +12,7 @@ import queue
 import sys
 import threading
 import traceback
+import zlib
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -29,13 +30,15 @@ def versions() -> str:
     """Return what has to be the same everywhere, for the same plan to give the same bytes."""
     names = ("outhaul", "polars")
     try:
-        return ", ".join(f"{name} {version(name)}" for name in names)
+        found = [f"{name} {version(name)}" for name in names]
     except PackageNotFoundError as error:
         return f"no {error.name}"
+    # Another zlib may compress the same records into other bytes.
+    return ", ".join([*found, f"zlib {zlib.ZLIB_RUNTIME_VERSION}"])
 
 
 def render(wanted: str, packed: bytes) -> dict[str, Any]:
-    """Render a part on this node; return `key`, `size` and `records`, or an `error`.
+    """Render a part on this node; return `part`, or an `error`.
 
     This is the task. Ray sends the function itself and not its name, since it runs as `__main__`:
     a node whose outhaul is another, or missing, gets as far as to say so. `packed` is not opened

@@ -7,30 +7,30 @@ in buckets.
 import pickle
 import threading
 import uuid
-from collections import deque
-from concurrent.futures import Future, wait
+from collections.abc import Collection
+from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
-from outhaul.export.executors import Done, Parts, StoppedError, write_part
+from outhaul.export.executor import StoppedError
+from outhaul.export.plan import PartTask
 from outhaul.export.ray.cluster import ClusterError, RayCluster
+from outhaul.export.render import store_part
 from outhaul.lake.snapshot import Lake
-from outhaul.reading.plan import Plan
 from outhaul.settings import Settings
 from outhaul.storage.manifest import Part
 from outhaul.storage.opening import open_files
 
 LOOK_SECONDS = 0.1
-"""How often it is looked whether to stop."""
+"""How often an executor that waits for a connection looks whether it is to stop."""
 
 
 class RayExecutor:
-    """Has each part rendered by a task of its own, wherever Ray has a processor free for it.
+    """An `Executor` that has each part rendered by a task, wherever Ray has a processor for it.
 
     Ray runs a task again whose node has died. It cannot know whether the node is dead or only cut
-    off, so each run writes under a key of its own, and those that nobody waits for are removed
-    with the other parts of the job.
+    off, so each run writes under a key of its own, and the parts that nobody waits for are removed
+    with the other parts of the job. A future raises `ClusterError` and `PartError`, too.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -40,47 +40,20 @@ class RayExecutor:
         self._connecting = threading.Lock()
         self._cluster: RayCluster | None = None
 
-    def render(
-        self, plan: Plan, lake: Lake, prefix: str, stop: threading.Event, done: Done
-    ) -> Parts:
-        """Give the parts in order as they are done. Raises `ClusterError` and `PartError`, too."""
-        cluster = self._connected(stop)
-        numbers = iter(range(max(1, len(plan.parts))))
-        futures: deque[tuple[int, Future[dict[str, Any]] | None]] = deque()
+    @property
+    def ahead(self) -> int:
+        # Enough for every processor to have the next part at hand when it is done with one, and for
+        # Ray to see that more processors would help.
+        return 1 if self._cluster is None else 2 * max(1, int(self._cluster.cpus))
 
-        def fill() -> None:
-            # Enough for every processor to have the next part at hand when it is done with one,
-            # and for Ray to see that more of them would help.
-            while len(futures) < 2 * max(1, cluster.cpus):
-                number = next(numbers, None)
-                if number is None:
-                    return
-                if number in done:
-                    futures.append((number, None))
-                    continue
-                alone = _alone(plan, number)
-                packed = pickle.dumps((self._sent, alone, lake.place, f"{prefix}/{number:06}"))
-                futures.append((number, cluster.submit(packed)))
+    def submit(self, task: PartTask, lake: Lake, stop: threading.Event) -> Future[Part]:
+        return self._connected(stop).submit(pickle.dumps((self._sent, task, lake.place)))
 
-        try:
-            fill()
-            while futures:
-                number, future = futures[0]
-                while future is not None and not wait([future], LOOK_SECONDS).done:
-                    if stop.is_set():
-                        raise StoppedError(prefix)
-                if future is None:
-                    part = done[number]
-                else:
-                    part = Part(number=number, **_placed(future.result()))
-                futures.popleft()
-                fill()
-                yield part
-        finally:
-            cluster.end([future for _, future in futures if future is not None])
+    def cancel(self, parts: Collection[Future[Part]]) -> None:
+        if self._cluster is not None:
+            self._cluster.end(parts)
 
     def close(self) -> None:
-        """End the connection to the cluster."""
         if self._cluster is not None:
             self._cluster.close()
 
@@ -106,20 +79,10 @@ class RayExecutor:
 
 
 def render_packed(packed: bytes) -> dict[str, Any]:
-    """Render a part on a node, with what `RayExecutor` packed; return its key, size and records."""
-    settings, plan, place, key = pickle.loads(packed)  # noqa: S301 - from our own worker
-    key = f"{key}.{uuid.uuid4().hex}"
+    """Render a part on a node, from what `RayExecutor` packed; return it as plain data."""
+    settings, task, place = pickle.loads(packed)  # noqa: S301 - from our own worker
+    key = f"{task.key}.{uuid.uuid4().hex}"
     with closing(open_files(settings)) as files:
         # It is not asked whether to stop: to stop it, Ray ends the process.
-        size, records = write_part(plan, 0, Lake(place), files, key, lambda: None, kept=False)
-    return {"key": key, "size": size, "records": records}
-
-
-def _alone(plan: Plan, number: int) -> Plan:
-    """Return the plan of one part: the whole would be sent as many times as it has parts."""
-    header = plan.header if number == 0 else ""
-    return replace(plan, parts=plan.parts[number : number + 1], header=header)
-
-
-def _placed(answer: dict[str, Any]) -> dict[str, Any]:
-    return {name: answer[name] for name in ("key", "size", "records")}
+        part = store_part(task, Lake(place), files, key, lambda: None, kept=False)
+    return {"part": [part.number, part.key, part.size, part.records]}

@@ -1,0 +1,85 @@
+"""CSV, TSV and SSV: a line of text for each record, its cells separated by one character.
+
+Null is the bare word `null`. A cell is quoted where it holds the separator, a quote or a line
+break, where it is the text "null", and where it is empty, so that nothing is lost.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import IO, cast
+
+import polars as pl
+
+from outhaul.export.formats.format import Format
+from outhaul.lake.conversions import render
+from outhaul.protocol.dialects import DATE_FORMAT, DATETIME_FORMAT, MEDIA_TYPE, NULL, line
+from outhaul.settings import Limits
+from outhaul.storage.store import Writable
+
+_SEMICOLON = ";"
+
+
+class Delimited(Format):
+    """Delimited text (bulk lead extract, options)."""
+
+    # One client matches on text/csv whatever the format, another reads mojibake without charset.
+    media_type = MEDIA_TYPE
+
+    def __init__(self, name: str, separator: str) -> None:
+        self.name = name
+        self.extension = f".{name.lower()}"
+        self.separator = separator
+
+    def options(self) -> Mapping[str, str]:
+        return {"separator": self.separator}
+
+    def with_options(self, options: Mapping[str, str]) -> Format:
+        return type(self)(self.name, options["separator"])
+
+    def cell(self, value: pl.Expr, of: pl.DataType, *, digits: bool) -> pl.Expr:
+        if of == pl.Float64:
+            return render(value, of)
+        if of == pl.Boolean and digits:
+            return value.cast(pl.Int8)
+        return value
+
+    def header(self, headers: Sequence[str]) -> bytes:
+        return line(headers, self.separator).encode()
+
+    def batch(self, records: pl.DataFrame, headers: Sequence[str], target: Writable) -> None:  # noqa: ARG002
+        # Polars quotes as we do, but for the text "null". Batches with that text, which are rare,
+        # are quoted here.
+        texts = [name for name, of in records.schema.items() if of == pl.String]
+        quotes_here = any((records[name] == NULL).any() for name in texts)
+        if quotes_here:
+            records = records.with_columns(_quoted(name, self.separator) for name in texts)
+        records.write_csv(
+            cast("IO[bytes]", target),
+            include_header=False,
+            separator=self.separator,
+            null_value=NULL,
+            date_format=DATE_FORMAT,
+            datetime_format=DATETIME_FORMAT,
+            quote_style="never" if quotes_here else "necessary",
+        )
+
+
+class SpaceSeparated(Delimited):
+    """SSV, whose separator is a setting: the pages of the protocol name two."""
+
+    def for_limits(self, limits: Limits) -> Format:
+        separator = self.separator if limits.ssv_delimiter == "space" else _SEMICOLON
+        return type(self)(self.name, separator)
+
+
+def _quoted(name: str, separator: str) -> pl.Expr:
+    text = pl.col(name)
+    marks = pl.any_horizontal(
+        text.str.contains(mark, literal=True) for mark in (separator, '"', "\n", "\r")
+    )
+    quoted = pl.concat_str(pl.lit('"'), text.str.replace_all('"', '""', literal=True), pl.lit('"'))
+    return pl.when(marks | text.is_in(["", NULL])).then(quoted).otherwise(text).alias(name)
+
+
+CSV = Delimited("CSV", ",")
+TSV = Delimited("TSV", "\t")
+SSV = SpaceSeparated("SSV", " ")

@@ -1,0 +1,59 @@
+"""Gzip of any format, an extension of ours: each part is a member, and members are a file."""
+
+import gzip
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO, cast
+
+import polars as pl
+
+from outhaul.export.formats.format import Format
+from outhaul.settings import Limits
+from outhaul.storage.store import Writable
+
+LEVEL = 4
+"""Of nine levels of compression; what higher ones save costs as much time again."""
+
+
+class Gzipped(Format):
+    """Another format, compressed: gzip members in order are a valid file (RFC 1952, 2.2)."""
+
+    media_type = "application/gzip"
+
+    def __init__(self, inner: Format) -> None:
+        self._inner = inner
+        self.name = f"{inner.name}.GZ"
+        self.extension = f"{inner.extension}.gz"
+
+    def for_limits(self, limits: Limits) -> Format:
+        return Gzipped(self._inner.for_limits(limits))
+
+    def options(self) -> Mapping[str, str]:
+        return self._inner.options()
+
+    def with_options(self, options: Mapping[str, str]) -> Format:
+        return Gzipped(self._inner.with_options(options))
+
+    def check_headers(self, headers: Sequence[str]) -> None:
+        self._inner.check_headers(headers)
+
+    def cell(self, value: pl.Expr, of: pl.DataType, *, digits: bool) -> pl.Expr:
+        return self._inner.cell(value, of, digits=digits)
+
+    def header(self, headers: Sequence[str]) -> bytes:
+        return self._inner.header(headers)
+
+    def batch(self, records: pl.DataFrame, headers: Sequence[str], target: Writable) -> None:
+        self._inner.batch(records, headers, target)
+
+    def footer(self) -> bytes:
+        return self._inner.footer()
+
+    @contextmanager
+    def part(self, target: Writable) -> Iterator[Writable]:
+        # Without a name and a time in its head: the same records give the same bytes.
+        with (
+            gzip.GzipFile("", "wb", LEVEL, cast("IO[bytes]", target), mtime=0) as member,
+            self._inner.part(member) as content,
+        ):
+            yield content

@@ -1,0 +1,94 @@
+"""The plan of a job: a reading and an output.
+
+A plan is made once, when the job begins processing, and stored with it as plain data. The same plan
+gives the same bytes, wherever and however often it is rendered.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from outhaul.export.output import Output
+from outhaul.export.request import ExportRequest
+from outhaul.kinds.kind import Context, Kind
+from outhaul.lake.snapshot import Lake, Snapshots
+from outhaul.reading.planning import cut, pin_reading
+from outhaul.reading.reading import Reading
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartTask:
+    """One part of a file that is to be rendered, with all that it takes but the lake."""
+
+    number: int
+    """Counted from 0."""
+    key: str
+    """Where the part is to be stored."""
+    reading: Reading
+    """Of this part alone; it has no parts where there is nothing to read."""
+    output: Output
+    is_last: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What one job reads and writes."""
+
+    reading: Reading
+    output: Output
+
+    @property
+    def part_count(self) -> int:
+        """The number of parts that the file has: no records still make a header."""
+        return max(1, len(self.reading.parts))
+
+    def task(self, number: int, key: str) -> PartTask:
+        """Return what it takes to render part `number`, to be stored under `key`."""
+        return PartTask(
+            number=number,
+            key=key,
+            reading=self.reading.of_part(number),
+            output=self.output,
+            is_last=number == self.part_count - 1,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain data."""
+        return {"reading": self.reading.to_json(), "output": self.output.to_json()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the plan that `to_json` gave."""
+        return cls(
+            reading=Reading.from_json(content["reading"]),
+            output=Output.from_json(content["output"]),
+        )
+
+
+def make_plan(
+    kind: Kind, request: ExportRequest, context: Context, lake: Lake, part_records: int
+) -> Plan:
+    """Return the plan of a job that begins processing now.
+
+    A part has about `part_records` records at most. Raises `LakeError`.
+    """
+    snapshots = Snapshots(lake)
+    own = kind.own_fields(context)
+    joined = [] if kind.join is None else [name for name in request.fields if name not in own]
+    reading = pin_reading(
+        snapshots,
+        kind.table,
+        kind.clauses(request.filter, context),
+        request.fields,
+        join=kind.join,
+        joined_fields=joined,
+    )
+    digits = set(kind.digits(context))
+    output = Output(
+        fields=request.fields,
+        headers=request.headers,
+        format=request.format.for_limits(context.limits),
+        stand_ins=kind.stand_ins,
+        digits=[name for name in request.fields if name in digits],
+    )
+    return Plan(reading=cut(reading, snapshots, kind.table, part_records), output=output)

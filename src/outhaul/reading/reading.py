@@ -1,0 +1,187 @@
+"""A reading: what is read of the lake, in which parts, from which files of which versions.
+
+A reading is plain data, and all that it looks at is pinned: the files of its own table, those of
+the table that it is joined with, and those that its clauses look at, such as the members of a list.
+Read again, it gives the same records, whatever is loaded later.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import polars as pl
+
+from outhaul.lake.clauses import Between, Clause, Within, parse_clause
+from outhaul.lake.snapshot import TableFile, parse_type, type_name
+
+# Read for its clause, which is parsed by its tag.
+from outhaul.smart_lists.clause import InSmartList  # noqa: F401
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Some partitions one after the other, or a slice of a large one."""
+
+    partitions: Sequence[Sequence[str]]
+    """The files of each partition, as paths under the table's folder; to be merged."""
+    ids: tuple[int, int] | None = None
+    """The least and the greatest lead id that the files can have, where the table has leads."""
+    slice: Within | Between | None = None
+    """What the part has of the partition, where it has not all of it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the part as plain data."""
+        return {
+            "partitions": [list(files) for files in self.partitions],
+            "ids": self.ids,
+            "slice": None if self.slice is None else self.slice.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the part that `to_json` gave."""
+        cut = None if content["slice"] is None else parse_clause(content["slice"])
+        return cls(
+            partitions=content["partitions"],
+            ids=None if content["ids"] is None else tuple(content["ids"]),
+            slice=cut if isinstance(cut, Within | Between) else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinedFile:
+    """A file of the joined table, and the least and the greatest id in it, where they are known."""
+
+    path: str
+    least: int | None
+    greatest: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joined:
+    """A second table: each record is joined with at most one of its records."""
+
+    table: str
+    version: int
+    left: str
+    """The column of the reading's own table that names the other record."""
+    right: str
+    """The column that identifies the other record."""
+    columns: Mapping[str, pl.DataType]
+    """The columns of the other table that are read, and their types."""
+    files: Sequence[JoinedFile]
+
+    def paths(self, ids: tuple[int, int] | None) -> list[str]:
+        """Return the files that may hold the records with these ids, both ends included."""
+        if ids is None:
+            return []
+        wanted = Between(self.right, *ids)
+        return [
+            file.path
+            for file in self.files
+            if wanted.may_match({self.right: (file.least, file.greatest)})
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the join as plain data."""
+        return {
+            "table": self.table,
+            "version": self.version,
+            "left": self.left,
+            "right": self.right,
+            "columns": _type_names(self.columns),
+            "files": [[file.path, file.least, file.greatest] for file in self.files],
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the join that `to_json` gave."""
+        return cls(
+            table=content["table"],
+            version=content["version"],
+            left=content["left"],
+            right=content["right"],
+            columns=_types(content["columns"]),
+            files=[
+                JoinedFile(path=path, least=least, greatest=greatest)
+                for path, least, greatest in content["files"]
+            ],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What is read of one table, in order."""
+
+    table: str
+    version: int | None
+    """The version of the table that is pinned; `None` where nothing was ever loaded."""
+    columns: Mapping[str, pl.DataType]
+    """The columns of the table that are read, and their types."""
+    order: Sequence[str]
+    """The columns that the records are ordered by."""
+    clauses: Sequence[Clause]
+    """What all records meet; each clause is pinned."""
+    joined: Joined | None = None
+    parts: Sequence[Part] = ()
+    """What is read, in order: the records of the parts one after the other are all records."""
+
+    @property
+    def all_columns(self) -> Mapping[str, pl.DataType]:
+        """The columns of a record with those that are joined; of one name, the table's own."""
+        return {**({} if self.joined is None else self.joined.columns), **self.columns}
+
+    @property
+    def files(self) -> Iterator[TableFile]:
+        """All files that may be read: those of the parts, of the joined table, of the clauses."""
+        for part in self.parts:
+            for paths in part.partitions:
+                yield from (TableFile(self.table, path) for path in paths)
+            if self.joined is not None:
+                yield from (
+                    TableFile(self.joined.table, path) for path in self.joined.paths(part.ids)
+                )
+        for clause in self.clauses:
+            yield from clause.files
+
+    def of_part(self, number: int) -> "Reading":
+        """Return the reading of one part: it names no more of the others than it must."""
+        parts = self.parts[number : number + 1]
+        joined = self.joined
+        if joined is not None:
+            wanted = {path for part in parts for path in joined.paths(part.ids)}
+            joined = replace(joined, files=[file for file in joined.files if file.path in wanted])
+        return replace(self, parts=parts, joined=joined)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the reading as plain data."""
+        return {
+            "table": self.table,
+            "version": self.version,
+            "columns": _type_names(self.columns),
+            "order": list(self.order),
+            "clauses": [clause.to_json() for clause in self.clauses],
+            "joined": None if self.joined is None else self.joined.to_json(),
+            "parts": [part.to_json() for part in self.parts],
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the reading that `to_json` gave."""
+        return cls(
+            table=content["table"],
+            version=content["version"],
+            columns=_types(content["columns"]),
+            order=content["order"],
+            clauses=[parse_clause(clause) for clause in content["clauses"]],
+            joined=None if content["joined"] is None else Joined.from_json(content["joined"]),
+            parts=[Part.from_json(part) for part in content["parts"]],
+        )
+
+
+def _type_names(columns: Mapping[str, pl.DataType]) -> dict[str, str]:
+    return {name: type_name(of) for name, of in columns.items()}
+
+
+def _types(columns: Mapping[str, str]) -> dict[str, pl.DataType]:
+    return {name: parse_type(of) for name, of in columns.items()}

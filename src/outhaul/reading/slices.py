@@ -1,0 +1,115 @@
+"""How the records of a table are cut: into slices of about as many records as are wanted.
+
+Small partitions share a slice. A large partition is cut into slices of time, or of lead ids.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import polars as pl
+
+from outhaul.lake.clauses import Between, Clause, Within
+from outhaul.lake.snapshot import LakeFile, Snapshot, by_partition
+from outhaul.lake.tables import Table
+from outhaul.reading.reading import Part
+
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """Some partitions one after the other, or a cut of a large one, with what is known of them."""
+
+    partitions: Sequence[Sequence[LakeFile]]
+    cut: Within | Between | None = None
+
+    @property
+    def records(self) -> int:
+        """The number of records in the files, of which a cut has some."""
+        return sum(file.records for files in self.partitions for file in files)
+
+    def part(self, table: Table) -> Part:
+        """Return the part that has these records."""
+        bounds = [
+            file.bounds.get(table.lead or "", ()) for files in self.partitions for file in files
+        ]
+        ids = [bound for ends in bounds for bound in ends if bound is not None]
+        if isinstance(self.cut, Between):
+            ids = [self.cut.least, self.cut.greatest]
+        return Part(
+            partitions=[[file.path for file in files] for files in self.partitions],
+            ids=(min(ids), max(ids)) if ids else None,
+            slice=self.cut,
+        )
+
+
+def slices(
+    snapshot: Snapshot | None, table: Table, clauses: Sequence[Clause], slice_records: int
+) -> Iterator[Slice]:
+    """Give the files that may hold a wanted record, in order, in slices of about so many records.
+
+    `snapshot` is the table's; `None` where nothing was ever loaded.
+    """
+    waiting: list[Sequence[LakeFile]] = []
+    waiting_records = 0
+    for files in _candidates(snapshot, clauses):
+        records = sum(file.records for file in files)
+        if waiting and waiting_records + records > slice_records:
+            yield Slice(partitions=waiting)
+            waiting, waiting_records = [], 0
+        if records > slice_records and isinstance(table.columns[table.order[0]], pl.Datetime):
+            yield from _cut_by_time(files, table, clauses, -(-records // slice_records))
+            continue
+        if records > slice_records and table.order[0] == table.lead and not table.ranges_of_leads:
+            yield from _cut_by_id(files, table, -(-records // slice_records))
+            continue
+        waiting.append(files)
+        waiting_records += records
+    if waiting:
+        yield Slice(partitions=waiting)
+
+
+def _candidates(
+    snapshot: Snapshot | None, clauses: Sequence[Clause]
+) -> Iterator[Sequence[LakeFile]]:
+    """Give the files that may hold a wanted record, by partition, in order."""
+    files = (
+        file
+        for file in (() if snapshot is None else snapshot.files)
+        if all(clause.may_match(file.bounds) for clause in clauses)
+    )
+    yield from by_partition(files).values()
+
+
+def _cut_by_id(files: Sequence[LakeFile], table: Table, count: int) -> Iterator[Slice]:
+    """Cut a partition into equal ranges of the lead ids that it has."""
+    column = table.order[0]
+    first = min(file.bounds[column][0] for file in files)
+    last = max(file.bounds[column][1] for file in files)
+    step = max(1, -(-(last - first + 1) // count))
+    for begin in range(first, last + 1, step):
+        ids = Between(column, begin, min(begin + step - 1, last))
+        inside = [file for file in files if ids.may_match(file.bounds)]
+        if inside:
+            yield Slice(partitions=[inside], cut=ids)
+
+
+def _cut_by_time(
+    files: Sequence[LakeFile], table: Table, clauses: Sequence[Clause], count: int
+) -> Iterator[Slice]:
+    """Cut a partition into windows of equal length, over the time that is wanted of it."""
+    column = table.order[0]
+    first = min(file.bounds[column][0] for file in files).replace(microsecond=0)
+    last = max(file.bounds[column][1] for file in files).replace(microsecond=0)
+    for clause in clauses:
+        if isinstance(clause, Within) and clause.column == column:
+            first, last = max(first, clause.start), min(last, clause.end)
+    seconds = (last - first) // _SECOND + 1
+    step = max(1, -(-seconds // count))
+    for begin in range(0, seconds, step):
+        end = min(begin + step, seconds) - 1
+        window = Within(column, first + begin * _SECOND, first + end * _SECOND)
+        inside = [file for file in files if window.may_match(file.bounds)]
+        if inside:
+            yield Slice(partitions=[inside], cut=window)

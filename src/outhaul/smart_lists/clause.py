@@ -1,0 +1,75 @@
+"""The clause that the leads of a smart list meet."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Self
+
+import polars as pl
+
+from outhaul.lake.clauses import Clause, Scope, UnpinnedError
+from outhaul.lake.snapshot import Snapshots, TableFile
+from outhaul.protocol.instants import parse_instant, render_instant
+from outhaul.smart_lists.evaluation import lead_ids
+from outhaul.smart_lists.parsing import PlannedNames, read_rules
+from outhaul.smart_lists.pinned import PinnedRecords, pin_records
+from outhaul.smart_lists.rules import FieldRule, Group, conditions
+
+
+@dataclass(frozen=True)
+class InSmartList(Clause):
+    """The lead fits the rules of a smart list, at a moment, in the records that are pinned."""
+
+    tag = "inSmartList"
+
+    rules: Group
+    moment: datetime
+    """Now, as the rules have it, to the second."""
+    column: str = "id"
+    """The column that holds the lead's id."""
+    pinned: PinnedRecords | None = None
+    """What the rules look at."""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        return frozenset({self.column})
+
+    def to_json(self) -> dict[str, Any]:
+        types = {
+            entry.field: entry.type.value
+            for entry in conditions(self.rules)
+            if isinstance(entry, FieldRule)
+        }
+        return {
+            self.tag: {
+                "rules": self.rules.to_json(),
+                "types": types,
+                "moment": render_instant(self.moment),
+                "lead": self.column,
+                "pinned": None if self.pinned is None else self.pinned.to_json(),
+            }
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        pinned = content["pinned"]
+        return cls(
+            rules=read_rules(content["rules"], "rules", PlannedNames(content["types"])),
+            moment=parse_instant(content["moment"]),
+            column=content["lead"],
+            pinned=None if pinned is None else PinnedRecords.from_json(pinned),
+        )
+
+    def expression(self, scope: Scope) -> pl.Expr:
+        if self.pinned is None:
+            raise UnpinnedError("the records that a smart list looks at are not pinned")
+        found = lead_ids(self.rules, self.moment, self.pinned, scope)
+        return pl.col(self.column).is_in(found.implode())
+
+    def pin(self, snapshots: Snapshots) -> Clause:
+        return replace(self, pinned=pin_records(self.rules, self.moment, snapshots))
+
+    @property
+    def files(self) -> Iterator[TableFile]:
+        if self.pinned is not None:
+            yield from self.pinned.files
