@@ -18,14 +18,15 @@ from outhaul.accounts.tokens import Caller
 from outhaul.cli.console import set_up_logging
 from outhaul.clock import now
 from outhaul.database.schema import api_user
-from outhaul.export import executors
+from outhaul.export import render
+from outhaul.export.plan import PartTask, Plan
 from outhaul.export.render import render_part
+from outhaul.export.request import read_request
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, Queue
 from outhaul.jobs.store import JobStore
 from outhaul.kinds import KINDS
 from outhaul.protocol.states import State
-from outhaul.reading.plan import Plan
 from outhaul.settings import Limits
 from outhaul.storage.opening import open_files
 from outhaul.worker import Worker
@@ -49,7 +50,7 @@ class Desk:
     expected: bytes
 
     def put(self, kind: str = "activities", body: dict[str, Any] = BODY) -> Job:
-        request = KINDS[kind].read(body, self.site.context("default"))
+        request = read_request(KINDS[kind], body, self.site.context("default"))
         job = self.jobs.create(kind, request, now())
         return self.jobs.enqueue(kind, job.id, now())
 
@@ -225,17 +226,17 @@ def test_a_worker_that_has_to_end_hands_a_long_job_back_with_its_parts(
 
     rendered: list[int] = []
 
-    def noted(plan: Plan, number: int, *rest: Any) -> int:
-        rendered.append(number)
-        return render_part(plan, number, *rest)
+    def noted(task: PartTask, *rest: Any) -> int:
+        rendered.append(task.number)
+        return render_part(task, *rest)
 
-    monkeypatch.setattr(executors, "render_part", noted)
+    monkeypatch.setattr(render, "render_part", noted)
     pinned = desk.queue.plan(job.id)
     assert pinned is not None
     again = desk.attempt()
     assert again is not None
     assert (again.id, again.attempts) == (job.id, 1)
-    assert sorted(rendered) == list(range(len(kept), len(Plan.from_json(pinned).parts)))
+    assert sorted(rendered) == list(range(len(kept), Plan.from_json(pinned).part_count))
     desk.check_whole(job)
 
 

@@ -18,6 +18,8 @@ from outhaul.accounts.usage import UsageStore
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
 from outhaul.database.schema import api_user, export_job, export_part, token
+from outhaul.export.plan import make_plan
+from outhaul.export.request import read_request
 from outhaul.janitor import Janitor
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import Queue
@@ -27,7 +29,6 @@ from outhaul.kinds.kind import Context
 from outhaul.lake.snapshot import Lake, open_lake
 from outhaul.lake.tables import LEADS
 from outhaul.loading.loads import load_leads
-from outhaul.reading.plan import make_plan
 from outhaul.settings import Limits, Settings
 from outhaul.storage.folder import FolderStore
 from outhaul.storage.manifest import Manifest, Part
@@ -70,9 +71,9 @@ class House:
         return Queue(self.database, self.settings, "worker")
 
     def created(self) -> Job:
-        context = Context(catalog=self.catalog, limits=OPEN)
+        context = Context(catalog=self.catalog, limits=OPEN, moment=NOW)
         body = {"fields": ["id"], "filter": {"createdAt": WINDOW}}
-        return self.jobs.create("leads", KINDS["leads"].read(body, context), self.clock())
+        return self.jobs.create("leads", read_request(KINDS["leads"], body, context), self.clock())
 
     def processing(self) -> Job:
         self.jobs.enqueue("leads", self.created().id, self.clock())
@@ -242,10 +243,10 @@ def test_the_lake_is_kept_tidy_and_what_a_plan_has_stays(house: House) -> None:
     house.load(id=1, createdAt="2026-01-10T00:00:00Z")
     house.load(id=2, createdAt="2026-01-10T00:00:00Z")
     job = house.processing()
-    context = Context(catalog=house.catalog, limits=OPEN)
+    context = Context(catalog=house.catalog, limits=OPEN, moment=NOW)
     plan = make_plan(KINDS["leads"], job.request, context, house.lake, 1_000)
     house.queue().pin(job.id, plan.to_json())
-    pinned = set(plan.files)
+    pinned = {file.path for file in plan.reading.files}
     assert pinned == house.lake_files()
     house.janitor.round()
     snapshot = house.lake.snapshot(LEADS)

@@ -23,8 +23,9 @@ from outhaul.accounts.tokens import Caller
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
 from outhaul.database.schema import api_user, export_job
-from outhaul.export import executors
 from outhaul.export import render as render_module
+from outhaul.export.plan import PartTask
+from outhaul.export.request import read_request
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, Queue
 from outhaul.jobs.store import JobStore
@@ -52,8 +53,12 @@ class Bench:
     seconds: float = 0
 
     def put(self) -> Job:
-        context = Context(catalog=Catalog(self.database, "default"), limits=Limits())
-        job = self.jobs.create("activities", KINDS["activities"].read(BODY, context), self.moment)
+        context = Context(
+            catalog=Catalog(self.database, "default"), limits=Limits(), moment=self.moment
+        )
+        job = self.jobs.create(
+            "activities", read_request(KINDS["activities"], BODY, context), self.moment
+        )
         return self.jobs.enqueue("activities", job.id, self.moment)
 
     def attempt(self) -> Job | None:
@@ -158,7 +163,7 @@ def at_work(worker: Worker) -> Iterator[None]:
 STEPS: list[tuple[Any, str]] = [
     (sys.modules["outhaul.worker"], "make_plan"),
     (Queue, "pin"),
-    (executors, "render_part"),
+    (render_module, "render_part"),
     (FolderStore, "read"),
     (Queue, "publish_part"),
     (Queue, "publish"),
@@ -250,14 +255,14 @@ def test_an_attempt_renders_what_those_before_have_not(
     job = bench.put()
     render, rendered, broken = render_module.render_part, list[int](), set[int]()
 
-    def render_part(plan: Any, number: int, *rest: Any) -> int:
-        if number in broken:
-            broken.remove(number)
+    def render_part(task: PartTask, *rest: Any) -> int:
+        if task.number in broken:
+            broken.remove(task.number)
             raise OSError("failpoint")
-        rendered.append(number)
-        return render(plan, number, *rest)
+        rendered.append(task.number)
+        return render(task, *rest)
 
-    monkeypatch.setattr(executors, "render_part", render_part)
+    monkeypatch.setattr(render_module, "render_part", render_part)
     for published in (4, 7):
         broken.add(published)
         bench.attempt()
@@ -328,7 +333,7 @@ def test_a_worker_outlives_errors_of_the_queue_and_of_attempts(
 ) -> None:
     jobs = [bench.put() for _ in range(4)]
     break_at(monkeypatch, Queue, "claim", ConnectionError, times=5)
-    break_at(monkeypatch, executors, "render_part", PanicException, call=3, times=2)
+    break_at(monkeypatch, render_module, "render_part", PanicException, call=3, times=2)
     break_at(monkeypatch, Queue, "kept", ConnectionError)
     with at_work(bench.worker):
         wait_for(lambda: all(bench.get(job).state.ended for job in jobs))
@@ -348,7 +353,7 @@ def _hold(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
             check()
             time.sleep(0.005)
 
-    monkeypatch.setattr(executors, "render_part", render)
+    monkeypatch.setattr(render_module, "render_part", render)
     return begun
 
 

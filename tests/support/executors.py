@@ -1,18 +1,24 @@
 """An executor with a lake to read and a folder to write to, and plans as long as a test wants."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 from tests.support.waiting import wait_for
 
-from outhaul.export.executors import Executor, export
+from outhaul.export.assemble import assemble
+from outhaul.export.executor import Executor
+from outhaul.export.formats import CSV
+from outhaul.export.output import Output
+from outhaul.export.plan import Plan
 from outhaul.lake.snapshot import Lake
-from outhaul.reading.plan import Plan, PlannedPart
+from outhaul.reading.reading import Part, Reading
 from outhaul.settings import Settings
 from outhaul.storage.folder import FolderStore
 from outhaul.storage.manifest import Manifest
+from outhaul.storage.manifest import Part as StoredPart
 
 PROCESSORS = 2
 SHORT, LONG = 1, 2_000
@@ -32,14 +38,21 @@ class Bench:
     def store(self) -> FolderStore:
         return FolderStore(self.settings.files_folder)
 
-    def export(self, plan: Plan, prefix: str, stop: threading.Event | None = None) -> Manifest:
-        return export(
+    def export(
+        self,
+        plan: Plan,
+        prefix: str,
+        stop: threading.Event | None = None,
+        publish: Callable[[StoredPart], None] = lambda _: None,
+    ) -> Manifest:
+        return assemble(
             plan,
             self.lake,
             prefix=prefix,
             files=self.store,
             executor=self.executor,
             stop=stop or threading.Event(),
+            publish=publish,
         )
 
     def content(self, manifest: Manifest) -> bytes:
@@ -72,21 +85,20 @@ def make_lake(settings: Settings) -> Lake:
 
 def plan_of(*times: int) -> Plan:
     """Return the plan of a part for each number: how many times it reads its file."""
+    fields = ["id", "text"]
     return Plan(
-        table="table",
-        version=0,
-        columns={"id": pl.Int64(), "text": pl.String()},
-        order=("id",),
-        fields=["id", "text"],
-        stand_ins={},
-        header="id,text\n",
-        separator=",",
-        clauses=[],
-        parts=[
-            PlannedPart(partitions=[[f"{number % 4}.parquet"]] * count)
-            for number, count in enumerate(times)
-        ],
-        members={},
+        reading=Reading(
+            table="table",
+            version=0,
+            columns={"id": pl.Int64(), "text": pl.String()},
+            order=("id",),
+            clauses=[],
+            parts=[
+                Part(partitions=[[f"{number % 4}.parquet"]] * count)
+                for number, count in enumerate(times)
+            ],
+        ),
+        output=Output(fields=fields, headers=fields, format=CSV, stand_ins={}),
     )
 
 

@@ -18,7 +18,8 @@ from sqlalchemy import Connection
 import outhaul.worker
 from outhaul.cli import main
 from outhaul.database.engine import Database
-from outhaul.export import executors
+from outhaul.export import render
+from outhaul.export.local import LocalExecutor
 from outhaul.jobs import queue
 from outhaul.jobs.queue import Queue
 from outhaul.worker import Worker
@@ -26,8 +27,8 @@ from outhaul.worker import Worker
 STEPS: dict[str, tuple[Any, str]] = {
     "make_plan": (outhaul.worker, "make_plan"),
     "pin": (Queue, "pin"),
-    "render_part": (executors, "render_part"),
-    "write_part": (executors.LocalExecutor, "_part"),
+    "render_part": (render, "render_part"),
+    "write_part": (LocalExecutor, "_render"),
     "publish_part": (Queue, "publish_part"),
     # The last statement of its transaction, before the commit.
     "insert_part": (queue, "_row"),

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from outhaul.accounts.tokens import Caller
 from outhaul.database.engine import Database
 from outhaul.database.schema import api_user, subscription
-from outhaul.kinds.kind import ExportRequest
-from outhaul.protocol.dialects import Format
+from outhaul.export.formats import TSV
+from outhaul.export.request import ExportRequest
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ def export_request() -> ExportRequest:
     return ExportRequest(
         fields=["id", "email"],
         headers=["id", "Mail"],
-        format=Format.TSV,
+        format=TSV,
         filter={"createdAt": ["2026-01-01T00:00:00Z", "2026-01-31T00:00:00Z"]},
     )
 

@@ -25,7 +25,9 @@ from outhaul.accounts.subscriptions import create_subscription
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
+from outhaul.export.plan import make_plan
 from outhaul.export.render import render_part
+from outhaul.export.request import read_request
 from outhaul.kinds import find_kind
 from outhaul.kinds.kind import Context
 from outhaul.lake.snapshot import Lake, open_lake
@@ -35,7 +37,6 @@ from outhaul.loading.loads import (
     load_list_members,
     load_program_members,
 )
-from outhaul.reading.plan import make_plan
 from outhaul.settings import Limits, Settings
 
 MOMENT = datetime(2026, 1, 20, 12, tzinfo=UTC)
@@ -92,10 +93,12 @@ class Site:
         """Return the file that a request is to give, and its records: in one go, and here."""
         context, lake = self.context(subscription), self.lake(subscription)
         found = find_kind(kind, context)
-        plan = make_plan(found, found.read(body, context), context, lake, 10**9)
+        plan = make_plan(found, read_request(found, body, context), context, lake, 10**9)
         content = BytesIO()
-        count = max(1, len(plan.parts))
-        records = sum(render_part(plan, n, lake, content, lambda: None) for n in range(count))
+        count = plan.part_count
+        records = sum(
+            render_part(plan.task(n, ""), lake, content, lambda: None) for n in range(count)
+        )
         return content.getvalue(), records
 
 

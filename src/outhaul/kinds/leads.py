@@ -16,7 +16,9 @@ from outhaul.kinds.filters import (
 from outhaul.kinds.kind import Context, Kind
 from outhaul.lake.tables import CHANGED_AT, column_type
 from outhaul.lake.tables import LEADS as TABLE
-from outhaul.loading.loads import ECIDS
+
+ECIDS = "ecids"
+"""The Experience Cloud ids of a lead: exported on request, but no field of the catalog."""
 
 _FILTERS = (
     window("createdAt", "createdAt"),

@@ -10,6 +10,7 @@ import polars as pl
 
 from outhaul.catalog.entries import AssetType, LeadField
 from outhaul.catalog.store import Catalog
+from outhaul.kinds.leads import ECIDS
 from outhaul.lake.deletions import DELETES, DELETION, delete_leads
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import (
@@ -25,9 +26,6 @@ from outhaul.loading.fitting import Column, Narrowest, fit
 from outhaul.loading.merge import ColumnChangedError, Merged, merge
 from outhaul.loading.readers import FileError, Misfit, Reader, Report, open_reader
 from outhaul.loading.staging import Staging, staging_folder
-
-ECIDS = "ecids"
-"""The Experience Cloud ids of a lead: exported on request, but no field of the catalog."""
 
 RESERVED = "outhaul_"
 """How columns begin that a lake has for itself."""

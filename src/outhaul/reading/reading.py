@@ -172,7 +172,7 @@ class Reading:
             table=content["table"],
             version=content["version"],
             columns=_types(content["columns"]),
-            order=content["order"],
+            order=tuple(content["order"]),
             clauses=[parse_clause(clause) for clause in content["clauses"]],
             joined=None if content["joined"] is None else Joined.from_json(content["joined"]),
             parts=[Part.from_json(part) for part in content["parts"]],

@@ -22,6 +22,7 @@ from outhaul.catalog.store import Catalog
 from outhaul.jobs.queue import Queue
 from outhaul.lake.snapshot import Lake
 from outhaul.loading.loads import load_leads
+from outhaul.smart_lists.stored import rules_of
 from outhaul.worker import Worker
 
 ASSETS = "/rest/asset/v1"
@@ -320,4 +321,4 @@ def test_lists_of_the_sample_fit_its_catalog(shared: Instance) -> None:
     catalog = Catalog(shared.database, "default")
     lists = list(catalog.assets(AssetType.SMART_LIST))
     assert [entry.name for entry in lists] == NAMES
-    assert all(catalog.rules(entry).rules for entry in lists)
+    assert all(rules_of(catalog, entry).rules for entry in lists)

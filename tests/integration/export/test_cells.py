@@ -21,14 +21,17 @@ from hypothesis import strategies as st
 
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
-from outhaul.export.executors import LocalExecutor, export
-from outhaul.export.render import write_batch
+from outhaul.export.assemble import assemble
+from outhaul.export.formats import CSV, SSV, TSV, Format
+from outhaul.export.formats.delimited import Delimited
+from outhaul.export.local import LocalExecutor
+from outhaul.export.plan import make_plan
+from outhaul.export.request import read_request
 from outhaul.kinds import KINDS
 from outhaul.kinds.kind import Context
 from outhaul.lake.snapshot import Lake
 from outhaul.loading.loads import load_activities, load_leads
-from outhaul.protocol.dialects import Format, delimiter, line
-from outhaul.reading.plan import make_plan
+from outhaul.protocol.dialects import line
 from outhaul.settings import Limits
 from outhaul.storage.folder import FolderStore
 
@@ -110,15 +113,15 @@ WRITERS = [write_json_lines, write_delimited, write_parquet]
 
 def exported(kind: str, fields: list[str], mark: Format, catalog: Catalog, lake: Lake) -> bytes:
     """Return the file that a job for all records and these fields makes."""
-    context = Context(catalog=catalog, limits=Limits())
+    context = Context(catalog=catalog, limits=Limits(), moment=MOMENT)
     window = {"startAt": "2026-01-31T00:00:00Z", "endAt": "2026-01-31T23:59:59Z"}
-    body = {"fields": fields, "format": mark.value, "filter": {"createdAt": window}}
-    request = KINDS[kind].read(body, context)
+    body = {"fields": fields, "format": mark.name, "filter": {"createdAt": window}}
+    request = read_request(KINDS[kind], body, context)
     plan = make_plan(KINDS[kind], request, context, lake, 1_000)
     files = FolderStore(lake.folder / "files")
     executor = LocalExecutor(files, 1)
     try:
-        manifest = export(
+        manifest = assemble(
             plan,
             lake,
             prefix=f"{next(NUMBERS)}",
@@ -175,11 +178,11 @@ def as_text(rows: Rows) -> Rows:
 
 
 def check_exports(kind: str, fields: list[str], rows: Rows, catalog: Catalog, lake: Lake) -> None:
-    for file_format in Format:
-        mark = delimiter(file_format)
+    for file_format in (CSV, TSV, SSV):
+        mark = file_format.separator
         content = exported(kind, fields, file_format, catalog, lake)
         assert content == "".join(line(cells, mark) for cells in (fields, *rows)).encode()
-        path = lake.folder / f"export.{file_format.value.lower()}"
+        path = lake.folder / f"export{file_format.extension}"
         path.write_bytes(content)
         for read in TELL_NULL:
             assert read(path, mark) == rows, read.__name__
@@ -259,6 +262,6 @@ def test_batches_are_written_in_the_very_dialect_of_the_protocol(
     rows = [row for row in rows if "null" not in row[:2]] + [("null", "", None)] * with_null
     frame = pl.DataFrame(rows, schema={"a": pl.String, "b": pl.String, "n": pl.Int64}, orient="row")
     target = io.BytesIO()
-    write_batch(frame, mark, target)
+    Delimited("CSV", mark).batch(frame, [], target)
     texts = [(a, b, None if n is None else str(n)) for a, b, n in rows]
     assert target.getvalue() == "".join(line(cells, mark) for cells in texts).encode()

@@ -5,7 +5,6 @@ import io
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,16 +16,19 @@ from tests.support.waiting import PATIENCE
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
-from outhaul.export.executors import Executor, LocalExecutor, StoppedError
+from outhaul.export.executor import Executor, StoppedError
+from outhaul.export.local import LocalExecutor
+from outhaul.export.plan import make_plan
 from outhaul.export.ray.executor import RayExecutor
 from outhaul.export.render import render_part
+from outhaul.export.request import read_request
 from outhaul.kinds import KINDS
 from outhaul.kinds.kind import Context
 from outhaul.lake.snapshot import Lake
-from outhaul.reading.plan import make_plan
 from outhaul.sample.loading import load_sample
 from outhaul.settings import Limits, Settings
 from outhaul.storage.folder import FolderStore
+from outhaul.storage.manifest import Part
 
 
 @pytest.fixture(scope="module", params=["local", "ray"])
@@ -64,10 +66,11 @@ def test_without_parts_the_header_is_the_file(bench: Bench) -> None:
 
 
 def test_a_job_is_not_rendered_far_ahead_of_who_reads_it(bench: Bench) -> None:
-    with closing(
-        bench.executor.render(plan_of(*[SHORT] * 50), bench.lake, "ahead/a", threading.Event(), {})
-    ) as parts:
-        next(parts)
+    def give_up(part: Part) -> None:
+        raise ZeroDivisionError(part.number)
+
+    with pytest.raises(ZeroDivisionError):
+        bench.export(plan_of(*[SHORT] * 50), "ahead/a", publish=give_up)
     assert 1 <= len(bench.on_disk("ahead/a")) <= 2 * PROCESSORS + 1
 
 
@@ -90,17 +93,19 @@ def test_a_job_that_is_stopped_before_it_begins_ends(bench: Bench) -> None:
 
 
 def test_closing_waits_until_nothing_is_written(bench: Bench) -> None:
-    parts = bench.executor.render(
-        plan_of(SHORT, 800, 800, 800), bench.lake, "close/a", threading.Event(), {}
-    )
-    next(parts)
-    parts.close()
+    plan, stop = plan_of(SHORT, 800, 800, 800), threading.Event()
+    parts = [
+        bench.executor.submit(plan.task(number, f"close/a/{number:06}"), bench.lake, stop)
+        for number in range(plan.part_count)
+    ]
+    parts[0].result()
+    bench.executor.cancel(parts)
     bench.check_unchanged("close/a", bench.on_disk("close/a"))
 
 
 def test_an_error_in_a_part_surfaces_when_the_others_have_ended(bench: Bench) -> None:
     plan = plan_of(SHORT, SHORT, LONG, LONG)
-    plan.parts[1].partitions[0][0] = "missing.parquet"  # type: ignore[index]
+    plan.reading.parts[1].partitions[0][0] = "missing.parquet"  # type: ignore[index]
     with pytest.raises(Exception, match=r"missing\.parquet"):
         bench.export(plan, "error/a")
     bench.check_unchanged("error/a", bench.on_disk("error/a"))
@@ -155,10 +160,11 @@ def test_whatever_a_plan_asks_for_has_the_same_bytes(
 ) -> None:
     lake, context = sample
     name, body = BODIES[what]
-    plan = make_plan(KINDS[name], KINDS[name].read(body, context), context, lake, 500)
+    plan = make_plan(KINDS[name], read_request(KINDS[name], body, context), context, lake, 500)
     alone = io.BytesIO()
     records = sum(
-        render_part(plan, number, lake, alone, lambda: None) for number in range(len(plan.parts))
+        render_part(plan.task(number, ""), lake, alone, lambda: None)
+        for number in range(len(plan.reading.parts))
     )
     assert records > 100
     manifest = replace(bench, lake=lake).export(plan, f"{what}/a")

@@ -15,10 +15,10 @@ from outhaul.accounts.tokens import Caller
 from outhaul.database.engine import Database
 from outhaul.database.schema import export_job
 from outhaul.errors import ApiError, Error
+from outhaul.export.request import ExportRequest
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import LeaseLostError, Queue
 from outhaul.jobs.store import JobStore
-from outhaul.kinds.kind import ExportRequest
 from outhaul.protocol.states import State
 from outhaul.settings import Limits, Settings
 from outhaul.storage.manifest import Manifest, Part

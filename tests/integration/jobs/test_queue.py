@@ -12,10 +12,10 @@ from outhaul.accounts.tokens import Caller
 from outhaul.database.engine import Database
 from outhaul.database.schema import export_job, export_part, export_plan, subscription
 from outhaul.errors import ApiError
+from outhaul.export.request import ExportRequest
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
 from outhaul.jobs.store import JobStore
-from outhaul.kinds.kind import ExportRequest
 from outhaul.protocol.states import State
 from outhaul.settings import Limits, Settings
 from outhaul.storage.manifest import Manifest, Part

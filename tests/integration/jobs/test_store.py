@@ -9,9 +9,9 @@ from outhaul.accounts.tokens import Caller
 from outhaul.database.engine import Database
 from outhaul.database.schema import export_job, export_part
 from outhaul.errors import ApiError, Error
+from outhaul.export.request import ExportRequest
 from outhaul.jobs.job import Job
 from outhaul.jobs.store import JobStore
-from outhaul.kinds.kind import ExportRequest
 from outhaul.protocol.states import State
 from outhaul.settings import Limits
 

@@ -16,7 +16,9 @@ from outhaul import sample
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
+from outhaul.export.plan import Plan, make_plan
 from outhaul.export.render import render_part
+from outhaul.export.request import read_request
 from outhaul.kinds import KINDS, find_kind
 from outhaul.kinds.kind import Context
 from outhaul.lake.commits import TableChangedError, commit, write_file
@@ -31,7 +33,6 @@ from outhaul.loading.loads import (
     load_program_members,
 )
 from outhaul.reading.pages import RecordPage, read_page
-from outhaul.reading.plan import Plan, make_plan
 from outhaul.settings import S3, Limits, Settings
 
 NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
@@ -91,13 +92,13 @@ def fill(lake: Lake, put: Loader) -> list[Any]:
 def planned(kind: str, lake: Lake, catalog: Catalog) -> Plan:
     context = Context(catalog=catalog, limits=Limits(), moment=NOW)
     found = find_kind(kind, context)
-    return make_plan(found, found.read(BODIES[kind], context), context, lake, 100)
+    return make_plan(found, read_request(found, BODIES[kind], context), context, lake, 100)
 
 
 def rendered(plan: Plan, lake: Lake) -> bytes:
     target = BytesIO()
-    for number in range(max(1, len(plan.parts))):
-        render_part(plan, number, lake, target, lambda: None)
+    for number in range(plan.part_count):
+        render_part(plan.task(number, ""), lake, target, lambda: None)
     return target.getvalue()
 
 
@@ -129,7 +130,7 @@ def test_it_is_loaded_and_exported_as_one_in_a_folder(
     for kind in BODIES:
         assert kind in KINDS
         here, there = planned(kind, local, catalog), planned(kind, lake, catalog)
-        assert len(here.parts) == len(there.parts) > 0
+        assert here.part_count == there.part_count > 0
         content = rendered(there, lake)
         assert content == rendered(here, local)
         assert len(content.splitlines()) > 10
@@ -138,7 +139,7 @@ def test_it_is_loaded_and_exported_as_one_in_a_folder(
 def test_pages_are_read_from_it(lake: Lake, put: Loader) -> None:
     put(load_leads, lake, sample.leads(20, until=NOW))
     first = page(lake, size=15)
-    second = page(lake, size=15, after=first.place)
+    second = page(lake, size=15, after=first.position)
     assert (len(first.records), first.more, len(second.records), second.more) == (
         15,
         True,

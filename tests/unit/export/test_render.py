@@ -10,9 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outhaul.export import render
-from outhaul.export.executors import LocalExecutor, export
-from outhaul.export.render import render_part, write_batch
+from outhaul.export.assemble import assemble
+from outhaul.export.formats import CSV
+from outhaul.export.formats.delimited import Delimited
+from outhaul.export.local import LocalExecutor
+from outhaul.export.plan import Plan, make_plan
+from outhaul.export.render import render_part
+from outhaul.export.request import read_request
 from outhaul.kinds import KINDS
 from outhaul.kinds.activities import DEFAULT_FIELDS
 from outhaul.kinds.kind import Context
@@ -20,7 +24,7 @@ from outhaul.lake import tables
 from outhaul.lake.location import LakeError
 from outhaul.lake.snapshot import Lake
 from outhaul.protocol.dialects import line
-from outhaul.reading.plan import Plan, make_plan
+from outhaul.reading import scan
 from outhaul.storage.folder import FolderStore
 
 Load = Callable[[Lake, str, Iterable[Mapping[str, Any]]], None]
@@ -32,14 +36,14 @@ TEXTS = ["plain", "null", "", None, 'a "quoted" one', "a, b; c", "two\nlines", "
 def plan_of(
     lake: Lake, context: Context, kind: str, part_records: int = 1_000, **body: Any
 ) -> Plan:
-    request = KINDS[kind].read(body, context)
+    request = read_request(KINDS[kind], body, context)
     return make_plan(KINDS[kind], request, context, lake, part_records)
 
 
 def rendered(plan: Plan, lake: Lake) -> str:
     target = io.BytesIO()
-    for number in range(max(1, len(plan.parts))):
-        render_part(plan, number, lake, target, lambda: None)
+    for number in range(plan.part_count):
+        render_part(plan.task(number, ""), lake, target, lambda: None)
     return target.getvalue().decode()
 
 
@@ -118,10 +122,10 @@ def test_the_same_bytes_however_a_plan_is_cut(
     days: Days, context: Context, tmp_path: Path, part_records: int, threads: int
 ) -> None:
     plan = plan_of(days.lake, context, "activities", part_records, filter=ALWAYS)
-    assert (len(plan.parts) > 20) == (part_records == 1)
+    assert (len(plan.reading.parts) > 20) == (part_records == 1)
     files = FolderStore(tmp_path)
     executor = LocalExecutor(files, threads)
-    manifest = export(
+    manifest = assemble(
         plan,
         days.lake,
         prefix="job/a",
@@ -137,7 +141,7 @@ def test_the_same_bytes_however_a_plan_is_cut(
 
 def test_files_of_a_day_that_overlap_come_out_in_order(days: Days, context: Context) -> None:
     plan = plan_of(days.lake, context, "activities", filter=ALWAYS)
-    assert max(len(files) for part in plan.parts for files in part.partitions) == 4
+    assert max(len(files) for part in plan.reading.parts for files in part.partitions) == 4
     assert rendered(plan, days.lake) == days.expected
 
 
@@ -337,14 +341,14 @@ CELLS = (
 def test_lines_are_those_of_the_dialect(rows: list[list[str | None]], separator: str) -> None:
     schema = {f"column_{n}": pl.String() for n in range(len(rows[0]))}
     target = io.BytesIO()
-    write_batch(pl.DataFrame(rows, schema=schema, orient="row"), separator, target)
+    Delimited("CSV", separator).batch(pl.DataFrame(rows, schema=schema, orient="row"), [], target)
     assert target.getvalue().decode() == "".join(line(row, separator) for row in rows)
 
 
 def test_a_text_null_beside_other_types_is_quoted() -> None:
     batch = pl.DataFrame({"id": [1, 2], "on": [True, None], "text": ["null", 'a "b", c']})
     target = io.BytesIO()
-    write_batch(batch, ",", target)
+    CSV.batch(batch, [], target)
     assert target.getvalue() == b'1,true,"null"\n2,null,"a ""b"", c"\n'
 
 
@@ -355,7 +359,7 @@ class EndedError(Exception):
 def test_a_check_between_batches_ends_a_part(
     days: Days, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(render, "BATCH_RECORDS", 10)
+    monkeypatch.setattr(scan, "BATCH_RECORDS", 10)
     plan = plan_of(days.lake, context, "activities", filter=ALWAYS)
     calls = iter(range(3))
 
@@ -365,7 +369,7 @@ def test_a_check_between_batches_ends_a_part(
 
     target = io.BytesIO()
     with pytest.raises(EndedError):
-        render_part(plan, 0, days.lake, target, check)
+        render_part(plan.task(0, ""), days.lake, target, check)
     assert target.getvalue().decode() != days.expected
 
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.support.paths import DOCS
 
+from outhaul.export.request import ExportRequest
 from outhaul.jobs.job import TRANSITIONS, Job, sources
-from outhaul.kinds.kind import ExportRequest
 from outhaul.protocol.states import State
 
 PAGE = DOCS / "jobs.md"

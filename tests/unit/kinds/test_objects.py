@@ -13,7 +13,9 @@ from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
 from outhaul.errors import ApiError
+from outhaul.export.plan import Plan, make_plan
 from outhaul.export.render import render_part
+from outhaul.export.request import read_request
 from outhaul.kinds import find_kind
 from outhaul.kinds.kind import Context
 from outhaul.lake.clauses import Between
@@ -27,7 +29,6 @@ from outhaul.loading.loads import (
     load_program_members,
 )
 from outhaul.loading.readers import FileError
-from outhaul.reading.plan import Plan, make_plan
 from outhaul.settings import Limits
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -85,15 +86,15 @@ class Subscription:
 
     def plan(self, job_kind: str, part_records: int = 1_000, **body: Any) -> Plan:
         kind = find_kind(job_kind, self.context)
-        request = kind.read(body, self.context)
+        request = read_request(kind, body, self.context)
         plan = make_plan(kind, request, self.context, self.lake, part_records)
         assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
         return plan
 
     def lines(self, plan: Plan) -> list[str]:
         target = io.BytesIO()
-        for number in range(max(1, len(plan.parts))):
-            render_part(plan, number, self.lake, target, lambda: None)
+        for number in range(plan.part_count):
+            render_part(plan.task(number, ""), self.lake, target, lambda: None)
         return target.getvalue().decode().splitlines()
 
     def export(self, job_kind: str, part_records: int = 1_000, **body: Any) -> list[str]:
@@ -115,8 +116,10 @@ def test_a_part_reads_the_ranges_of_leads_that_it_touches(there: Subscription) -
     there.load("leads", *({"id": lead, "email": f"{lead}@x.yz"} for lead in (1, FAR, 2 * FAR)))
     there.load("program-members", member(11, FAR), member(12, 1), member(12, 2))
     plan = there.plan("program-members", 1, fields=["email"], filter={"programIds": [11, 12]})
-    assert [len(part.joined) for part in plan.parts] == [1, 1, 0]
-    assert plan.parts[0].joined != plan.parts[1].joined
+    assert plan.reading.joined is not None
+    paths = [plan.reading.joined.paths(part.ids) for part in plan.reading.parts]
+    assert [len(each) for each in paths] == [1, 1, 0]
+    assert paths[0] != paths[1]
     assert there.lines(plan) == [
         "programId,email",
         f"11,{FAR}@x.yz",
@@ -129,7 +132,7 @@ def test_a_large_program_is_cut_into_ranges_of_lead_ids(there: Subscription) -> 
     there.load("program-members", *(member(12, lead) for lead in range(5, 15)))
     there.load("program-members", *(member(12, lead) for lead in (3, 20)))
     plan = there.plan("program-members", 4, fields=["leadId"], filter={"programId": 12})
-    assert [part.slice for part in plan.parts] == [
+    assert [part.slice for part in plan.reading.parts] == [
         Between("leadId", 3, 8),
         Between("leadId", 9, 14),
         Between("leadId", 15, 20),
@@ -141,7 +144,7 @@ def test_without_fields_of_leads_no_leads_are_read(there: Subscription) -> None:
     there.load("leads", {"id": 1})
     there.load("program-members", member(11, 1, isExhausted=True))
     plan = there.plan("program-members", fields=["isExhausted"], filter={"programId": 11})
-    assert plan.join is None
+    assert plan.reading.joined is None
     assert there.lines(plan) == ["isExhausted", "1"]
 
 
@@ -159,13 +162,6 @@ def test_no_leads_and_no_members(there: Subscription) -> None:
     assert there.export("program-members", **wanted) == ["leadId,email"]
     there.load("program-members", member(11, 1))
     assert there.export("program-members", **wanted) == ["leadId,email", "1,null"]
-
-
-def test_a_plan_of_an_earlier_version(there: Subscription) -> None:
-    plan = there.plan("program-members", fields=["leadId"], filter={"programId": 11})
-    content = plan.to_json()
-    del content["bits"], content["join"]
-    assert Plan.from_json(content).join is None
 
 
 def test_members_merge_by_program_and_lead(there: Subscription) -> None:

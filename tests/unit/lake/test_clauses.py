@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,14 +12,16 @@ from outhaul.lake.clauses import (
     AnyOf,
     Between,
     Clause,
-    InSmartList,
     MemberOf,
     OneOf,
+    Scope,
+    UnpinnedError,
     Within,
     all_of,
     parse_clause,
 )
-from outhaul.lake.tables import INSTANT
+from outhaul.lake.snapshot import Lake, Snapshots, TableFile
+from outhaul.lake.tables import INSTANT, LIST_MEMBERS
 
 EXAMPLES = settings(max_examples=150, deadline=None)
 LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -54,9 +57,23 @@ CLAUSES: st.SearchStrategy[Clause] = SIMPLE | st.lists(SIMPLE, min_size=1, max_s
 LISTS = {1: [1, 2], 2: []}
 
 
-def members(list_id: int | InSmartList) -> pl.Series:
-    assert isinstance(list_id, int)
-    return pl.Series(LISTS[list_id], dtype=pl.Int64)
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake with the members of the lists, whose files `pinned` names."""
+    folder = tmp_path_factory.mktemp("lake")
+    (folder / LIST_MEMBERS.name).mkdir()
+    for list_id, leads in LISTS.items():
+        members = pl.DataFrame({"leadId": leads}, schema={"leadId": pl.Int64})
+        members.write_parquet(folder / LIST_MEMBERS.name / f"{list_id}.parquet")
+    return Lake(folder)
+
+
+def pinned(clause: Clause) -> Clause:
+    if isinstance(clause, AnyOf):
+        return AnyOf(tuple(map(pinned, clause.clauses)))
+    if isinstance(clause, MemberOf):
+        return replace(clause, pinned=(f"{clause.list_id}.parquet",))
+    return clause
 
 
 def fits(clause: Clause, record: dict[str, Any]) -> bool:
@@ -85,18 +102,21 @@ def bounds_of(records: list[dict[str, Any]]) -> dict[str, tuple[Any, Any]]:
     return found
 
 
-def chosen(clauses: list[Clause], records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def chosen(
+    clauses: list[Clause], records: list[dict[str, Any]], lake: Lake
+) -> list[dict[str, Any]]:
     frame = pl.DataFrame(records, schema=SCHEMA)
-    return frame.filter(all_of(clauses, members)).to_dicts()
+    wanted = all_of([pinned(clause) for clause in clauses], Scope(lake=lake, ids=(1, 5)))
+    return frame.filter(wanted).to_dicts()
 
 
 @EXAMPLES
 @given(st.lists(CLAUSES, max_size=3), st.lists(RECORDS, max_size=6))
 def test_just_the_records_that_fit_all_clauses_are_chosen(
-    clauses: list[Clause], records: list[dict[str, Any]]
+    lake: Lake, clauses: list[Clause], records: list[dict[str, Any]]
 ) -> None:
     wanted = [record for record in records if all(fits(clause, record) for clause in clauses)]
-    assert chosen(clauses, records) == wanted
+    assert chosen(clauses, records, lake) == wanted
 
 
 @EXAMPLES
@@ -112,17 +132,19 @@ def test_a_file_that_holds_a_record_that_fits_is_never_refuted(
 @EXAMPLES
 @given(CLAUSES)
 def test_a_clause_outlives_its_process_as_json(clause: Clause) -> None:
-    assert parse_clause(json.loads(json.dumps(clause.to_json()))) == clause
+    for each in (clause, pinned(clause)):
+        assert parse_clause(json.loads(json.dumps(each.to_json()))) == each
 
 
 @EXAMPLES
 @given(CLAUSES)
-def test_a_clause_names_the_columns_that_it_looks_at(clause: Clause) -> None:
-    assert set(clause.expression(members).meta.root_names()) == clause.columns
+def test_a_clause_names_the_columns_that_it_looks_at(lake: Lake, clause: Clause) -> None:
+    expression = pinned(clause).expression(Scope(lake=lake, ids=(1, 5)))
+    assert set(expression.meta.root_names()) == clause.columns
 
 
 @pytest.mark.parametrize("end", [NOON, LAST])
-def test_both_ends_of_a_window_belong_to_it_to_the_second(end: datetime) -> None:
+def test_both_ends_of_a_window_belong_to_it_to_the_second(lake: Lake, end: datetime) -> None:
     start = end - timedelta(seconds=1)
     moments = [
         start - timedelta(microseconds=1),
@@ -131,8 +153,8 @@ def test_both_ends_of_a_window_belong_to_it_to_the_second(end: datetime) -> None
         end.replace(microsecond=999_999),
     ]
     records = [{"moment": moment, "number": None, "text": None, "id": 1} for moment in moments]
-    found = [record["moment"] for record in chosen([Within("moment", start, end)], records)]
-    assert found == moments[1:]
+    found = chosen([Within("moment", start, end)], records, lake)
+    assert [record["moment"] for record in found] == moments[1:]
 
 
 def test_files_outside_of_a_window_are_refuted() -> None:
@@ -155,7 +177,22 @@ def test_files_that_none_of_the_values_can_be_in_are_refuted() -> None:
     )
 
 
-@pytest.mark.parametrize("content", [{}, {"within": "a"}, {"oneOf": 1, "values": []}, {"no": 1}])
+@pytest.mark.parametrize("content", [{}, {"no": 1}, {"within": {}, "oneOf": {}}])
 def test_what_is_no_clause_is_refused(content: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="not a clause"):
         parse_clause(content)
+
+
+def test_a_clause_within_another_is_pinned_too(lake: Lake) -> None:
+    clause = AnyOf((OneOf("number", (1,)), AnyOf((MemberOf(1), MemberOf(2)))))
+    made = clause.pin(Snapshots(lake, {LIST_MEMBERS.name: None}))
+    assert made == AnyOf(
+        (OneOf("number", (1,)), AnyOf((MemberOf(1, "id", ()), MemberOf(2, "id", ()))))
+    )
+    named = [TableFile(LIST_MEMBERS.name, f"{n}.parquet") for n in (1, 2)]
+    assert list(pinned(clause).files) == named
+
+
+def test_a_list_whose_members_are_not_pinned_is_not_evaluated(lake: Lake) -> None:
+    with pytest.raises(UnpinnedError, match="list 1 "):
+        AnyOf((MemberOf(1),)).expression(Scope(lake=lake, ids=(1, 5)))

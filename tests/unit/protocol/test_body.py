@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from outhaul.errors import ApiError, Error
 from outhaul.protocol import body
-from outhaul.protocol.dialects import Format
 from outhaul.protocol.instants import render_instant
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -43,7 +42,6 @@ READERS: dict[str, tuple[str, Callable[[object], object]]] = {
     "texts": ("filter.it", partial(body.read_texts, parameter="filter.it")),
     "integers": ("filter.it", partial(body.read_integers, parameter="filter.it")),
     "window": ("filter.it", partial(body.read_window, parameter="filter.it", longest_days=31)),
-    "format": ("format", body.read_format),
     "headers": ("columnHeaderNames", partial(body.read_headers, fields=["id", "email"])),
 }
 
@@ -203,13 +201,6 @@ def test_an_end_of_a_window_is_named_where_it_is_missing_or_wrong() -> None:
     ]:
         found, message = refusal(body.read_window, value, "p", 31)
         assert (found, f"parameter '{parameter}'" in message) == (code, True)
-
-
-def test_a_format_is_read_in_any_case_and_is_csv_by_default() -> None:
-    assert body.read_format(None) is Format.CSV
-    assert [body.read_format(text) for text in ("CSV", "tsv", "Ssv")] == list(Format)
-    assert refusal(body.read_format, "xml")[0] == "1003"
-    assert refusal(body.read_format, 1)[0] == "1001"
 
 
 def test_headers_are_the_names_of_the_fields_where_no_other_is_asked_for() -> None:

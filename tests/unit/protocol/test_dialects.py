@@ -2,12 +2,11 @@ import csv
 import io
 import re
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.paths import REAL_EXPORTS, needs_real_exports
 
-from outhaul.protocol.dialects import Format, cell, delimiter, line
+from outhaul.protocol.dialects import cell, line
 
 SEPARATORS = st.sampled_from([",", "\t", " ", ";"])
 TEXTS = (
@@ -68,12 +67,6 @@ def test_a_row_in_each_format() -> None:
     assert line(row, ";") == 'a b;null;"null";"";"say ""hi""";x,y;x\ty;"x;y"\n'
 
 
-def test_delimiters_and_the_choice_for_ssv() -> None:
-    assert [delimiter(file_format) for file_format in Format] == [",", "\t", " "]
-    assert [delimiter(file_format, "semicolon") for file_format in Format] == [",", "\t", ";"]
-
-
-@needs_real_exports
 @pytest.mark.parametrize(
     "name",
     [

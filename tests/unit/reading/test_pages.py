@@ -66,7 +66,7 @@ TYPES = st.sampled_from([(1,), (2, 6), (1, 2, 6), (10,)])
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut everything that can be cut: a stretch is of two records."""
-    monkeypatch.setattr(pages, "STRETCH_RECORDS", 2)
+    monkeypatch.setattr(pages, "SLICE_RECORDS", 2)
 
 
 def written(record: Record) -> Record:
@@ -94,9 +94,9 @@ def walk(
         yield page
         if not page.more:
             return
-        assert page.place is not None
-        assert after is None or page.place > after, "a page that follows itself"
-        after = page.place
+        assert page.position is not None
+        assert after is None or page.position > after, "a page that follows itself"
+        after = page.position
 
 
 def records_of(walked: Iterable[RecordPage]) -> list[dict[str, Any]]:
@@ -134,7 +134,7 @@ class TestWalks:
         if leads is not None:
             clauses.append(OneOf("leadId", tuple(leads)))
         with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pages, "STRETCH_RECORDS", stretch)
+            patch.setattr(pages, "SLICE_RECORDS", stretch)
             lake = Lake(Path(folder))
             for records in files:
                 load(lake, "activities", map(written, records))
@@ -152,7 +152,7 @@ class TestWalks:
         found = records_of(walked)
         assert [{name: record[name] for name in FIELDS[:4]} for record in found] == wanted
         if most == 5_000_000:
-            assert walked[-1].place == (place_of(wanted[-1]) if wanted else since)
+            assert walked[-1].position == (place_of(wanted[-1]) if wanted else since)
             assert all(len(page.records) == size for page in walked[:-1])
             assert len(walked) == max(1, -(-len(wanted) // size))
 
@@ -168,7 +168,7 @@ class TestWalks:
     ) -> None:
         since = None if after is None else (after,)
         with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pages, "STRETCH_RECORDS", 2)
+            patch.setattr(pages, "SLICE_RECORDS", 2)
             lake = Lake(Path(folder))
             for some in ids:
                 load(lake, "leads", [{"id": n, "email": f"{n}@a.example"} for n in some])
@@ -196,7 +196,7 @@ class TestWalks:
         """Loads bring records before the place and after it, and touch those that are there."""
         kept = {record["marketoGUID"]: record for record in first}
         with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pages, "STRETCH_RECORDS", 2)
+            patch.setattr(pages, "SLICE_RECORDS", 2)
             lake = Lake(Path(folder))
             load(lake, "activities", map(written, first))
             found: list[dict[str, Any]] = []
@@ -298,9 +298,11 @@ class TestWalks:
 class TestPages:
     def test_a_table_that_was_never_loaded_has_none(self, lake: Lake) -> None:
         after = (NOON, "x")
-        assert page_of(lake, ACTIVITIES, size=5) == RecordPage(records=(), place=None, more=False)
+        assert page_of(lake, ACTIVITIES, size=5) == RecordPage(
+            records=(), position=None, more=False
+        )
         assert page_of(lake, ACTIVITIES, size=5, after=after) == RecordPage(
-            records=(), place=after, more=False
+            records=(), position=after, more=False
         )
 
     def test_a_column_that_the_table_has_not_got_is_left_out(self, lake: Lake, load: Load) -> None:
@@ -316,14 +318,14 @@ class TestPages:
             page_of(lake, LEADS, [OneOf("leadScore", (1,))], size=5, after=(0,)),
             page_of(lake, LEADS, size=5, after=(0,), fitting=pl.col("email").is_not_null()),
         ):
-            assert page == RecordPage(records=(), place=(0,), more=False)
+            assert page == RecordPage(records=(), position=(0,), more=False)
 
     def test_the_last_page_ends_at_its_last_record(self, lake: Lake, load: Load) -> None:
         load(lake, "leads", [{"id": n, "email": f"{n}"} for n in (1, 2, 3)])
 
         def page(size: int, after: int) -> tuple[list[int], Position | None, bool]:
             found = page_of(lake, LEADS, size=size, after=(after,))
-            return [record["id"] for record in found.records], found.place, found.more
+            return [record["id"] for record in found.records], found.position, found.more
 
         assert page(2, 0) == ([1, 2], (2,), True)
         assert page(3, 0) == ([1, 2, 3], (3,), False), "no page follows one that is just full"
@@ -356,7 +358,7 @@ class TestPages:
         self, lake: Lake, load: Load, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The day that ends at the place is looked at again, and has nothing more."""
-        monkeypatch.setattr(pages, "STRETCH_RECORDS", 1)
+        monkeypatch.setattr(pages, "SLICE_RECORDS", 1)
         load(
             lake,
             "activities",

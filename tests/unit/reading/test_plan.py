@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -8,12 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outhaul.export.plan import Plan, make_plan
+from outhaul.export.request import read_request
 from outhaul.kinds import KINDS
 from outhaul.kinds.kind import Context
-from outhaul.lake.clauses import Within
-from outhaul.lake.snapshot import Lake, LakeFile
-from outhaul.lake.tables import ACTIVITIES, LEADS
-from outhaul.reading.plan import Plan, PlannedPart, _parts, make_plan
+from outhaul.lake.clauses import Clause, MemberOf, Within
+from outhaul.lake.location import Location
+from outhaul.lake.snapshot import Lake, LakeFile, Snapshot, TableFile
+from outhaul.lake.tables import ACTIVITIES, LEADS, Table
+from outhaul.reading.reading import Part
+from outhaul.reading.slices import slices
 
 Load = Callable[[Lake, str, Iterable[Mapping[str, Any]]], None]
 
@@ -40,19 +44,19 @@ JANUARY = window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 31, tzinfo=
 def plan_of(
     lake: Lake, context: Context, kind: str, part_records: int = 1_000, **body: Any
 ) -> Plan:
-    request = KINDS[kind].read(body, context)
+    request = read_request(KINDS[kind], body, context)
     return make_plan(KINDS[kind], request, context, lake, part_records)
 
 
 def files_of(plan: Plan) -> list[str]:
-    return [path for part in plan.parts for files in part.partitions for path in files]
+    return [path for part in plan.reading.parts for files in part.partitions for path in files]
 
 
 def days_of(plan: Plan) -> list[list[str]]:
     """Return the days of each part."""
     return [
         [files[0].partition("/")[0].removeprefix("day=") for files in part.partitions]
-        for part in plan.parts
+        for part in plan.reading.parts
     ]
 
 
@@ -91,9 +95,9 @@ def test_leads_are_pruned_by_the_time_of_their_creation(
     load(lake, "leads", [{"id": 60_000, "createdAt": "2026-01-20T00:00:00Z"}])
     early = window(datetime(2026, 1, 1, tzinfo=UTC), DAY)
     found = plan_of(lake, context, "leads", filter={"createdAt": early}, fields=["id"])
-    assert [part.ids for part in found.parts] == [(1, 1)]
+    assert [part.ids for part in found.reading.parts] == [(1, 1)]
     both = plan_of(lake, context, "leads", filter={"createdAt": JANUARY}, fields=["id"])
-    assert [part.ids for part in both.parts] == [(1, 60_000)]
+    assert [part.ids for part in both.reading.parts] == [(1, 60_000)]
 
 
 def test_the_columns_are_those_of_the_fields_the_order_and_the_filters(
@@ -107,7 +111,7 @@ def test_the_columns_are_those_of_the_fields_the_order_and_the_filters(
         filter={"createdAt": JANUARY, "activityTypeIds": [1]},
         fields=["leadId"],
     )
-    assert set(plan.columns) == {"leadId", "activityDate", "marketoGUID", "activityTypeId"}
+    assert set(plan.reading.columns) == {"leadId", "activityDate", "marketoGUID", "activityTypeId"}
 
 
 def test_small_partitions_share_a_part(lake: Lake, context: Context, load: Load) -> None:
@@ -132,7 +136,13 @@ def test_a_large_partition_is_cut_between_its_small_neighbours(
     load(lake, "activities", records)
     plan = plan_of(lake, context, "activities", 3, filter={"createdAt": JANUARY})
     assert days_of(plan) == [["2026-01-10"], *[["2026-01-11"]] * 3, ["2026-01-12"]]
-    assert [part.slice is not None for part in plan.parts] == [False, True, True, True, False]
+    assert [part.slice is not None for part in plan.reading.parts] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_a_slice_that_no_file_reaches_is_not_planned(
@@ -141,14 +151,14 @@ def test_a_slice_that_no_file_reaches_is_not_planned(
     load(lake, "activities", [activity(n, DAY + n * SECOND) for n in range(5)])
     load(lake, "activities", [activity(9, DAY + timedelta(hours=23))])
     plan = plan_of(lake, context, "activities", 1, filter={"createdAt": JANUARY})
-    assert all(files for part in plan.parts for files in part.partitions)
-    assert len(plan.parts) == 2
+    assert all(files for part in plan.reading.parts for files in part.partitions)
+    assert len(plan.reading.parts) == 2
 
 
 def test_a_large_range_of_leads_is_one_part(lake: Lake, context: Context, load: Load) -> None:
     load(lake, "leads", [{"id": n, "createdAt": DAY.isoformat()} for n in range(1, 9)])
     plan = plan_of(lake, context, "leads", 2, filter={"createdAt": JANUARY}, fields=["id"])
-    assert [(part.ids, part.slice) for part in plan.parts] == [((1, 8), None)]
+    assert [(part.ids, part.slice) for part in plan.reading.parts] == [((1, 8), None)]
 
 
 @pytest.mark.parametrize("kind", ["leads", "activities"])
@@ -162,20 +172,24 @@ def test_where_nothing_was_ever_loaded_there_is_nothing_to_read(
         filter={"createdAt": JANUARY},
         fields=["leadId" if kind == "activities" else "id"],
     )
-    assert (plan.version, list(plan.parts), dict(plan.columns)) == (None, [], {})
-    assert plan.header in ("leadId\n", "id\n")
+    assert (plan.reading.version, list(plan.reading.parts), dict(plan.reading.columns)) == (
+        None,
+        [],
+        {},
+    )
     assert not lake.folder.exists(), "planning writes nothing"
 
 
 def test_the_members_of_a_list_are_pinned(lake: Lake, context: Context, load: Load) -> None:
     load(lake, "leads", [{"id": n, "createdAt": DAY.isoformat()} for n in (1, 2)])
     nobody = plan_of(lake, context, "leads", filter={"staticListId": 1001}, fields=["id"])
-    assert nobody.members == {1001: []}
+    assert nobody.reading.clauses == [MemberOf(1001, "id", ())]
     load(lake, "list_members", [{"listId": 1001, "leadId": 1}, {"listId": 1002, "leadId": 2}])
     plan = plan_of(lake, context, "leads", filter={"staticListId": 1001}, fields=["id"])
     load(lake, "list_members", [{"listId": 1001, "leadId": 2}])
-    (path,) = plan.members[1001]
-    assert path.startswith("listId=1001/")
+    (file,) = set(plan.reading.files) - {TableFile("leads", path) for path in files_of(plan)}
+    assert file.table == "list_members"
+    assert file.path.startswith("listId=1001/")
 
 
 REQUESTS: list[tuple[str, dict[str, Any]]] = [
@@ -217,7 +231,7 @@ def test_a_plan_comes_back_from_json(
     load(lake, "list_members", [{"listId": 1001, "leadId": 5}])
     for part_records in (1, 7, 1_000):
         plan = plan_of(lake, context, kind, part_records, **body)
-        assert plan.parts
+        assert plan.reading.parts
         assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 
@@ -257,7 +271,18 @@ def days(draw: st.DrawFn) -> tuple[list[LakeFile], Within, int]:
     return files, wanted, draw(st.sampled_from([1, 7, 20]))
 
 
-def has(part: PlannedPart, file: LakeFile, moment: datetime) -> bool:
+def parts_of(
+    partitions: Sequence[Sequence[LakeFile]],
+    table: Table,
+    clauses: Sequence[Clause],
+    part_records: int,
+) -> list[Part]:
+    files = [file for each in partitions for file in each]
+    snapshot = Snapshot(version=0, place=Location(url=""), columns={}, files=files)
+    return [each.part(table) for each in slices(snapshot, table, clauses, part_records)]
+
+
+def has(part: Part, file: LakeFile, moment: datetime) -> bool:
     inside = part.slice is None or part.slice.may_match({"activityDate": (moment, moment)})
     return inside and [file.path] == [
         p for files in part.partitions for p in files if p == file.path
@@ -269,7 +294,7 @@ def test_slices_cover_a_day_without_overlap_or_gap(
     example: tuple[list[LakeFile], Within, int], data: st.DataObject
 ) -> None:
     files, wanted, part_records = example
-    parts = list(_parts([files], ACTIVITIES, [wanted], part_records))
+    parts = parts_of([files], ACTIVITIES, [wanted], part_records)
     for file in files:
         least, greatest = file.bounds["activityDate"]
         span = (greatest - least) // timedelta(microseconds=1)
@@ -293,7 +318,7 @@ def test_parts_keep_the_order_and_are_not_larger_than_they_must_be(
         [LakeFile(path=f"{n}", size=1, records=size, partition=n, bounds={"id": (n, n)})]
         for n, size in enumerate(sizes)
     ]
-    parts = list(_parts(partitions, LEADS, [], part_records))
+    parts = parts_of(partitions, LEADS, [], part_records)
     assert [path for part in parts for (path,) in part.partitions] == [
         f"{n}" for n in range(len(sizes))
     ]

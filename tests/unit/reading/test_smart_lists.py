@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from outhaul.catalog.entries import parse_catalog
+from outhaul.export.plan import Plan, make_plan
 from outhaul.export.render import render_part
+from outhaul.export.request import read_request
 from outhaul.kinds import KINDS
 from outhaul.kinds.kind import Context
 from outhaul.lake.snapshot import Lake
-from outhaul.reading.plan import Plan, make_plan
 
 Load = Callable[[Lake, str, Iterable[Mapping[str, Any]]], None]
 
@@ -50,15 +51,15 @@ def plan_of(lake: Lake, context: Context, part_records: int) -> Plan:
     context.catalog.store(parse_catalog({"smartLists": [smart_list]}))
     body = {"fields": ["id", "email"], "filter": {"smartListName": "Keen"}}
     at = Context(catalog=context.catalog, limits=context.limits, moment=NOW)
-    request = KINDS["leads"].read(body, at)
+    request = read_request(KINDS["leads"], body, at)
     return make_plan(KINDS["leads"], request, at, lake, part_records)
 
 
 def rendered(plan: Plan, lake: Lake) -> list[str]:
     parts = []
-    for number in range(max(1, len(plan.parts))):
+    for number in range(plan.part_count):
         target = io.BytesIO()
-        render_part(plan, number, lake, target, lambda: None)
+        render_part(plan.task(number, ""), lake, target, lambda: None)
         parts.append(target.getvalue().decode())
     return parts
 

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from outhaul.catalog.entries import Asset, AssetType, Entries, LeadField
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
-from outhaul.lake.clauses import InSmartList, parse_clause
-from outhaul.lake.snapshot import Lake
+from outhaul.lake.clauses import Scope, UnpinnedError, parse_clause
+from outhaul.lake.snapshot import Lake, Snapshots
 from outhaul.lake.tables import LEADS
 from outhaul.loading.loads import load_activities, load_leads, load_list_members
-from outhaul.smart_lists import evaluation
-from outhaul.smart_lists.evaluation import lead_ids, pin
+from outhaul.smart_lists import evaluation, stored
+from outhaul.smart_lists.clause import InSmartList
+from outhaul.smart_lists.evaluation import lead_ids
 from outhaul.smart_lists.rules import OPERATORS, Group, Membership, Operator, Unit
 
 NOW = datetime(2026, 1, 31, 12, 30, 15, tzinfo=UTC)
@@ -292,16 +293,29 @@ def written(value: Any) -> str:
 def rules_of(catalog: Catalog, rule: Mapping[str, Any]) -> Group:
     """Return rules as the catalog reads them; they come from a file."""
     content = json.loads(json.dumps({"rules": {"all": [rule]}}))
-    return catalog.rules(Asset(type=AssetType.SMART_LIST, id=1, name="Smart", description=content))
+    smart_list = Asset(type=AssetType.SMART_LIST, id=1, name="Smart", description=content)
+    return stored.rules_of(catalog, smart_list)
 
 
 def found(lake: Lake, rules: Group, ids: tuple[int, int] = EVERY_ID) -> list[int]:
     """Return the leads of a list, by a plan that was kept meanwhile."""
-    clause = pin(InSmartList(rules, NOW), lake.snapshot)
+    clause = pinned(rules, lake)
     kept = parse_clause(json.loads(json.dumps(clause.to_json())))
     assert kept == clause
     assert isinstance(kept, InSmartList)
-    return lead_ids(kept, lake, ids).to_list()
+    return evaluated(kept, lake, ids)
+
+
+def pinned(rules: Group, lake: Lake) -> InSmartList:
+    clause = InSmartList(rules, NOW).pin(Snapshots(lake))
+    assert isinstance(clause, InSmartList)
+    return clause
+
+
+def evaluated(clause: InSmartList, lake: Lake, ids: tuple[int, int] = EVERY_ID) -> list[int]:
+    assert clause.pinned is not None
+    scope = Scope(lake=lake, ids=ids)
+    return lead_ids(clause.rules, clause.moment, clause.pinned, scope).to_list()
 
 
 def hold(catalog: Catalog, records: Records, rules: Sequence[Mapping[str, Any]]) -> None:
@@ -393,11 +407,10 @@ def test_what_is_loaded_later_is_not_seen(catalog: Catalog, tmp_path: Path) -> N
             ]
         },
     )
-    clause = pin(InSmartList(rules, NOW), lake.snapshot)
-    assert isinstance(clause, InSmartList)
+    clause = pinned(rules, lake)
     done = [{"leadId": 1, "activityDate": NOW, "activityTypeId": 1}]
     loaded(catalog, tmp_path, ([{"id": 1, "aText": "b"}, {"id": 2, "aText": "a"}], [(1, 2)], done))
-    assert lead_ids(clause, lake, EVERY_ID).to_list() == [1]
+    assert evaluated(clause, lake) == [1]
     assert found(lake, rules) == [1, 2]
 
 
@@ -409,8 +422,7 @@ def test_files_of_other_days_and_types_are_not_read(catalog: Catalog, tmp_path: 
     lake = loaded(catalog, tmp_path, ([{"id": 1}], [], days))
 
     def files(rule: dict[str, Any]) -> int:
-        clause = pin(InSmartList(rules_of(catalog, rule), NOW), lake.snapshot)
-        assert isinstance(clause, InSmartList)
+        clause = pinned(rules_of(catalog, rule), lake)
         assert clause.pinned is not None
         return len(clause.pinned.activities[0])
 
@@ -427,7 +439,6 @@ def test_column_that_began_in_another_type_is_read_in_the_catalogs(
     snapshot = lake.snapshot(LEADS)
     assert snapshot is not None
     assert snapshot.columns["aText"] == pl.String()
-    rules = Catalog(catalog._database, "default").rules
     as_number = LeadField(id=9_000, name="aText", display_name="aText", data_type="integer")
     other = Asset(
         type=AssetType.SMART_LIST,
@@ -438,12 +449,12 @@ def test_column_that_began_in_another_type_is_read_in_the_catalogs(
     before = catalog.lead_fields()["aText"]
     catalog.store(Entries(lead_fields=(as_number,)))
     try:
-        assert found(lake, rules(other)) == [2, 30]
+        assert found(lake, stored.rules_of(catalog, other)) == [2, 30]
     finally:
         catalog.store(Entries(lead_fields=(before,)))
 
 
 def test_rules_without_pinned_records_are_not_evaluated(catalog: Catalog, tmp_path: Path) -> None:
     clause = InSmartList(rules_of(catalog, {"activity": 1}), NOW)
-    with pytest.raises(ValueError, match="not pinned"):
-        lead_ids(clause, Lake(tmp_path), EVERY_ID)
+    with pytest.raises(UnpinnedError):
+        clause.expression(Scope(lake=Lake(tmp_path), ids=EVERY_ID))

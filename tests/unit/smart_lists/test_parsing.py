@@ -22,8 +22,9 @@ from outhaul.smart_lists.rules import (
     Past,
     Unit,
     ValueType,
-    stretch,
+    span,
 )
+from outhaul.smart_lists.stored import rules_of, store_entries
 
 PAGE = (DOCS / "smart-lists.md").read_text("utf-8")
 FORM = {"id": 1, "name": "List"}
@@ -46,8 +47,8 @@ def catalog(database: Database) -> Catalog:
 def read(catalog: Catalog, *rules: Any) -> tuple[Any, ...]:
     """Return the rules of a list that was loaded and read again."""
     entries = parse_catalog({"smartLists": [{**FORM, "rules": {"all": list(rules)}}]})
-    catalog.store(entries)
-    found = catalog.rules(entries.assets[0])
+    store_entries(catalog, entries)
+    found = rules_of(catalog, entries.assets[0])
     assert found.match == "all"
     return found.rules
 
@@ -185,7 +186,7 @@ def test_what_does_not_fit_is_refused_with_its_place(
     entries = parse_catalog({"forms": [{"id": 5, "name": "F"}], "smartLists": [fits, other]})
     before = list(catalog.assets(entries.assets[0].type))
     with pytest.raises(CatalogError, match=rf"^smartLists\[1\]\.rules\.all\[1\]{message}"):
-        catalog.store(entries)
+        store_entries(catalog, entries)
     # Nothing of the file is kept.
     assert list(catalog.assets(entries.assets[0].type)) == before
 
@@ -194,7 +195,7 @@ def test_what_does_not_fit_is_refused_with_its_place(
 def test_rules_are_a_group(catalog: Catalog, rules: Any) -> None:
     entries = parse_catalog({"smartLists": [{**FORM, "rules": rules}]})
     with pytest.raises(CatalogError, match=r"^smartLists\[0\]\.rules: expected"):
-        catalog.store(entries)
+        store_entries(catalog, entries)
 
 
 def test_groups_go_into_each_other_but_not_for_ever(catalog: Catalog) -> None:
@@ -214,20 +215,20 @@ def test_a_file_may_name_lists_of_its_own(catalog: Catalog) -> None:
             "staticLists": [{"id": 77, "name": "New"}],
         }
     )
-    catalog.store(entries)
+    store_entries(catalog, entries)
     (kept,) = [entry for entry in entries.assets if entry.id == FORM["id"]]
-    assert "77" in repr(catalog.rules(kept))
+    assert "77" in repr(rules_of(catalog, kept))
 
 
 def test_rules_that_fit_no_more_are_told(catalog: Catalog) -> None:
     entries = parse_catalog(
         {"smartLists": [{**FORM, "rules": {"all": [field("contains", value="a")]}}]}
     )
-    catalog.store(entries)
+    store_entries(catalog, entries)
     as_number = LeadField(id=9_002, name="country", display_name="Country", data_type="integer")
     catalog.store(Entries(lead_fields=(as_number,)))
     with pytest.raises(CatalogError, match=r"^smart list 'List': rules\.all\[0\]\.operator: 'con"):
-        catalog.rules(entries.assets[0])
+        rules_of(catalog, entries.assets[0])
 
 
 def test_a_number_is_finite() -> None:
@@ -243,8 +244,8 @@ def test_every_type_has_operators(of: ValueType) -> None:
 
 def test_a_day_is_all_of_it_and_a_moment_its_second() -> None:
     first, last = "2026-01-31T00:00:00Z", "2026-01-31T23:59:59Z"
-    assert stretch("2026-01-31") == (parse_instant(first), parse_instant(last))
-    assert stretch(last) == (parse_instant(last), parse_instant(last))
+    assert span("2026-01-31") == (parse_instant(first), parse_instant(last))
+    assert span(last) == (parse_instant(last), parse_instant(last))
 
 
 def test_the_page_names_every_operator() -> None:
@@ -255,10 +256,10 @@ def test_the_page_names_every_operator() -> None:
 def test_the_example_of_the_page_can_be_loaded(catalog: Catalog) -> None:
     (example,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
     entries = parse_catalog(json.loads(example))
-    catalog.store(entries)
-    assert [len(catalog.rules(entry).rules) for entry in entries.assets] == [3, 2]
+    store_entries(catalog, entries)
+    assert [len(rules_of(catalog, entry).rules) for entry in entries.assets] == [3, 2]
     content = json.loads(example)
     content["smartLists"][0]["rules"]["all"][1]["operator"] = "greater"
     (message,) = re.findall(r"`(smartLists\[0\].*?) …`", PAGE)
     with pytest.raises(CatalogError, match=re.escape(message)):
-        catalog.store(parse_catalog(content))
+        store_entries(catalog, parse_catalog(content))

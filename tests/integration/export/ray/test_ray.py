@@ -27,14 +27,15 @@ from outhaul.catalog.store import Catalog
 from outhaul.clock import now
 from outhaul.database.engine import Database
 from outhaul.database.schema import api_user
-from outhaul.export.executors import StoppedError
+from outhaul.export.executor import StoppedError
 from outhaul.export.ray import cluster, driver
 from outhaul.export.ray.cluster import ClusterError, PartError
 from outhaul.export.ray.executor import RayExecutor
+from outhaul.export.request import ExportRequest, read_request
 from outhaul.jobs.job import Job
 from outhaul.jobs.store import JobStore
 from outhaul.kinds import KINDS
-from outhaul.kinds.kind import Context, ExportRequest
+from outhaul.kinds.kind import Context
 from outhaul.lake.snapshot import Lake
 from outhaul.protocol.states import State
 from outhaul.settings import Limits, Settings
@@ -91,11 +92,11 @@ class Asker:
 @contextmanager
 def asking(data: Path) -> Iterator[Asker]:
     database = Database(Settings(data=data).database_url)
-    context = Context(catalog=Catalog(database, "default"), limits=Limits())
+    context = Context(catalog=Catalog(database, "default"), limits=Limits(), moment=now())
     with database.read() as connection:
         user = connection.execute(sa.select(api_user.c.id)).scalar_one()
     caller = Caller(subscription="default", limit_overrides={}, user=user, permissions=frozenset())
-    request = KINDS["activities"].read(BODY, context)
+    request = read_request(KINDS["activities"], BODY, context)
     yield Asker(JobStore(database, caller, Limits()), request)
     database.close()
 
@@ -182,16 +183,16 @@ def test_a_cluster_that_does_not_answer_is_named(
     nobody: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "REACH_SECONDS", 0.0)
-    parts = RayExecutor(nobody).render(plan_of(SHORT), Lake(Path()), "a/a", threading.Event(), {})
+    task = plan_of(SHORT).task(0, "a/a")
     with pytest.raises(ClusterError, match=f"no Ray cluster answers at {nobody.ray_address}: "):
-        next(parts)
+        RayExecutor(nobody).submit(task, Lake(Path()), threading.Event())
 
 
 def test_stop_is_obeyed_while_a_cluster_is_tried(nobody: Settings) -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(StoppedError):
-        next(RayExecutor(nobody).render(plan_of(SHORT), Lake(Path()), "a/a", stop, {}))
+        RayExecutor(nobody).submit(plan_of(SHORT).task(0, "a/a"), Lake(Path()), stop)
 
 
 def test_a_job_whose_cluster_is_away_fails_and_the_queue_goes_on(

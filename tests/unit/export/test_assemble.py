@@ -6,12 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from outhaul.export import executors
-from outhaul.export.executors import LocalExecutor, PartLostError, StoppedError, export
+from outhaul.export import render as rendering_module
+from outhaul.export.assemble import PartLostError, assemble
+from outhaul.export.executor import StoppedError
+from outhaul.export.formats import CSV
+from outhaul.export.local import LocalExecutor
+from outhaul.export.output import Output
+from outhaul.export.plan import PartTask, Plan
 from outhaul.lake.snapshot import Lake
-from outhaul.reading.plan import Plan, PlannedPart
+from outhaul.reading.reading import Part, Reading
 from outhaul.storage.folder import FolderStore
 from outhaul.storage.manifest import Manifest
+from outhaul.storage.manifest import Part as StoredPart
 from outhaul.storage.store import READ_BYTES, Writable
 
 LAKE = Lake(Path("no lake is needed"))
@@ -20,7 +26,7 @@ WAIT = 30
 """Seconds after which a test that hangs fails; none of them waits so long."""
 
 Check = Callable[[], None]
-Render = Callable[[Plan, int, Path, Writable, Check], int]
+Render = Callable[[PartTask, Lake, Writable, Check], int]
 
 
 @pytest.fixture
@@ -38,7 +44,7 @@ def executor(files: FolderStore) -> Iterator[LocalExecutor]:
 @pytest.fixture
 def rendering(monkeypatch: pytest.MonkeyPatch) -> Callable[[Render], None]:
     """Render parts by another function."""
-    return lambda render: monkeypatch.setattr(executors, "render_part", render)
+    return lambda render: monkeypatch.setattr(rendering_module, "render_part", render)
 
 
 Rendering = Callable[[Render], None]
@@ -46,17 +52,15 @@ Rendering = Callable[[Render], None]
 
 def plan_of(parts: int) -> Plan:
     return Plan(
-        table="activities",
-        version=0,
-        columns={},
-        order=(),
-        fields=[],
-        stand_ins={},
-        header="h\n",
-        separator=",",
-        clauses=[],
-        parts=[PlannedPart(partitions=[])] * parts,
-        members={},
+        reading=Reading(
+            table="activities",
+            version=0,
+            columns={},
+            order=(),
+            clauses=[],
+            parts=[Part(partitions=[])] * parts,
+        ),
+        output=Output(fields=[], headers=["h"], format=CSV, stand_ins={}),
     )
 
 
@@ -64,25 +68,26 @@ def content(number: int) -> bytes:
     return f"part {number}\n".encode() * (number % 4 * 1_000)
 
 
-def render_content(plan: Plan, number: int, lake: Path, target: Writable, check: Check) -> int:  # noqa: ARG001
+def render_content(task: PartTask, lake: Lake, target: Writable, check: Check) -> int:  # noqa: ARG001
     check()
-    target.write(content(number))
-    return number
+    target.write(content(task.number))
+    return task.number
 
 
 def on_disk(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def run(
+def run(  # noqa: PLR0913 - what differs between the tests
     executor: LocalExecutor,
     files: FolderStore,
     parts: int,
     prefix: str = "job/a",
     *,
     as_one: bool = False,
+    publish: Callable[[StoredPart], None] = lambda _: None,
 ) -> Manifest:
-    return export(
+    return assemble(
         plan_of(parts),
         LAKE,
         prefix=prefix,
@@ -90,6 +95,7 @@ def run(
         executor=executor,
         stop=threading.Event(),
         as_one=as_one,
+        publish=publish,
     )
 
 
@@ -115,7 +121,7 @@ def test_a_part_larger_than_one_read_is_hashed_whole(
 ) -> None:
     large = bytes(range(256)) * (3 * READ_BYTES // 256) + b"end"
 
-    def render(plan: Plan, number: int, lake: Path, target: Writable, check: Check) -> int:  # noqa: ARG001
+    def render(task: PartTask, lake: Lake, target: Writable, check: Check) -> int:  # noqa: ARG001
         target.write(large)
         return 1
 
@@ -143,10 +149,10 @@ def test_a_file_that_is_wanted_as_one_has_the_same_bytes_in_one_part(
 def test_a_file_that_cannot_be_put_together_leaves_nothing_of_it(
     executor: LocalExecutor, files: FolderStore, rendering: Rendering, tmp_path: Path
 ) -> None:
-    def render(plan: Plan, number: int, lake: Path, target: Writable, check: Check) -> int:
-        if number == 7:
+    def render(task: PartTask, lake: Lake, target: Writable, check: Check) -> int:
+        if task.number == 7:
             raise ZeroDivisionError
-        return render_content(plan, number, lake, target, check)
+        return render_content(task, lake, target, check)
 
     rendering(render)
     with pytest.raises(ZeroDivisionError):
@@ -162,35 +168,38 @@ def test_without_parts_the_header_is_the_file(executor: LocalExecutor, files: Fo
 
 
 def test_parts_come_in_order_however_they_are_done(
-    executor: LocalExecutor, rendering: Rendering
+    executor: LocalExecutor, files: FolderStore, rendering: Rendering
 ) -> None:
     later_ones_done = threading.Event()
 
-    def render(plan: Plan, number: int, lake: Path, target: Writable, check: Check) -> int:
-        if number == 0:
+    def render(task: PartTask, lake: Lake, target: Writable, check: Check) -> int:
+        if task.number == 0:
             assert later_ones_done.wait(WAIT)
-        if number == 2:
+        if task.number == 2:
             later_ones_done.set()
-        return render_content(plan, number, lake, target, check)
+        return render_content(task, lake, target, check)
 
     rendering(render)
-    parts = executor.render(plan_of(10), LAKE, "job/a", threading.Event(), {})
-    assert [part.number for part in parts] == list(range(10))
+    manifest = run(executor, files, 10)
+    assert [part.number for part in manifest.parts] == list(range(10))
 
 
 def test_a_job_is_not_rendered_far_ahead_of_who_reads_it(
-    executor: LocalExecutor, rendering: Rendering
+    executor: LocalExecutor, files: FolderStore, rendering: Rendering
 ) -> None:
     begun = []
 
-    def render(plan: Plan, number: int, lake: Path, target: Writable, check: Check) -> int:
-        begun.append(number)
-        return render_content(plan, number, lake, target, check)
+    def render(task: PartTask, lake: Lake, target: Writable, check: Check) -> int:
+        begun.append(task.number)
+        return render_content(task, lake, target, check)
 
     rendering(render)
-    parts = executor.render(plan_of(100), LAKE, "job/a", threading.Event(), {})
-    next(parts)
-    parts.close()
+
+    def give_up(part: StoredPart) -> None:
+        raise ZeroDivisionError(part.number)
+
+    with pytest.raises(ZeroDivisionError):
+        run(executor, files, 100, publish=give_up)
     assert len(begun) <= 2 * THREADS + 1
 
 
@@ -200,8 +209,8 @@ def test_stop_is_obeyed_and_nothing_is_written_after_it(
     stop, all_busy = threading.Event(), threading.Barrier(THREADS + 1)
     begun = []
 
-    def render(plan: Plan, number: int, lake: Path, target: Writable, check: Check) -> int:  # noqa: ARG001
-        begun.append(number)
+    def render(task: PartTask, lake: Lake, target: Writable, check: Check) -> int:  # noqa: ARG001
+        begun.append(task.number)
         target.write(bytes(20 * READ_BYTES))
         all_busy.wait(WAIT)
         while True:
@@ -212,7 +221,7 @@ def test_stop_is_obeyed_and_nothing_is_written_after_it(
 
     def attempt() -> None:
         with pytest.raises(StoppedError):
-            export(plan_of(50), LAKE, prefix="job/a", files=files, executor=executor, stop=stop)
+            assemble(plan_of(50), LAKE, prefix="job/a", files=files, executor=executor, stop=stop)
 
     running = threading.Thread(target=attempt)
     running.start()
@@ -229,14 +238,14 @@ def test_stop_ends_the_hashing_too(
 ) -> None:
     stop = threading.Event()
 
-    def render(plan: Plan, number: int, lake: Path, target: Writable, check: Check) -> int:  # noqa: ARG001
+    def render(task: PartTask, lake: Lake, target: Writable, check: Check) -> int:  # noqa: ARG001
         target.write(b"all of it")
         stop.set()
         return 1
 
     rendering(render)
     with pytest.raises(StoppedError):
-        export(plan_of(1), LAKE, prefix="job/a", files=files, executor=executor, stop=stop)
+        assemble(plan_of(1), LAKE, prefix="job/a", files=files, executor=executor, stop=stop)
 
 
 def test_an_error_in_a_part_surfaces_when_the_others_have_ended(
@@ -245,18 +254,18 @@ def test_an_error_in_a_part_surfaces_when_the_others_have_ended(
     failed = threading.Event()
     begun, ended = set(), set()
 
-    def render(plan: Plan, number: int, lake: Path, target: Writable, check: Check) -> int:
-        begun.add(number)
+    def render(task: PartTask, lake: Lake, target: Writable, check: Check) -> int:
+        begun.add(task.number)
         try:
-            if number == 1:
+            if task.number == 1:
                 failed.set()
-                raise ZeroDivisionError(f"part {number}")
-            if number == 2:
+                raise ZeroDivisionError(f"part {task.number}")
+            if task.number == 2:
                 assert failed.wait(WAIT)
                 threading.Event().wait(0.3)  # at work still, when the error is known
-            return render_content(plan, number, lake, target, check)
+            return render_content(task, lake, target, check)
         finally:
-            ended.add(number)
+            ended.add(task.number)
 
     rendering(render)
     with pytest.raises(ZeroDivisionError, match="part 1"):
@@ -270,31 +279,35 @@ def test_an_error_in_a_part_surfaces_when_the_others_have_ended(
 
 
 def test_closing_waits_until_nothing_is_written(
-    executor: LocalExecutor, rendering: Rendering
+    executor: LocalExecutor, files: FolderStore, rendering: Rendering
 ) -> None:
     closing = threading.Event()
     at_work = set()
 
-    def render(plan: Plan, number: int, lake: Path, target: Writable, check: Check) -> int:
-        at_work.add(number)
-        if number > 0:
-            closing.wait(WAIT)
-        done = render_content(plan, number, lake, target, check)
-        at_work.remove(number)
-        return done
+    def render(task: PartTask, lake: Lake, target: Writable, check: Check) -> int:
+        at_work.add(task.number)
+        try:
+            if task.number > 0:
+                closing.wait(WAIT)
+            return render_content(task, lake, target, check)
+        finally:
+            at_work.remove(task.number)
 
     rendering(render)
-    parts = executor.render(plan_of(50), LAKE, "job/a", threading.Event(), {})
-    next(parts)
-    closing.set()
-    parts.close()
+
+    def give_up(part: StoredPart) -> None:
+        closing.set()
+        raise ZeroDivisionError(part.number)
+
+    with pytest.raises(ZeroDivisionError):
+        run(executor, files, 50, publish=give_up)
     assert at_work == set()
 
 
 def test_a_part_that_fails_leaves_nothing_readable(
     executor: LocalExecutor, files: FolderStore, rendering: Rendering, tmp_path: Path
 ) -> None:
-    def render(plan: Plan, number: int, lake: Path, target: Writable, check: Check) -> int:  # noqa: ARG001
+    def render(task: PartTask, lake: Lake, target: Writable, check: Check) -> int:  # noqa: ARG001
         for _ in range(20):
             target.write(bytes(READ_BYTES))
         raise ZeroDivisionError
@@ -311,12 +324,12 @@ def test_jobs_share_the_threads(
     most, busy = 0, 0
     lock = threading.Lock()
 
-    def render(plan: Plan, number: int, lake: Path, target: Writable, check: Check) -> int:
+    def render(task: PartTask, lake: Lake, target: Writable, check: Check) -> int:
         nonlocal busy, most
         with lock:
             busy += 1
             most = max(most, busy)
-        done = render_content(plan, number, lake, target, check)
+        done = render_content(task, lake, target, check)
         with lock:
             busy -= 1
         return done
@@ -336,13 +349,13 @@ def test_parts_that_are_done_are_hashed_and_not_rendered_again(
     before = run(executor, files, 6)
     rendered: list[int] = []
 
-    def render(plan: Plan, number: int, lake: Path, target: Writable, check: Check) -> int:
-        rendered.append(number)
-        return render_content(plan, number, lake, target, check)
+    def render(task: PartTask, lake: Lake, target: Writable, check: Check) -> int:
+        rendered.append(task.number)
+        return render_content(task, lake, target, check)
 
     rendering(render)
     kept: list[int] = []
-    manifest = export(
+    manifest = assemble(
         plan_of(6),
         LAKE,
         prefix="job/b",
@@ -350,7 +363,7 @@ def test_parts_that_are_done_are_hashed_and_not_rendered_again(
         executor=executor,
         stop=threading.Event(),
         done=[before.parts[n] for n in (0, 1, 4)],
-        keep=lambda part: kept.append(part.number),
+        publish=lambda part: kept.append(part.number),
     )
     assert sorted(rendered) == kept == [2, 3, 5]
     assert manifest.checksum == before.checksum
@@ -364,7 +377,7 @@ def test_a_part_that_is_done_and_cannot_be_read_is_said_to_be_lost(
     before = run(executor, files, 3)
     (files._folder / before.parts[1].key).unlink()
     with pytest.raises(PartLostError, match="part 1 of an earlier attempt"):
-        export(
+        assemble(
             plan_of(3),
             LAKE,
             prefix="job/b",
