@@ -58,7 +58,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     lists = [{"id": 1001, "name": "Newsletter"}, {"id": 1002, "name": "Trade fair"}]
     forms = [{"id": 31, "name": "Contact", "program": "Website"}]
     catalog.store(parse_catalog({"staticLists": lists, "forms": forms}))
-    yield Context(catalog=catalog, limits=Limits())
+    yield Context(catalog=catalog, limits=Limits(), moment=MOMENT)
     database.close()
 
 

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from outhaul.accounts.tokens import Caller
 from outhaul.database.engine import Database
 from outhaul.database.schema import export_job, export_part, export_plan
+from outhaul.export.request import ExportRequest
 from outhaul.jobs.queue import Queue
 from outhaul.jobs.retention import Retention
 from outhaul.jobs.store import JobStore
-from outhaul.kinds.kind import ExportRequest
 from outhaul.settings import Limits, Settings
 from outhaul.storage.manifest import Manifest, Part
 

@@ -2,9 +2,10 @@ import csv
 import io
 import re
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.support.paths import REAL_EXPORTS, needs_real_exports
+from tests.support.paths import REAL_EXPORTS
 
 from outhaul.protocol.dialects import cell, line
 
