@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 TAP    := tests/acceptance/.venv
+NODE   := tests/acceptance/node_modules/.installed tests/support/node_modules/.installed
 PORT   ?= 8750
 
 .PHONY: help install demo serve test kills check bench docs constraints clean
@@ -17,7 +18,7 @@ demo: $(VENV)/installed ## a sample subscription, a server and two extracts, sho
 serve: $(VENV)/installed ## the sample subscription, kept running on port 8750
 	@$(BIN)/outhaul demo --serve --data sample --port $(PORT)
 
-test: $(VENV)/developing tests/acceptance/node_modules/.installed $(TAP)/installed ## every test
+test: $(VENV)/developing $(NODE) $(TAP)/installed ## every test
 	$(BIN)/pytest -n auto --durations 12
 
 kills: $(VENV)/developing ## kill workers and servers for a minute, on SQLite and on PostgreSQL with S3
@@ -43,7 +44,7 @@ constraints: $(VENV)/developing ## resolve the versions anew
 
 clean: ## remove what was installed and what tests leave
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-		tests/acceptance/node_modules $(TAP)
+		tests/acceptance/node_modules tests/support/node_modules $(TAP)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -62,14 +63,15 @@ $(VENV)/developing: $(VENV)/installed
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-# One of the real clients is a Node package; without npm its test is skipped, and says so.
-tests/acceptance/node_modules/.installed: tests/acceptance/package.json
+# One of the real clients is a Node package, and so is the emulator of Azure's storage; without npm
+# the tests that need them are skipped, and say so.
+tests/%/node_modules/.installed: tests/%/package.json
 	@if command -v npm >/dev/null; then \
-		npm install --prefix tests/acceptance --no-package-lock --no-audit --no-fund --silent \
+		npm install --prefix tests/$* --no-package-lock --no-audit --no-fund --silent \
 		&& touch $@; \
-	else echo "npm is not installed: the test with node-marketo-rest will be skipped"; fi
+	else echo "npm is not installed: tests that need packages of tests/$* will be skipped"; fi
 
-# Another is a Python program that needs older libraries than ours, and so has an environment of its
+# Another client is a Python program that needs older libraries than ours, and so has an environment of its
 # own. Nothing of it needs to be compiled; without it its test is skipped, and says so.
 $(TAP)/installed: tests/acceptance/tap-requirements.txt | $(VENV)/bin/python
 	@echo "installing tap-marketo into $(TAP) …"

@@ -63,7 +63,7 @@ def main() -> None:
             [seconds for seconds, _ in theirs],
             size,
         )
-        compare_downloads(server, job, BucketStore(bucket.url, bucket.s3), options.turns)
+        compare_downloads(server, job, BucketStore(bucket.location), options.turns)
         print(f"peak memory of the worker: {peak_megabytes(server.worker):,.0f} MB", end="; ")
         print(f"with a folder {peak_megabytes(plain.worker):,.0f} MB")
         print(f"peak memory of the server: {peak_megabytes(server.process):,.0f} MB")
@@ -82,7 +82,7 @@ def compare_downloads(server: Server, job: Job, files: BucketStore, turns: int) 
     path = f"/bulk/v1/activities/export/{job.export_id}/file.json"
     headers = {"Authorization": f"Bearer {token(server)}"}
     keys = sorted(each.key for each in files.list() if each.key.startswith(job.export_id))
-    addresses = [address for key in keys if (address := files.signed_url(key))]
+    addresses = [files.signed_url(key) for key in keys]
     for length in (None, *RANGES):
         ranges = [None] if length is None else list(stretches(size, length))
         ours, theirs = [], []

@@ -8,6 +8,8 @@ import hypothesis
 import pytest
 import structlog
 from tests.support import postgres
+from tests.support.azure import Azurite, Container
+from tests.support.azure import azurite as running_azurite
 from tests.support.object_store import Bucket, ObjectStore
 from tests.support.object_store import object_store as running_object_store
 from tests.support.paths import PROTOCOL
@@ -87,6 +89,20 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSto
     """An S3 server, for all tests of this process that need one."""
     with running_object_store(tmp_path_factory.mktemp("object-store")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """Azure's emulator, for all tests of this process that need it."""
+    with running_azurite(tmp_path_factory.mktemp("azurite")) as running:
+        yield running
+
+
+@pytest.fixture
+def container(azurite: Azurite) -> Container:
+    made = azurite.bucket()
+    made.make()
+    return made
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from outhaul.declaration import PREFIX, Computed, Declared, Entries, Option
+from outhaul.store_url import FILE, StoreUrl
 
 # Days beyond which a limit is a slip of the hand, and dates would leave the calendar.
 _CENTURY = 36_500
@@ -207,6 +208,10 @@ class AzureStorage(Declared):
         return self
 
 
+Access = S3 | GoogleStorage | AzureStorage
+"""How a storage service is reached. `Settings` has each under the scheme of its URLs."""
+
+
 class PlaceMissingError(ValueError):
     """There is neither a data folder nor a URL for something that has to be kept."""
 
@@ -244,16 +249,16 @@ class Settings(Declared):
         gt=0,
         description="Seconds after which another worker takes up the job of a worker that died.",
     )
-    lake_url: Annotated[str | None, Option(metavar="s3://BUCKET/PREFIX")] = Field(
+    lake_url: Annotated[str | None, Option(metavar="URL")] = Field(
         default=None,
-        description="Bucket for the lake, instead of the folder `lake` of the data folder. "
-        "Variables say how to reach it: OUTHAUL_S3_ENDPOINT, _REGION, _ACCESS_KEY_ID and "
-        "_SECRET_ACCESS_KEY.",
+        description="Location of the lake, instead of the folder `lake` of the data folder: "
+        "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX, or another folder. "
+        "Variables say how to reach a bucket: OUTHAUL_S3_…, OUTHAUL_GS_… or OUTHAUL_AZ_….",
     )
-    files_url: Annotated[str | None, Option(metavar="s3://BUCKET/PREFIX")] = Field(
+    files_url: Annotated[str | None, Option(metavar="URL")] = Field(
         default=None,
-        description="Bucket for export files, instead of the folder `files` of the data folder. "
-        "The same variables say how to reach it.",
+        description="Location of export files, instead of the folder `files` of the data folder. "
+        "It is given, and reached, like that of the lake.",
     )
     files_redirect: Annotated[bool, Option()] = Field(
         default=False,
@@ -329,18 +334,15 @@ class Settings(Declared):
 
     @field_validator("files_url", "lake_url")
     @classmethod
-    def _name_a_bucket(cls, value: str | None) -> str | None:
-        if value is not None:
-            url = urlsplit(value)
-            if url.scheme != "s3" or not url.netloc or "@" in value or url.query or url.fragment:
-                raise ValueError("an address such as s3://bucket/prefix is expected")
-        return value
+    def _names_a_store(cls, value: str | None) -> str | None:
+        return None if value is None else str(StoreUrl.parse(value))
 
     @field_validator("files_redirect")
     @classmethod
     def _redirect_to_a_bucket(cls, value: bool, info: ValidationInfo) -> bool:
-        if value and info.data.get("files_url") is None:
-            raise ValueError("needs --files-url, as a folder has no signed URLs")
+        url = info.data.get("files_url")
+        if value and (url is None or StoreUrl.parse(url).scheme == FILE):
+            raise ValueError("needs --files-url with a bucket, as a folder has no signed URLs")
         return value
 
     @property

@@ -26,7 +26,7 @@ from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
 from outhaul.kinds import find_kind
 from outhaul.kinds.kind import Context
-from outhaul.lake.location import in_a_line
+from outhaul.lake.failures import in_a_line
 from outhaul.lake.snapshot import open_lake
 from outhaul.protocol.states import State
 from outhaul.settings import Settings

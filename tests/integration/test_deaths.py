@@ -275,7 +275,7 @@ def lake_file(place: Site) -> Iterator[LakeFile]:
             name=name, content=file.read_bytes(), put=file.write_bytes, delete=file.unlink
         )
     else:
-        bucket = where._bucket(timedelta(seconds=10))
+        bucket = where.bucket(timedelta(seconds=10))
         found = LakeFile(
             name=name,
             content=obstore.get(bucket, path).bytes().to_bytes(),

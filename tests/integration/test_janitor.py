@@ -29,6 +29,7 @@ from outhaul.kinds.kind import Context
 from outhaul.lake.snapshot import Lake, open_lake
 from outhaul.lake.tables import LEADS
 from outhaul.loading.loads import load_leads
+from outhaul.protocol.dialects import MEDIA_TYPE
 from outhaul.settings import Limits, Settings
 from outhaul.storage.folder import FolderStore
 from outhaul.storage.manifest import Manifest, Part
@@ -83,7 +84,7 @@ class House:
 
     def put(self, key: str, *, hours: float = 2) -> None:
         """Leave a part that is so old."""
-        with self.files.writer(key) as target:
+        with self.files.writer(key, media_type=MEDIA_TYPE) as target:
             target.write(b"part")
         written = (NOW - timedelta(hours=hours)).timestamp()
         os.utime(self.settings.files_folder / key, (written, written))

@@ -10,8 +10,9 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -20,10 +21,12 @@ import pytest
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 from pydantic import SecretStr
+from tests.support.azure import Container
+from tests.support.ports import HOST, free_ports
 
-from outhaul.settings import S3
+from outhaul.settings import S3, Access
+from outhaul.storage.location import Location
 
-HOST = "127.0.0.1"
 KEY_ID = "tests"
 SECRET = "a-secret-of-tests"
 START_SECONDS = 60
@@ -64,6 +67,15 @@ class Bucket:
             access_key_id=KEY_ID,
             secret_access_key=SecretStr(self.secret),
         )
+
+    @property
+    def settings(self) -> dict[str, Access]:
+        """How it is reached, as a field of `Settings`."""
+        return {"s3": self.s3}
+
+    @property
+    def location(self) -> Location:
+        return Location(url=self.url, access=self.s3)
 
     def make(self) -> None:
         """See that it is there, though empty."""
@@ -125,7 +137,7 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
     }
     (folder / "users.json").write_text(json.dumps({"identities": [users]}))
     (folder / "data").mkdir()
-    ports = _free_ports(2 * len(SERVERS))
+    ports = free_ports(2 * len(SERVERS))
     options = [
         *(f"-dir={folder / 'data'}", f"-ip={HOST}", f"-ip.bind={HOST}"),
         *("-webdav=false", "-admin.ui=false", "-master.telemetry=false"),
@@ -157,16 +169,6 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
                 # These have no option.
                 for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
                     left.unlink()
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind((HOST, 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def _answering(server: ObjectStore, process: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -274,14 +276,17 @@ class Wire:
                 each.shutdown(socket.SHUT_RDWR)
 
 
+Reached = TypeVar("Reached", Bucket, Container)
+
+
 @contextmanager
-def wire_to(bucket: Bucket) -> Iterator[tuple[Bucket, Wire]]:
+def wire_to(bucket: Reached) -> Iterator[tuple[Reached, Wire]]:
     """Give a bucket that is reached over a wire."""
     with closing(socket.create_server((HOST, 0))) as listening:
         wire = Wire(bucket.server.port, listening.getsockname()[1])
         thread = threading.Thread(target=wire.take, args=(listening,), daemon=True)
         thread.start()
-        yield Bucket(bucket.server, bucket.name, wire.port), wire
+        yield replace(bucket, port=wire.port), wire
         listening.shutdown(socket.SHUT_RDWR)
         wire.cut()
         wire.goes_on.set()

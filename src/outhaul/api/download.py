@@ -10,8 +10,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response, S
 
 from outhaul.errors import Error
 from outhaul.jobs.job import Job
+from outhaul.protocol.dialects import MEDIA_TYPE
 from outhaul.protocol.ranges import ByteRange, UnsatisfiableRangeError, parse_range
-from outhaul.storage.store import MEDIA_TYPE, FileStore
+from outhaul.storage.store import FileStore, SignsAddresses
 
 log = structlog.get_logger()
 
@@ -65,15 +66,13 @@ async def redirect_response(files: FileStore, parts: Sequence[tuple[str, int]]) 
 
     A `Range` is left to the bucket, which gets the client's headers with the second call.
     """
-    if len(parts) != 1:
+    if len(parts) != 1 or not isinstance(files, SignsAddresses):
         return None
     try:
         url = await run_in_threadpool(files.signed_url, parts[0][0])
     except OSError as error:
         log.error("a file cannot be signed for", error=str(error))  # noqa: TRY400
         raise Error.FILE_AWAY() from error
-    if url is None:
-        return None
     # Whoever has the address has the file: it should not be kept on its way.
     return RedirectResponse(url, headers={"Cache-Control": "no-store"})
 

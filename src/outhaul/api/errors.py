@@ -11,7 +11,7 @@ from outhaul.api.json import JsonResponse
 from outhaul.api.service import ERROR_CODE, call_id
 from outhaul.database.engine import is_away, reason
 from outhaul.errors import LIMITS_ON_CALLS, ApiError, Error
-from outhaul.lake.location import LakeError
+from outhaul.lake.failures import LakeError
 from outhaul.protocol.envelope import failure
 
 log = structlog.get_logger()

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,7 +19,7 @@ from outhaul.database.engine import Database, is_away, reason
 from outhaul.errors import Error
 from outhaul.jobs.store import JobStore
 from outhaul.kinds.kind import Context
-from outhaul.lake.snapshot import Lake, location_of_lakes, open_lake
+from outhaul.lake.snapshot import Lake, check_lakes, open_lake
 from outhaul.protocol.envelope import request_id
 from outhaul.settings import Limits, Settings
 from outhaul.storage.opening import open_files
@@ -51,7 +52,7 @@ class Service:
             {
                 "database": self.database.check,
                 "files": self.files.check,
-                "lake": location_of_lakes(settings).check,
+                "lake": partial(check_lakes, settings),
             }
         )
 

@@ -19,7 +19,7 @@ from outhaul.cli.store import Subscription, lake_named, open_database
 from outhaul.clock import now
 from outhaul.lake.commits import TableChangedError
 from outhaul.lake.conversions import data_type
-from outhaul.lake.location import LakeError
+from outhaul.lake.failures import LakeError
 from outhaul.lake.snapshot import Lake, location_of_lakes, open_lake
 from outhaul.loading.loads import (
     Loaded,

@@ -12,10 +12,10 @@ from outhaul.accounts.services import SubscriptionUnknownError
 from outhaul.accounts.subscriptions import subscription_named
 from outhaul.cli.console import fail, named_errors
 from outhaul.database.engine import Database, DatabaseUnavailableError, is_away, reason
-from outhaul.lake.location import LakeError
-from outhaul.lake.snapshot import location_of_lakes
+from outhaul.lake.failures import LakeError
+from outhaul.lake.snapshot import check_lakes, location_of_lakes
 from outhaul.settings import PlaceMissingError, Settings
-from outhaul.storage.opening import open_files
+from outhaul.storage.opening import check_files, location_of_files
 
 Subscription = Annotated[
     str,
@@ -64,13 +64,13 @@ def reach_places(settings: Settings) -> None:
     if settings.data is not None:
         make_folder(settings.data)
     try:
-        location_of_lakes(settings).check()
+        check_lakes(settings, writes=settings.workers > 0)
     except LakeError as error:
         fail(f"{lake_named(settings)}: {error}")
     try:
-        open_files(settings).check()
+        check_files(settings)
     except OSError as error:
-        place = settings.files_url or settings.files_folder
+        place = location_of_files(settings).url
         option = "--data" if settings.files_url is None else "--files-url"
         fail(f"the place of export files, {place}, cannot be used, see {option}: {error}")
 

@@ -51,7 +51,7 @@ def assemble(  # noqa: PLR0913 - what it reads, where it writes, who renders, wh
         parts = assembly.run(prefix, publish)
         return Manifest(parts=parts, checksum=assembly.checksum)
     key, pieces = f"{prefix}/whole", f"{prefix}/parts"
-    with files.writer(key) as whole:
+    with files.writer(key, media_type=plan.output.format.media_type) as whole:
         parts = assembly.run(pieces, publish, whole.write)
     joined = Manifest(parts=parts, checksum=assembly.checksum)
     one = Part(number=0, key=key, size=joined.size, records=joined.records)

@@ -41,7 +41,8 @@ def store_part(  # noqa: PLR0913 - what is read, where it is written, when it en
 
     With `kept` it will be read back by this process.
     """
-    with files.writer(key, kept=kept) as target:
+    media_type = task.output.format.media_type
+    with files.writer(key, media_type=media_type, kept=kept) as target:
         counted = _Counted(target.write)
         records = render_part(task, lake, counted, check)
     return Part(number=task.number, key=key, size=counted.size, records=records)

@@ -14,9 +14,9 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
-from outhaul.lake.location import Location
 from outhaul.lake.snapshot import Lake, LakeFile, Snapshot, delta_field
 from outhaul.lake.tables import Table
+from outhaul.storage.location import Location
 
 ROW_GROUP = 50_000
 """Records in a row group: what a slice of a partition reads at least."""

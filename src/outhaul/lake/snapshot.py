@@ -16,9 +16,10 @@ from deltalake.exceptions import TableNotFoundError
 from deltalake.schema import PrimitiveType
 
 from outhaul.database.engine import Database
-from outhaul.lake.location import Location, named_failures
+from outhaul.lake.failures import named_failures
 from outhaul.lake.tables import INSTANT, Table
 from outhaul.settings import Settings
+from outhaul.storage.location import Location
 
 _FROM_DELTA: Mapping[str, pl.DataType] = {
     "string": pl.String(),
@@ -28,6 +29,8 @@ _FROM_DELTA: Mapping[str, pl.DataType] = {
     "date": pl.Date(),
     "timestamp": INSTANT,
 }
+_READ_RETRIES = 4
+
 _TO_DELTA = {str(ours): name for name, ours in _FROM_DELTA.items()}
 
 Hold = Callable[[str], AbstractContextManager[None]]
@@ -76,7 +79,7 @@ class Snapshot:
 
     def scan(self, files: Sequence[LakeFile]) -> pl.LazyFrame:
         """Return the records of some of its files, one file after the other."""
-        return self.place.scan([file.path for file in files], self.columns)
+        return _scan(self.place, [file.path for file in files], self.columns)
 
 
 class Lake:
@@ -100,7 +103,7 @@ class Lake:
 
         With `None` for the columns, each file has those that it has.
         """
-        return (self.place / table).scan(paths, columns)
+        return _scan(self.place / table, paths, columns)
 
     def snapshot(self, table: Table, version: int | None = None) -> Snapshot | None:
         """Return a table at a version, or as it is now; `None` where nothing was ever loaded."""
@@ -122,7 +125,7 @@ class Lake:
     def at(self, table: Table, version: int) -> DeltaTable:
         """Return a table that is there, at a version, for writing."""
         place = self.place / table.name
-        return DeltaTable(place.url, version=version, storage_options=place.options)
+        return DeltaTable(place.url, version=version, storage_options=_options(place))
 
     def create(self, table: Table) -> DeltaTable:
         """Return a table, made if there is none, for writing."""
@@ -136,7 +139,7 @@ class Lake:
             mode="ignore",
             partition_by=[table.partition],
             name=table.name,
-            storage_options=self.place.options,
+            storage_options=_options(self.place),
         )
 
     @contextmanager
@@ -152,6 +155,7 @@ class Lake:
             fcntl.flock(lock, fcntl.LOCK_EX)
             held = self._hold(f"{self.place.url}/{table.name}") if self._hold else nullcontext()
             with held, named_failures():
+                self.place.check_put_if_absent()
                 yield
 
     def opened(self, table: Table, version: int | None = None) -> DeltaTable | None:
@@ -164,7 +168,7 @@ class Lake:
             return None
         with named_failures():
             try:
-                return DeltaTable(place.url, version=version, storage_options=place.options)
+                return DeltaTable(place.url, version=version, storage_options=_options(place))
             except TableNotFoundError:
                 return None
 
@@ -196,7 +200,19 @@ def location_of_lakes(settings: Settings) -> Location:
     """Return where the lakes of all subscriptions are."""
     if settings.lake_url is None:
         return Location.of(settings.lake_folder)
-    return Location(url=settings.lake_url.rstrip("/"), s3=settings.s3)
+    return Location.at(settings.lake_url, settings)
+
+
+def check_lakes(settings: Settings, *, writes: bool = False) -> None:
+    """Return if the lakes can be read, and tables be written if the process `writes`.
+
+    Raises `LakeError`.
+    """
+    location = location_of_lakes(settings)
+    with named_failures():
+        location.check()
+        if writes:
+            location.check_put_if_absent()
 
 
 def delta_field(name: str, of: pl.DataType) -> Field:
@@ -212,6 +228,31 @@ def type_name(of: pl.DataType) -> str:
 def parse_type(name: str) -> pl.DataType:
     """Return the type that Delta calls so."""
     return _FROM_DELTA[name]
+
+
+def _options(location: Location) -> dict[str, str]:
+    return {**location.options, "max_retries": str(_READ_RETRIES)} if location.options else {}
+
+
+def _scan(
+    location: Location, paths: Sequence[str], columns: Mapping[str, pl.DataType] | None
+) -> pl.LazyFrame:
+    """Return the records of Parquet files; a column that a file does not have is null there.
+
+    With `None` for the columns, all files have the same, which are read.
+    """
+    options: dict[str, Any] | None = None
+    if location.options:
+        options = {**location.options, "max_retries": _READ_RETRIES}
+    return pl.scan_parquet(
+        [f"{location.url}/{path}" for path in paths],
+        schema=None if columns is None else dict(columns),
+        missing_columns="insert",
+        extra_columns="ignore",
+        hive_partitioning=False,
+        glob=False,
+        storage_options=options,
+    )
 
 
 def _files(opened: DeltaTable, table: Table) -> list[LakeFile]:

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from outhaul.lake.conversions import convert
-from outhaul.lake.location import named_failures
+from outhaul.lake.failures import named_failures
 from outhaul.lake.tables import Table
 
 _PREFIX = ".staging-"

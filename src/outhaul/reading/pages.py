@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from outhaul.lake.clauses import Between, Clause, Within
-from outhaul.lake.location import named_failures
+from outhaul.lake.failures import named_failures
 from outhaul.lake.snapshot import Lake, Snapshot, Snapshots
 from outhaul.lake.tables import Table
 from outhaul.reading.planning import pin_reading

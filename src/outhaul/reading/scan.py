@@ -10,7 +10,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from outhaul.lake.clauses import Scope, all_of
-from outhaul.lake.location import LakeError, in_a_line
+from outhaul.lake.failures import LakeError, in_a_line
 from outhaul.lake.snapshot import Lake
 from outhaul.reading.reading import Joined, Part, Reading
 

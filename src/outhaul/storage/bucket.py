@@ -1,4 +1,4 @@
-"""Parts of export files in an S3 bucket.
+"""Parts of export files in a bucket, of whichever storage service.
 
 A part is uploaded while it is rendered; an object can be seen only when all of it is there. An
 upload that an error ends is aborted. One whose process is killed stays in the bucket, unseen, as
@@ -19,10 +19,10 @@ import obstore
 from obstore.exceptions import BaseError
 
 from outhaul.protocol.ranges import ByteRange
-from outhaul.settings import S3
-from outhaul.storage.buckets import answered, check_bucket, open_bucket
+from outhaul.storage.location import Location, remove
 from outhaul.storage.pieces import Piece, pieces
-from outhaul.storage.store import MEDIA_TYPE, READ_BYTES, FilesError, Stored, Writable
+from outhaul.storage.services import is_bucket_missing, reason
+from outhaul.storage.store import READ_BYTES, FilesError, Stored, Writable
 from outhaul.storage.upload import uploading
 
 RANGE_BYTES = 4 * 2**20
@@ -48,24 +48,22 @@ _BATCH = 1_000
 
 
 class BucketStore:
-    """A `FileStore` of objects under a prefix of a bucket: `s3://bucket/prefix`."""
+    """A `FileStore` of objects under a prefix of a bucket; it also `SignsAddresses`."""
 
     def __init__(
         self,
-        url: str,
-        s3: S3,
+        location: Location,
         *,
         read_patience: timedelta = READ_PATIENCE,
         write_patience: timedelta = WRITE_PATIENCE,
     ) -> None:
-        self._url = url.rstrip("/")
-        self._s3 = s3
-        self._hasty = open_bucket(url, s3, read_patience)
-        self._patient = open_bucket(url, s3, write_patience)
+        self._location = location
+        self._hasty = location.bucket(read_patience)
+        self._patient = location.bucket(write_patience)
         self._copies: dict[str, IO[bytes]] = {}
 
     @contextmanager
-    def writer(self, key: str, *, kept: bool = False) -> Iterator[Writable]:
+    def writer(self, key: str, *, media_type: str, kept: bool = False) -> Iterator[Writable]:
         """Upload a part while it is written; left by an exception, the upload is aborted.
 
         Of a part that is `kept` there is a copy in a temporary file until it is read back.
@@ -75,7 +73,7 @@ class BucketStore:
             copy = tempfile.TemporaryFile() if kept else None  # noqa: SIM115 - it outlives this
             if copy is not None:
                 until_whole.callback(_discard, copy)
-            with uploading(partial(self._put, key, chunk), chunk) as upload:
+            with uploading(partial(self._put, key, media_type, chunk), chunk) as upload:
                 if copy is None:
                     yield upload
                 else:
@@ -145,7 +143,7 @@ class BucketStore:
             found = obstore.list(self._hasty, prefix, chunk_size=_BATCH)
             keys = [each["path"] for batch in found for each in batch]
             if removed := [key for key in keys if gone(key)]:
-                obstore.delete(self._hasty, removed)
+                remove(self._hasty, removed)
 
     def list(self) -> Iterator[Stored]:
         """Give the objects that there are; an upload that is not finished is none."""
@@ -157,10 +155,10 @@ class BucketStore:
     def check(self) -> None:
         """Return where the bucket is there and answers; what may be written is not tried."""
         with self._named("read"):
-            check_bucket(self._url, self._s3)
+            self._location.check()
 
-    def signed_url(self, key: str) -> str | None:
-        """Return an address by which everybody can read an object for ten minutes."""
+    def signed_url(self, key: str) -> str:
+        """Return an address by which anyone can read an object for ten minutes."""
         with self._named("sign for"):
             return obstore.sign(self._hasty, "GET", key, SIGNED_FOR)
 
@@ -173,13 +171,13 @@ class BucketStore:
             if (copy := self._copies.pop(key, None)) is not None:
                 copy.close()
 
-    def _put(self, key: str, chunk: int, content: bytes | Iterator[bytes]) -> None:
+    def _put(self, key: str, media_type: str, chunk: int, content: bytes | Iterator[bytes]) -> None:
         with self._named("write to"):
             obstore.put(
                 self._patient,
                 key,
                 content,
-                attributes={"Content-Type": MEDIA_TYPE},
+                attributes={"Content-Type": media_type},
                 chunk_size=chunk,
                 max_concurrency=CHUNKS_AT_ONCE,
             )
@@ -190,13 +188,13 @@ class BucketStore:
         try:
             yield
         except FileNotFoundError as error:
-            reason = _reason(error)
-            if "NoSuchBucket" in reason:
-                raise FilesError(f"cannot {what} {self._url}: {reason}") from None
-            raise FileNotFoundError(f"{self._url}: {reason}") from None
+            why = reason(error)
+            if is_bucket_missing(why):
+                raise FilesError(f"cannot {what} {self._location.url}: {why}") from None
+            raise FileNotFoundError(f"{self._location.url}: {why}") from None
         except BaseError as error:
             # What it comes from is told in full there, over many lines: the request, its answer.
-            raise FilesError(f"cannot {what} {self._url}: {_reason(error)}") from None
+            raise FilesError(f"cannot {what} {self._location.url}: {reason(error)}") from None
 
 
 class _Both:
@@ -234,9 +232,3 @@ def _whole(content: bytes, key: str, length: int) -> bytes:
     if len(content) != length:
         raise FilesError(f"{key} is shorter than it was")
     return content
-
-
-def _reason(error: Exception) -> str:
-    """Return what an error says, without the whole of the answer that it comes from."""
-    text = str(error).partition("\n\nDebug source")[0]
-    return answered(text) or text.partition(" - ")[2] or text.partition("\n")[0]

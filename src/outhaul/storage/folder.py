@@ -26,7 +26,13 @@ class FolderStore:
         folder.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
-    def writer(self, key: str, *, kept: bool = False) -> Iterator[Writable]:  # noqa: ARG002
+    def writer(
+        self,
+        key: str,
+        *,
+        media_type: str,  # noqa: ARG002 - a folder has no place for it
+        kept: bool = False,  # noqa: ARG002 - what was just written is in the system's cache
+    ) -> Iterator[Writable]:
         """Open a part for writing; where it is left by an exception, nothing is kept."""
         target = self._folder / key
         begun = target.with_name(target.name + _BEGUN)
@@ -111,10 +117,6 @@ class FolderStore:
         # Who may do everything may "execute" what is no folder any more.
         if not (self._folder.is_dir() and os.access(self._folder, os.R_OK | os.W_OK | os.X_OK)):
             raise FilesError(f"{self._folder} cannot be written to")
-
-    def signed_url(self, key: str) -> str | None:  # noqa: ARG002 - no part has one
-        """Return `None`: who cannot ask this service cannot read the folder either."""
-        return None
 
     def close(self) -> None:
         """Do nothing: nothing is kept."""

@@ -3,11 +3,28 @@
 from outhaul.settings import Settings
 from outhaul.storage.bucket import BucketStore
 from outhaul.storage.folder import FolderStore
-from outhaul.storage.store import FileStore
+from outhaul.storage.location import Location
+from outhaul.storage.store import FilesError, FileStore, SignsAddresses
 
 
 def open_files(settings: Settings) -> FileStore:
-    """Return the store of export files: a bucket if one is set, else a folder of the data."""
+    """Return the store of export files. Raises `OSError` where it cannot be opened."""
+    location = location_of_files(settings)
+    return BucketStore(location) if location.folder is None else FolderStore(location.folder)
+
+
+def location_of_files(settings: Settings) -> Location:
+    """Return where export files are: at the URL that is set, else in a folder of the data."""
     if settings.files_url is None:
-        return FolderStore(settings.files_folder)
-    return BucketStore(settings.files_url, settings.s3)
+        return Location.of(settings.files_folder)
+    return Location.at(settings.files_url, settings)
+
+
+def check_files(settings: Settings) -> None:
+    """Return if the store answers, and can sign where it has to. Raises `OSError`."""
+    files = open_files(settings)
+    files.check()
+    if settings.files_redirect:
+        if not isinstance(files, SignsAddresses):
+            raise FilesError("it has no signed addresses, which --files-redirect needs")
+        files.signed_url("none")

@@ -3,15 +3,12 @@
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from outhaul.protocol.ranges import ByteRange
 
 READ_BYTES = 2**20
 """Read and sent at a time: smaller pieces cost a server most of its speed."""
-
-# Whatever its dialect: one client matches on text/csv, another reads mojibake without charset.
-MEDIA_TYPE = "text/csv;charset=UTF-8"
 
 
 class FilesError(OSError):
@@ -41,9 +38,12 @@ class FileStore(Protocol):
     `FileNotFoundError` where a part is not there, `FilesError` where it is not what it should be.
     """
 
-    def writer(self, key: str, *, kept: bool = False) -> AbstractContextManager[Writable]:
+    def writer(
+        self, key: str, *, media_type: str, kept: bool = False
+    ) -> AbstractContextManager[Writable]:
         """Open a part for writing; where it is left by an exception, nothing can be read.
 
+        `media_type` is what a store that sends a part itself calls it.
         A part that is `kept` will be asked for by `read_back` in this process, which may make
         provision for that.
         """
@@ -85,10 +85,18 @@ class FileStore(Protocol):
         """Return where the store answers, soon; raise `OSError` otherwise."""
         ...
 
-    def signed_url(self, key: str) -> str | None:
-        """Return an address that gives a part to everybody for a while, if the store has any."""
-        ...
-
     def close(self) -> None:
         """Let go of what this process keeps of parts."""
+        ...
+
+
+@runtime_checkable
+class SignsAddresses(Protocol):
+    """What some stores can do besides: give a part to anyone who has its address.
+
+    A caller asks with `isinstance`.
+    """
+
+    def signed_url(self, key: str) -> str:
+        """Return an address by which anyone can read a part for a while. Raises `OSError`."""
         ...

@@ -12,11 +12,10 @@ from tests.support.object_store import SECRET, Bucket, wire_to
 from typer.testing import CliRunner, Result
 
 from outhaul.cli import app
-from outhaul.lake import location
-from outhaul.lake.location import Location
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import LEADS
 from outhaul.settings import S3
+from outhaul.storage import location
 
 CLOSED = "http://127.0.0.1:9"
 LEADS_CSV = "id,email\n1,a@example.com\n2,b@example.com\n"
@@ -83,7 +82,9 @@ def test_without_places_the_first_option_is_named(run: Run, command: tuple[str, 
 
 
 @BOTH
-@pytest.mark.parametrize("wrong", ["http://bucket/lake", "s3:/bucket", "s3://", "s3://a:b@c", "x"])
+@pytest.mark.parametrize(
+    "wrong", ["http://bucket/lake", "s3:/bucket", "s3://", "s3://a:b@c", "az://"]
+)
 def test_a_url_that_names_no_bucket(run: Run, command: tuple[str, ...], wrong: str) -> None:
     for option in ("--lake-url", "--files-url"):
         said = run(*command, *STATE, "--data", "data", option, wrong)
@@ -172,7 +173,7 @@ def test_a_bucket_that_goes_away_amid_a_load(
             assert said.startswith("error: more.csv was not loaded to its end; load it again: ")
             assert f"the lake, {reached.url}, cannot be used, see --lake-url: " in said
         assert times > 2
-    snapshot = Lake(Location(url=bucket.url, s3=bucket.s3) / "default").snapshot(LEADS)
+    snapshot = Lake(bucket.location / "default").snapshot(LEADS)
     assert snapshot is not None
     found = snapshot.scan(snapshot.files).select("id", "email").collect().sort("id").rows()
     assert found == [(1, "a@example.com"), (2, "new@example.com"), (60_000, "c@example.com")]

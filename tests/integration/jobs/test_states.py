@@ -40,6 +40,7 @@ from outhaul.jobs.job import TRANSITIONS, Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
 from outhaul.lake.snapshot import Lake
 from outhaul.loading.loads import load_activities, load_leads
+from outhaul.protocol.dialects import MEDIA_TYPE
 from outhaul.protocol.states import State
 from outhaul.settings import Settings
 from outhaul.storage.folder import FolderStore
@@ -335,7 +336,9 @@ class Service(RuleBasedStateMachine):
     def die(self, claim: Claim) -> None:
         """A worker is killed; what it wrote stays for others to clear away."""
         if self.holds(claim) and not claim.over:
-            with self.files.writer(f"{claim.job.id}/{id(claim)}/000000") as target:
+            with self.files.writer(
+                f"{claim.job.id}/{id(claim)}/000000", media_type=MEDIA_TYPE
+            ) as target:
                 target.write(b"of no use to anybody")
         claim.over = True
 

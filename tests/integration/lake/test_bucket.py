@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.object_store import Bucket
+from tests.support.azure import Azurite, Container
+from tests.support.object_store import Bucket, ObjectStore
 
 from outhaul import sample
 from outhaul.catalog.entries import parse_catalog
@@ -22,8 +23,8 @@ from outhaul.export.request import read_request
 from outhaul.kinds import KINDS, find_kind
 from outhaul.kinds.kind import Context
 from outhaul.lake.commits import TableChangedError, commit, write_file
-from outhaul.lake.location import LakeError, Location
-from outhaul.lake.snapshot import Lake, open_lake
+from outhaul.lake.failures import LakeError
+from outhaul.lake.snapshot import Lake, check_lakes, location_of_lakes, open_lake
 from outhaul.lake.tables import ACTIVITIES, LEADS
 from outhaul.lake.upkeep import compact, remove_replaced
 from outhaul.loading.loads import (
@@ -34,6 +35,7 @@ from outhaul.loading.loads import (
 )
 from outhaul.reading.pages import RecordPage, read_page
 from outhaul.settings import S3, Limits, Settings
+from outhaul.storage.location import Location
 
 NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
 LEAD_COUNT, ACTIVITY_COUNT = 200, 2_000
@@ -57,9 +59,18 @@ def catalog(database: Database) -> Catalog:
     return found
 
 
+@pytest.fixture(params=["object_store", "azurite"])
+def bucket(request: pytest.FixtureRequest) -> Bucket | Container:
+    """A bucket of S3, or a container of Azure."""
+    server: ObjectStore | Azurite = request.getfixturevalue(request.param)
+    made = server.bucket()
+    made.make()
+    return made
+
+
 @pytest.fixture
-def lake(bucket: Bucket) -> Lake:
-    return Lake(Location(url=f"{bucket.url}/lake", s3=bucket.s3) / "default")
+def lake(bucket: Bucket | Container) -> Lake:
+    return Lake(bucket.location / "lake" / "default")
 
 
 @pytest.fixture
@@ -157,7 +168,7 @@ def test_who_deletes_a_lead_deletes_it_for_good(lake: Lake, put: Loader) -> None
     assert sorted(snapshot.scan(snapshot.files).collect()["id"]) == [2, 3]
 
 
-def test_it_is_kept_tidy(lake: Lake, put: Loader, bucket: Bucket) -> None:
+def test_it_is_kept_tidy(lake: Lake, put: Loader, bucket: Bucket | Container) -> None:
     for number in range(3):
         put(load_activities, lake, [activity(number)])
     before = lake.snapshot(ACTIVITIES)
@@ -187,10 +198,10 @@ def test_a_commit_fails_where_another_came_first(lake: Lake, put: Loader) -> Non
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_machines_that_load_at_once_wait_for_each_other(
-    database: Database, bucket: Bucket, put: Loader, tmp_path: Path
+    database: Database, bucket: Bucket | Container, put: Loader, tmp_path: Path
 ) -> None:
     # Places of their own to lock files in, as on machines of their own: only the database is left.
-    settings = Settings(data=tmp_path, lake_url=f"{bucket.url}/lake", s3=bucket.s3)
+    settings = Settings(data=tmp_path, lake_url=f"{bucket.url}/lake", **bucket.settings)
 
     class Machine(Lake):
         @property
@@ -213,9 +224,10 @@ def test_a_bucket_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
         access_key_id="key",
         secret_access_key="a secret that nobody shows",
     )
-    place = Location(url="s3://bucket/lake", s3=s3)
+    settings = Settings(data=tmp_path, lake_url="s3://bucket/lake", s3=s3)
+    place = location_of_lakes(settings)
     with pytest.raises(LakeError) as refusal:
-        place.check()
+        check_lakes(settings)
     assert "127.0.0.1:9" in str(refusal.value)
     with pytest.raises(LakeError):
         page(Lake(place))

@@ -21,7 +21,7 @@ from outhaul.kinds import KINDS
 from outhaul.kinds.activities import DEFAULT_FIELDS
 from outhaul.kinds.kind import Context
 from outhaul.lake import tables
-from outhaul.lake.location import LakeError
+from outhaul.lake.failures import LakeError
 from outhaul.lake.snapshot import Lake
 from outhaul.protocol.dialects import line
 from outhaul.reading import scan

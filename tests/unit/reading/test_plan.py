@@ -13,11 +13,11 @@ from outhaul.export.request import read_request
 from outhaul.kinds import KINDS
 from outhaul.kinds.kind import Context
 from outhaul.lake.clauses import Clause, MemberOf, Within
-from outhaul.lake.location import Location
 from outhaul.lake.snapshot import Lake, LakeFile, Snapshot, TableFile
 from outhaul.lake.tables import ACTIVITIES, LEADS, Table
 from outhaul.reading.reading import Part
 from outhaul.reading.slices import slices
+from outhaul.storage.location import Location
 
 Load = Callable[[Lake, str, Iterable[Mapping[str, Any]]], None]
 

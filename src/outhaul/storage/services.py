@@ -1,0 +1,107 @@
+"""Storage services: which obstore class opens a bucket, with which options, and how each fails.
+
+The names of the options are those that obstore, deltalake and Polars share, as all of them are
+built on the same library, object_store.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from obstore.store import AzureStore, GCSStore, S3Store
+from pydantic import SecretStr
+
+from outhaul.settings import S3, Access, AzureStorage, GoogleStorage
+
+BucketHandle = S3Store | GCSStore | AzureStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One storage service."""
+
+    open: Callable[..., BucketHandle]
+    """The class of obstore."""
+    options: Callable[..., Mapping[str, str | None]]
+    """Turns the access settings into options, secrets included."""
+
+
+def _shown(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
+def _s3(access: S3) -> Mapping[str, str | None]:
+    return {
+        "aws_endpoint_url": access.endpoint and access.endpoint.rstrip("/"),
+        "aws_region": access.region,
+        "aws_access_key_id": access.access_key_id,
+        "aws_secret_access_key": _shown(access.secret_access_key),
+        # With an endpoint of its own, the bucket is part of the path and not of the host name.
+        "aws_virtual_hosted_style_request": access.endpoint and "false",
+    }
+
+
+def _google(access: GoogleStorage) -> Mapping[str, str | None]:
+    file = access.service_account_file
+    return {
+        "google_base_url": access.endpoint and access.endpoint.rstrip("/"),
+        "google_service_account": None if file is None else str(file),
+    }
+
+
+def _azure(access: AzureStorage) -> Mapping[str, str | None]:
+    return {
+        "azure_storage_endpoint": access.endpoint and access.endpoint.rstrip("/"),
+        "azure_storage_account_name": access.account_name,
+        "azure_storage_account_key": _shown(access.account_key),
+        "azure_storage_sas_key": _shown(access.sas_token),
+    }
+
+
+SERVICES: Mapping[type[Access], Service] = {
+    S3: Service(open=S3Store, options=_s3),
+    GoogleStorage: Service(open=GCSStore, options=_google),
+    AzureStorage: Service(open=AzureStore, options=_azure),
+}
+
+
+def options_of(access: Access) -> dict[str, str]:
+    """Return how a service is reached, secrets included; what is not set is left out."""
+    given = SERVICES[type(access)].options(access)
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def allows_http(access: Access) -> bool:
+    """Tell whether requests may go without TLS.
+
+    An address from the service's own variables says itself whether it is `http`.
+    """
+    endpoint: str | None = getattr(access, "endpoint", None)
+    return endpoint is None or endpoint.startswith("http://")
+
+
+_ANSWER = re.compile(r"<Code>(.*?)</Code>\s*<Message>([^\n<]*)", re.DOTALL)
+_QUERY = re.compile(r"(https?://[^\s?]+)\?\S*")
+_BUCKET_MISSING = ("NoSuchBucket", "ContainerNotFound")
+
+
+def answered(text: str) -> str | None:
+    """Return code and message of the service's answer that the text of an error contains."""
+    found = _ANSWER.search(text)
+    return None if found is None else f"{found[1]}: {found[2].strip()}"
+
+
+def without_queries(text: str) -> str:
+    """Return a text without the queries of its addresses: a query may hold a signature."""
+    return _QUERY.sub(r"\1", text)
+
+
+def is_bucket_missing(answer: str) -> bool:
+    """Tell whether it is the bucket, and not an object in it, that an answer calls missing."""
+    return answer.startswith(_BUCKET_MISSING)
+
+
+def reason(error: BaseException) -> str:
+    """Return what an error of obstore says, in one line."""
+    text = without_queries(str(error).partition("\n\nDebug source")[0])
+    return answered(text) or text.partition(" - ")[2] or text.partition("\n")[0]
