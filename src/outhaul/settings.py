@@ -36,59 +36,65 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     date_range_days: int = Field(
-        default=31, ge=1, le=_CENTURY, description="longest window of a date filter, in days"
+        default=31, ge=1, le=_CENTURY, description="Longest window of a date filter, in days."
     )
     primary_attribute_values: int = Field(
-        default=50, ge=1, description="most ids or names in a primary attribute filter"
+        default=50, ge=1, description="Most ids or names in a primary attribute filter."
     )
     queued_jobs: int | None = Field(
-        default=10, ge=0, description="most export jobs Queued or Processing at a time"
+        default=10, ge=0, description="Most export jobs Queued or Processing at a time."
     )
     processing_jobs: int | None = Field(
-        default=2, ge=1, description="most export jobs Processing at a time"
+        default=2, ge=1, description="Most export jobs Processing at a time."
     )
     daily_export_mb: int | None = Field(
         default=500,
         ge=0,
-        description="size of finished exports in a day (America/Chicago), in MB of 1,000,000 bytes",
+        description="Size of exports finished in a day (America/Chicago), in MB (1,000,000 bytes).",
     )
     file_days: int = Field(
-        default=7, ge=0, le=_CENTURY, description="days that a file is kept after its completion"
+        default=7,
+        ge=0,
+        le=_CENTURY,
+        description="Days after its completion for which a file can be fetched.",
     )
     list_days: int = Field(
-        default=7, ge=0, le=_CENTURY, description="age in days up to which jobs are listed"
+        default=7, ge=0, le=_CENTURY, description="Age in days up to which jobs are listed."
     )
-    list_page: int = Field(default=300, ge=1, description="most jobs on a page of the list")
+    list_page: int = Field(default=300, ge=1, description="Most jobs on a page of the list.")
     status_days: int = Field(
-        default=30, ge=0, le=_CENTURY, description="days that a job is kept after its end"
+        default=30,
+        ge=0,
+        le=_CENTURY,
+        description="Days after its end for which a job has a status.",
     )
     calls_in_20_seconds: int | None = Field(
-        default=100, ge=1, description="most calls in any 20 seconds"
+        default=100, ge=1, description="Most calls in any 20 seconds."
     )
     calls_at_once: int | None = Field(
-        default=10, ge=1, description="most calls that are being answered at a time"
+        default=10, ge=1, description="Most calls that are answered at a time."
     )
     calls_per_day: int | None = Field(
-        default=50_000, ge=0, description="most calls that succeed in a day (America/Chicago)"
+        default=50_000, ge=0, description="Most calls that succeed in a day (America/Chicago)."
     )
-    body_bytes: int = Field(default=1_000_000, ge=1, description="largest request body, in bytes")
+    body_bytes: int = Field(default=1_000_000, ge=1, description="Largest request body, in bytes.")
     bulk_body_bytes: int = Field(
-        default=10_000_000, ge=1, description="largest request body under /bulk, in bytes"
+        default=10_000_000, ge=1, description="Largest request body under /bulk, in bytes."
     )
-    uri_bytes: int = Field(default=8_192, ge=1, description="longest path and query, in bytes")
+    uri_bytes: int = Field(default=8_192, ge=1, description="Longest path and query, in bytes.")
     token_seconds: int = Field(
-        default=3_600, ge=1, le=2**31 - 1, description="life of an access token, in seconds"
+        default=3_600, ge=1, le=2**31 - 1, description="Life of an access token, in seconds."
     )
     query_token: bool = Field(
-        default=True, description="take the token from the query parameter access_token as well"
+        default=True, description="Accept the token in the query parameter access_token too."
     )
-    updated_at_filter: bool = Field(default=True, description="offer the filter updatedAt")
+    updated_at_filter: bool = Field(default=True, description="Offer the filter updatedAt.")
     smart_list_filters: bool = Field(
-        default=True, description="offer the filters smartListId and smartListName"
+        default=True, description="Offer the filters smartListId and smartListName."
     )
-    ecids: bool = Field(default=False, description="offer the lead field ecids")
+    ecids: bool = Field(default=False, description="Offer the lead field ecids.")
     ssv_delimiter: Literal["space", "semicolon"] = Field(
-        default="space", description="what separates the cells of an SSV file"
+        default="space", description="What separates the cells of an SSV file."
     )
 
     @field_validator("*", mode="before")

@@ -1,4 +1,5 @@
 import os
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -113,3 +114,19 @@ def test_a_bad_setting_is_named(words: list[str], variables: dict[str, str], mes
 def test_a_setting_without_an_option_can_have_none() -> None:
     with pytest.raises(ValueError, match="poll_seconds has no option"):
         option("poll_seconds")
+
+
+def test_a_command_can_have_a_generated_signature() -> None:
+    made = typer.Typer(rich_markup_mode=None, add_completion=False)
+    found: list[dict[str, Any]] = []
+
+    def command(**values: Any) -> None:
+        found.append(values)
+
+    count = Parameter("count", Parameter.KEYWORD_ONLY, default=1, annotation=int)
+    settings = Parameter("settings", Parameter.KEYWORD_ONLY, annotation=Settings)
+    command.__signature__ = Signature([count, settings])  # type: ignore[attr-defined]
+    made.command("generated", help="A generated command.")(takes("data")(command))
+    done = CliRunner().invoke(made, ["--data", "d", "--count", "2"])
+    assert done.exit_code == 0, done.output
+    assert found == [{"count": 2, "settings": Settings(data=Path("d"))}]
