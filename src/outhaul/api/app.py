@@ -1,21 +1,24 @@
 """The ASGI application."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cache, partial
 
 from fastapi import FastAPI
 
 from outhaul import __version__
-from outhaul.api.bulk import bulk_router
+from outhaul.api.bulk import bulk_calls
+from outhaul.api.calls import Call
 from outhaul.api.counting import Counting
+from outhaul.api.description import describe
 from outhaul.api.errors import install_error_handlers
 from outhaul.api.gate import Gate
-from outhaul.api.health import health_router
-from outhaul.api.identity import identity_router
-from outhaul.api.lookups import lookup_routers
+from outhaul.api.health import ALIVE, OTHERS, READY, health_calls, refuse
+from outhaul.api.identity import identity_calls
+from outhaul.api.lookups import all_lookups
 from outhaul.api.service import Service
-from outhaul.api.stats import stats_router
+from outhaul.api.stats import stats_calls
 from outhaul.clock import now
 from outhaul.kinds import KINDS
 from outhaul.settings import Settings
@@ -31,21 +34,27 @@ def create_app(
     `clock` tells the time of day, and `timer` the seconds between two calls.
     """
     service = Service(settings, clock, timer)
+    calls = list(_calls(service))
     app = FastAPI(
-        title="outhaul",
-        version=__version__,
-        description="Bulk extract of records kept in open tables.",
-        redirect_slashes=False,
+        title="outhaul", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.state.service = service
-    app.include_router(health_router(service))
-    app.include_router(identity_router(service))
-    for kind in KINDS.values():
-        app.include_router(bulk_router(service, kind))
-    for router in lookup_routers(service):
-        app.include_router(router)
-    app.include_router(stats_router(service))
+    for call in calls:
+        app.add_api_route(call.path, call.endpoint, methods=[call.method], response_model=None)
+    for path in (ALIVE, READY):
+        app.add_api_route(path, refuse, methods=[*OTHERS], response_model=None)
+    # FastAPI would describe what it reads of the endpoints; ours say more, and nothing untrue.
+    app.openapi = cache(partial(describe, calls))  # type: ignore[method-assign]
     install_error_handlers(app)
     app.add_middleware(Counting, meter=service.meter)
     app.add_middleware(Gate, limits=settings.limits_of({}))
     return app
+
+
+def _calls(service: Service) -> Iterator[Call]:
+    yield from health_calls(service)
+    yield from identity_calls(service)
+    for kind in KINDS.values():
+        yield from bulk_calls(service, kind)
+    yield from all_lookups(service)
+    yield from stats_calls(service)

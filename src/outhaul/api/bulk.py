@@ -1,15 +1,28 @@
-"""Bulk export: the six routes of a kind, the same for every kind."""
+"""Bulk export: the six calls of a kind, the same for every kind."""
 
 import uuid
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
-from fastapi import APIRouter, Depends
-from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from outhaul.accounts.tokens import Caller
+from outhaul.api.bulk_shapes import (
+    API_NAME,
+    BATCH_SIZE,
+    EXPORT_ID,
+    FILE,
+    FILE_HEADERS,
+    JOBS,
+    LISTING,
+    NEXT_PAGE_TOKEN,
+    STATUS,
+    JobPage,
+    request_shape,
+)
+from outhaul.api.calls import Call, Endpoint, Parameter
 from outhaul.api.download import file_response, redirect_response
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service, call_id
@@ -18,91 +31,43 @@ from outhaul.export.request import read_request
 from outhaul.jobs.job import Job
 from outhaul.jobs.store import JobStore
 from outhaul.kinds.kind import Kind
+from outhaul.protocol.answers.envelope import Found
 from outhaul.protocol.body import parse_object, wrong_type
-from outhaul.protocol.envelope import success
 from outhaul.protocol.states import State, parse_state
 
 
-class DateRange(BaseModel):
-    """A window of time; both ends belong to it, to the second."""
-
-    startAt: str  # noqa: N815 - the protocol's name
-    endAt: str  # noqa: N815 - the protocol's name
-
-
-class ExportBody(BaseModel):
-    """What an export is made of."""
-
-    filter: dict[str, Any]
-    fields: list[str] | None = None
-    columnHeaderNames: dict[str, str] | None = None  # noqa: N815 - the protocol's name
-    format: str | None = None
-
-
-class ExportAnswer(BaseModel):
-    """An export job; what is not reached yet is left out."""
-
-    exportId: str  # noqa: N815 - the protocol's name
-    format: str
-    status: State
-    createdAt: str  # noqa: N815 - the protocol's name
-    queuedAt: str | None = None  # noqa: N815 - the protocol's name
-    startedAt: str | None = None  # noqa: N815 - the protocol's name
-    finishedAt: str | None = None  # noqa: N815 - the protocol's name
-    numberOfRecords: int | None = None  # noqa: N815 - the protocol's name
-    fileSize: int | None = None  # noqa: N815 - the protocol's name
-    fileChecksum: str | None = None  # noqa: N815 - the protocol's name
-    errorMsg: str | None = None  # noqa: N815 - the protocol's name
-
-
-class Answer(BaseModel):
-    """The envelope of an answer about export jobs."""
-
-    requestId: str  # noqa: N815 - the protocol's name
-    success: bool
-    result: list[ExportAnswer] | None = None
-    errors: list[dict[str, str]] | None = None
-    nextPageToken: str | None = None  # noqa: N815 - the protocol's name
-
-
-def bulk_router(service: Service, kind: Kind) -> APIRouter:
-    """Return the routes of one kind."""
+def bulk_calls(service: Service, kind: Kind) -> list[Call]:
+    """Return the calls of one kind."""
     routes = _Routes(service, kind)
-    base = f"/bulk/v1/{kind.path}/export"
-    typed = [] if kind.of_type is None else [Depends(_named)]
-    router = APIRouter(tags=[f"export {kind.name}"], dependencies=typed)
-    named = (
-        ("GET", ".json", routes.jobs, "list"),
-        ("POST", "/create.json", routes.create, "create"),
-        ("POST", "/{export_id}/enqueue.json", routes.enqueue, "enqueue"),
-        ("POST", "/{export_id}/cancel.json", routes.cancel, "cancel"),
-        ("GET", "/{export_id}/status.json", routes.status, "status"),
-    )
-    for method, path, endpoint, action in named:
-        router.add_api_route(
-            base + path,
-            endpoint,
-            methods=[method],
-            response_model=Answer,
-            operation_id=f"{kind.name}_{action}",
-            openapi_extra=_CREATE_BODY if action == "create" else None,
+    typed = () if kind.of_type is None else (API_NAME,)
+
+    def call(
+        method: Literal["GET", "POST"],
+        path: str,
+        endpoint: Endpoint,
+        *parameters: Parameter,
+        **described: Any,  # noqa: ANN401 - members of a call
+    ) -> Call:
+        return Call(
+            method=method,
+            path=f"/bulk/v1/{kind.path}/export{path}.json",
+            endpoint=endpoint,
+            operation_id=f"{kind.name}_{endpoint.__name__}",
+            tag=f"export {kind.name}",
+            summary=(endpoint.__doc__ or "").partition("\n")[0],
+            parameters=(*typed, *parameters),
+            permissions=kind.permissions,
+            **{"replies": JOBS, **described},
         )
-    router.add_api_route(
-        base + "/{export_id}/file.json",
-        routes.file,
-        methods=["GET"],
-        response_class=PlainTextResponse,
-        operation_id=f"{kind.name}_file",
-    )
-    return router
 
-
-_CREATE_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": ExportBody.model_json_schema()}},
-    }
-}
+    return [
+        call("GET", "", routes.list, *LISTING),
+        call("POST", "/create", routes.create, body=request_shape(kind)),
+        call("POST", "/{exportId}/enqueue", routes.enqueue, EXPORT_ID),
+        call("POST", "/{exportId}/cancel", routes.cancel, EXPORT_ID),
+        call("GET", "/{exportId}/status", routes.status, EXPORT_ID),
+        call("GET", "/{exportId}/file", routes.file, EXPORT_ID, *FILE_HEADERS, replies=FILE),
+    ]
 
 
 class _Routes:
@@ -129,44 +94,41 @@ class _Routes:
         jobs = self._service.jobs(caller)
         return jobs.create(kind.job_kind(type_name), wanted, self._service.clock())
 
-    def enqueue(self, request: Request, export_id: str) -> Response:
+    def enqueue(self, request: Request) -> Response:
         """Put an export job into the queue."""
         jobs, kind = self._jobs(request)
-        job = jobs.enqueue(kind, _uuid(export_id), self._service.clock())
+        job = jobs.enqueue(kind, _job_id(request), self._service.clock())
         return self._answer(request, [job])
 
-    def cancel(self, request: Request, export_id: str) -> Response:
+    def cancel(self, request: Request) -> Response:
         """End an export job that is not done yet."""
         jobs, kind = self._jobs(request)
-        job = jobs.cancel(kind, _uuid(export_id), self._service.clock())
+        job = jobs.cancel(kind, _job_id(request), self._service.clock())
         return self._answer(request, [job])
 
-    def status(self, request: Request, export_id: str) -> Response:
+    def status(self, request: Request) -> Response:
         """Tell how far an export job is."""
         jobs, kind = self._jobs(request)
-        job = jobs.get(kind, _uuid(export_id), self._service.clock())
+        job = jobs.get(kind, _job_id(request), self._service.clock())
         return self._answer(request, [job])
 
-    def jobs(self, request: Request) -> Response:
-        """List the caller's export jobs of the last days, oldest first.
-
-        `status` may be repeated, or several joined by commas; `batchSize` is 300 at most.
-        """
+    def list(self, request: Request) -> Response:
+        """List the caller's export jobs of the last days, oldest first."""
         jobs, kind = self._jobs(request)
         page, token = jobs.page(
             kind,
             self._service.clock(),
-            states=_states(request.query_params.getlist("status")),
-            size=_batch_size(request.query_params.get("batchSize")),
-            token=request.query_params.get("nextPageToken") or None,
+            states=_states(request.query_params.getlist(STATUS.name)),
+            size=_batch_size(request.query_params.get(BATCH_SIZE.name)),
+            token=request.query_params.get(NEXT_PAGE_TOKEN.name) or None,
         )
         return self._answer(request, page, next_page_token=token)
 
-    async def file(self, request: Request, export_id: str) -> Response:
+    async def file(self, request: Request) -> Response:
         """Send the file of a Completed export job, whole or the bytes that `Range` names."""
         service = self._service
         try:
-            job, parts = await run_in_threadpool(self._file, request, export_id)
+            job, parts = await run_in_threadpool(self._file, request)
         except LookupError as error:
             return PlainTextResponse(f"Not Found: {error}\n", status_code=404)
         if service.settings.files_redirect:
@@ -175,13 +137,13 @@ class _Routes:
                 return redirect
         return await file_response(service.files, job, parts, request.headers)
 
-    def _file(self, request: Request, export_id: str) -> tuple[Job, list[tuple[str, int]]]:
+    def _file(self, request: Request) -> tuple[Job, Sequence[tuple[str, int]]]:
         """Return a job and the parts of its file. Raises `LookupError` where there is none."""
         jobs = self._service.jobs(self._caller(request))
         # Every piece of a file comes through here: a type that there is not has no jobs either.
         kind = self._kind.job_kind(_type_of(request))
         try:
-            job_id = _uuid(export_id)
+            job_id = _job_id(request)
         except ApiError as error:
             raise LookupError(error.message) from error
         return jobs.file(kind, job_id, self._service.clock())
@@ -201,14 +163,10 @@ class _Routes:
         return caller
 
     def _answer(
-        self, request: Request, jobs: list[Job], *, next_page_token: str | None = None
+        self, request: Request, jobs: Sequence[Job], *, next_page_token: str | None = None
     ) -> Response:
-        result = [job.to_answer() for job in jobs]
-        return JsonResponse(success(call_id(request), result, next_page_token=next_page_token))
-
-
-def _named(apiName: str) -> None:  # noqa: N803 - the protocol's name
-    """Tell the API's description that the path has this parameter."""
+        found = Found([job.to_answer() for job in jobs], next_page_token)
+        return JsonResponse(JobPage.of(call_id(request), found))
 
 
 def _type_of(request: Request) -> str | None:
@@ -218,8 +176,9 @@ def _type_of(request: Request) -> str | None:
     return name and name.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _uuid(text: str) -> str:
-    """Return a job's id as we write it."""
+def _job_id(request: Request) -> str:
+    """Return the id of the job that the path names, as we write it."""
+    text = request.path_params["exportId"]
     try:
         return str(uuid.UUID(text))
     except ValueError:

@@ -12,7 +12,7 @@ from outhaul.api.service import ERROR_CODE, call_id
 from outhaul.database.engine import is_away, reason
 from outhaul.errors import LIMITS_ON_CALLS, ApiError, Error
 from outhaul.lake.failures import LakeError
-from outhaul.protocol.envelope import failure
+from outhaul.protocol.answers.envelope import Failure
 
 log = structlog.get_logger()
 
@@ -28,7 +28,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 def render_error(call: str, error: ApiError) -> JsonResponse:
     """Return the answer for a row of the table."""
-    body = failure(call, error.error.code, error.message)
+    body = Failure.of(call, error.error.code, error.message)
     return JsonResponse(body, status_code=error.error.status)
 
 

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from outhaul.api.errors import render_error
 from outhaul.errors import ApiError, Error
-from outhaul.protocol.envelope import request_id
+from outhaul.protocol.answers.envelope import request_id
 from outhaul.settings import Limits
 
 _DIGITS = 18

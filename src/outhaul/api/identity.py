@@ -1,17 +1,19 @@
 """The token endpoint: OAuth client credentials."""
 
-from typing import Any
+from dataclasses import replace
 from urllib.parse import parse_qs
 
-from fastapi import APIRouter
-from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from outhaul.accounts.tokens import CredentialsInvalidError, issue_token
+from outhaul.api.calls import FORM, Call, Parameter, Reply, form_of
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service
+from outhaul.protocol.answers.envelope import Failure
+from outhaul.protocol.answers.identity import OAuthError, Token
+from outhaul.protocol.shapes import TEXT
 
 PATH = "/identity/oauth/token"
 
@@ -19,65 +21,99 @@ PATH = "/identity/oauth/token"
 _HEADERS = {"Cache-Control": "no-store"}
 
 
-class TokenAnswer(BaseModel):
-    """An access token, and the seconds that are left of its life."""
+_GRANT = Parameter(
+    name="grant_type",
+    shape={"type": "string", "enum": ["client_credentials"]},
+    description="How the client proves who it is.",
+    required=True,
+)
+_CLIENT_ID = Parameter(
+    name="client_id", shape=TEXT, description="The id of a custom service.", required=True
+)
+_CLIENT_SECRET = Parameter(
+    name="client_secret", shape=TEXT, description="The secret of that service.", required=True
+)
+PARAMETERS = (_GRANT, _CLIENT_ID, _CLIENT_SECRET)
 
-    access_token: str
-    token_type: str
-    expires_in: int
-    scope: str
+_NOT_STORED = {"Cache-Control": "`no-store`."}
+_REPLIES = {
+    200: Reply(
+        description="A token, or a failure where the database cannot be reached.",
+        models=(Token, Failure),
+    ),
+    400: Reply(description="The grant type is another.", models=(OAuthError,), headers=_NOT_STORED),
+    401: Reply(
+        description="The id or the secret of the service is wrong.",
+        models=(OAuthError,),
+        headers=_NOT_STORED | {"WWW-Authenticate": "How to authenticate."},
+    ),
+}
 
 
-def identity_router(service: Service) -> APIRouter:
-    """Return the routes of the token endpoint."""
-    router = APIRouter(tags=["identity"])
+def identity_calls(service: Service) -> list[Call]:
+    """Return the calls of the token endpoint."""
 
     async def token(request: Request) -> Response:
-        """Issue an access token for `grant_type=client_credentials`.
-
-        Parameters come in the query, in a form body, or both.
-        """
         given = await _parameters(request)
-        if given.get("grant_type") != "client_credentials":
+        if given.get(_GRANT.name) != "client_credentials":
             return _refusal(400, "unsupported_grant_type", "grant_type must be client_credentials")
         return await run_in_threadpool(_issue, service, given)
 
-    for method in ("GET", "POST"):
-        router.add_api_route(
-            PATH,
-            token,
-            methods=[method],
-            response_model=TokenAnswer,
-            operation_id=f"token_{method.lower()}",
-        )
-    return router
+    return [
+        Call(
+            method="GET",
+            path=PATH,
+            endpoint=token,
+            operation_id="token_get",
+            tag="identity",
+            summary="Issue an access token.",
+            parameters=PARAMETERS,
+            replies=_REPLIES,
+            needs_token=False,
+        ),
+        Call(
+            method="POST",
+            path=PATH,
+            endpoint=token,
+            operation_id="token_post",
+            tag="identity",
+            summary="Issue an access token.",
+            description="Each parameter may be in the query or in the form.",
+            parameters=tuple(replace(entry, required=False) for entry in PARAMETERS),
+            body=form_of(PARAMETERS),
+            body_type=FORM,
+            body_required=False,
+            replies=_REPLIES,
+            needs_token=False,
+        ),
+    ]
 
 
 def _issue(service: Service, given: dict[str, str]) -> Response:
     try:
         token = issue_token(
             service.database,
-            client_id=given.get("client_id", ""),
-            client_secret=given.get("client_secret", ""),
+            client_id=given.get(_CLIENT_ID.name, ""),
+            client_secret=given.get(_CLIENT_SECRET.name, ""),
             life_seconds=lambda overrides: service.settings.limits_of(overrides).token_seconds,
             moment=service.clock(),
         )
     except CredentialsInvalidError as error:
         return _refusal(401, "invalid_client", str(error))
     return JsonResponse(
-        {
-            "access_token": token.text,
-            "token_type": "bearer",
-            "expires_in": token.seconds,
-            "scope": token.scope,
-        },
+        Token(
+            access_token=token.text,
+            token_type="bearer",  # noqa: S106 - a type of tokens
+            expires_in=token.seconds,
+            scope=token.scope,
+        ),
         headers=_HEADERS,
     )
 
 
 def _refusal(status: int, error: str, description: str) -> Response:
     """Return an OAuth error; clients fail on a 401 that does not say how to authenticate."""
-    body: dict[str, Any] = {"error": error, "error_description": description}
+    body = OAuthError(error=error, error_description=description)
     headers = _HEADERS | ({"WWW-Authenticate": 'Basic realm="outhaul"'} if status == 401 else {})  # noqa: PLR2004
     return JsonResponse(body, status_code=status, headers=headers)
 

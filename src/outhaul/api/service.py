@@ -20,7 +20,7 @@ from outhaul.errors import Error
 from outhaul.jobs.store import JobStore
 from outhaul.kinds.kind import Context
 from outhaul.lake.snapshot import Lake, check_lakes, open_lake
-from outhaul.protocol.envelope import request_id
+from outhaul.protocol.answers.envelope import request_id
 from outhaul.settings import Limits, Settings
 from outhaul.storage.opening import open_files
 

@@ -1,113 +1,94 @@
 """Usage and errors: how many calls a subscription has made, and what they were answered with."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 
-from fastapi import APIRouter
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from outhaul.accounts.meter import REPORT_DAYS
-from outhaul.accounts.usage import Totals
+from outhaul.api.calls import Call, Reply
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service, call_id
 from outhaul.clock import QUOTA_ZONE, day_begin
-from outhaul.protocol.envelope import success
+from outhaul.protocol.answers.envelope import Failure, Found, Success
+from outhaul.protocol.answers.usage import ErrorCount, ErrorDay, UsageDay, UserCount
 
 BASE = "/rest/v1/stats"
 
 
-class UserCount(BaseModel):
-    """The calls of one API user."""
+def stats_calls(service: Service) -> list[Call]:
+    """Return the calls. Whoever has a token may ask; what is told is of its subscription."""
 
-    userId: str  # noqa: N815 - the protocol's name
-    count: int
+    def usage(days: int) -> Callable[[Request], Response]:
+        def endpoint(request: Request) -> Response:
+            caller = service.caller(request)
+            found = service.meter.calls(caller.subscription, service.clock(), days)
+            return JsonResponse(
+                Success[UsageDay].of(
+                    call_id(request),
+                    Found([_usage_day(day, counts) for day, counts in found.items()]),
+                )
+            )
 
+        return endpoint
 
-class UsageDay(BaseModel):
-    """The calls of a day, which begins at `date`."""
+    def errors(days: int) -> Callable[[Request], Response]:
+        def endpoint(request: Request) -> Response:
+            caller = service.caller(request)
+            found = service.meter.errors(caller.subscription, service.clock(), days)
+            return JsonResponse(
+                Success[ErrorDay].of(
+                    call_id(request),
+                    Found([_error_day(day, counts) for day, counts in found.items()]),
+                )
+            )
 
-    date: str
-    total: int
-    users: list[UserCount]
+        return endpoint
 
+    def call(path: str, endpoint: Callable[[Request], Response], summary: str) -> Call:
+        shown = UsageDay if path.startswith("/usage") else ErrorDay
+        return Call(
+            method="GET",
+            path=f"{BASE}{path}.json",
+            endpoint=endpoint,
+            operation_id=f"stats{path.replace('/', '_')}",
+            tag="usage",
+            summary=summary,
+            replies={
+                200: Reply(
+                    description="The days, today first, or a failure.",
+                    models=(Success[shown], Failure),  # type: ignore[valid-type]
+                )
+            },
+        )
 
-class ErrorCount(BaseModel):
-    """How often calls were answered with one error."""
-
-    errorCode: str  # noqa: N815 - the protocol's name
-    count: int
-
-
-class ErrorDay(BaseModel):
-    """The errors of a day, which begins at `date`."""
-
-    date: str
-    total: int
-    errors: list[ErrorCount]
-
-
-class UsageAnswer(BaseModel):
-    """The envelope of an answer about usage."""
-
-    requestId: str  # noqa: N815 - the protocol's name
-    success: bool
-    result: list[UsageDay]
-
-
-class ErrorsAnswer(BaseModel):
-    """The envelope of an answer about errors."""
-
-    requestId: str  # noqa: N815 - the protocol's name
-    success: bool
-    result: list[ErrorDay]
-
-
-def stats_router(service: Service) -> APIRouter:
-    """Return the routes. Whoever has a token may ask; what is told is of its subscription."""
-    router = APIRouter(tags=["usage"], prefix=BASE)
-
-    def usage(request: Request, days: int) -> Response:
-        caller = service.caller(request)
-        found = service.meter.calls(caller.subscription, service.clock(), days)
-        return _answer(request, found, "users", "userId")
-
-    def errors(request: Request, days: int) -> Response:
-        caller = service.caller(request)
-        found = service.meter.errors(caller.subscription, service.clock(), days)
-        return _answer(request, found, "errors", "errorCode")
-
-    @router.get("/usage.json", response_model=UsageAnswer)
-    def usage_today(request: Request) -> Response:
-        """Tell how many calls succeeded today, by API user."""
-        return usage(request, 1)
-
-    @router.get("/usage/last7days.json", response_model=UsageAnswer)
-    def usage_of_a_week(request: Request) -> Response:
-        """Tell how many calls succeeded today and on each of the six days before."""
-        return usage(request, REPORT_DAYS)
-
-    @router.get("/errors.json", response_model=ErrorsAnswer)
-    def errors_today(request: Request) -> Response:
-        """Tell how many calls were answered with errors today, by code."""
-        return errors(request, 1)
-
-    @router.get("/errors/last7days.json", response_model=ErrorsAnswer)
-    def errors_of_a_week(request: Request) -> Response:
-        """Tell how many calls were answered with errors today and on each of six days before."""
-        return errors(request, REPORT_DAYS)
-
-    return router
-
-
-def _answer(request: Request, totals: Totals, members: str, name: str) -> Response:
-    result: list[dict[str, Any]] = [
-        {
-            # A moment, as the published description has it, which begins with the day's date.
-            "date": day_begin(day).astimezone(QUOTA_ZONE).isoformat(),
-            "total": sum(counts.values()),
-            members: [{name: who, "count": count} for who, count in counts.items()],
-        }
-        for day, counts in totals.items()
+    return [
+        call("/usage", usage(1), "Tell how many calls succeeded today, by API user."),
+        call(
+            "/usage/last7days",
+            usage(REPORT_DAYS),
+            "Tell how many calls succeeded today and on each of the six days before.",
+        ),
+        call("/errors", errors(1), "Tell how many calls were answered with errors today, by code."),
+        call(
+            "/errors/last7days",
+            errors(REPORT_DAYS),
+            "Tell how many calls were answered with errors today and on each of six days before.",
+        ),
     ]
-    return JsonResponse(success(call_id(request), result))
+
+
+def _begin(day: date) -> datetime:
+    """Return the moment that a day begins at, which begins with the day's date as a text."""
+    return day_begin(day).astimezone(QUOTA_ZONE)
+
+
+def _usage_day(day: date, counts: Mapping[str, int]) -> UsageDay:
+    users = [UserCount(user_id=who, count=count) for who, count in counts.items()]
+    return UsageDay(date=_begin(day), total=sum(counts.values()), users=users)
+
+
+def _error_day(day: date, counts: Mapping[str, int]) -> ErrorDay:
+    errors = [ErrorCount(error_code=code, count=count) for code, count in counts.items()]
+    return ErrorDay(date=_begin(day), total=sum(counts.values()), errors=errors)

@@ -1,10 +1,16 @@
 """Reading an endpoint's answers: the envelope, or the error that an answer stands for."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
+from pydantic import ValidationError
 
 from outhaul.client.errors import AnswerError, HttpError, ProtocolError, refusal
+from outhaul.protocol.answers.envelope import Failure
+from outhaul.protocol.answers.identity import OAuthError
+from outhaul.protocol.answers.model import Answer
+
+A = TypeVar("A", bound=Answer)
 
 _SHOWN = 200
 
@@ -26,13 +32,11 @@ def unwrap(response: httpx2.Response) -> dict[str, Any]:
 
 def _refusal(response: httpx2.Response) -> ProtocolError | None:
     try:
-        body = response.json()
+        failure = Failure.model_validate(response.json())
     except ValueError:
         return None
-    match body:
-        case {"success": False, "errors": [{"code": code, "message": message}, *_]}:
-            return refusal(str(code), str(message))
-    return None
+    error = failure.errors[0]
+    return refusal(error.code, error.message)
 
 
 def json_object(response: httpx2.Response) -> dict[str, Any]:
@@ -44,6 +48,18 @@ def json_object(response: httpx2.Response) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise AnswerError(f"{_shown(response)!r} is not an object")
     return body
+
+
+def read(answer: type[A], content: object, what: str) -> A:
+    """Return content as a declared answer. Raises `AnswerError` where it does not fit."""
+    try:
+        return answer.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_context=False)
+        )
+        raise AnswerError(f"{what} cannot be read: {problems}") from error
 
 
 def http_error(response: httpx2.Response) -> HttpError:
@@ -63,13 +79,10 @@ def http_error(response: httpx2.Response) -> HttpError:
 def oauth_problem(response: httpx2.Response) -> str:
     """Return what the token endpoint says is wrong."""
     try:
-        body = response.json()
+        error = OAuthError.model_validate(response.json())
     except ValueError:
         return _shown(response)
-    match body:
-        case {"error_description": str(problem)} | {"error": str(problem)}:
-            return problem
-    return _shown(response)
+    return error.error_description or error.error or _shown(response)
 
 
 def _shown(response: httpx2.Response) -> str:

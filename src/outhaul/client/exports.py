@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Self
 from urllib.parse import quote
 
+from outhaul.client.answers import read
 from outhaul.client.errors import (
     AnswerError,
     ClientError,
@@ -16,8 +17,8 @@ from outhaul.client.errors import (
     QueueFullError,
 )
 from outhaul.client.session import Session
-from outhaul.protocol.instants import parse_instant
-from outhaul.protocol.states import State, parse_state
+from outhaul.protocol.answers.exports import ExportJob
+from outhaul.protocol.states import State
 
 _FIRST_PAUSE_SECONDS = 0.2
 _PAUSE_GROWTH = 1.5
@@ -46,24 +47,20 @@ class Job:
     @classmethod
     def from_answer(cls, entry: object) -> Self:
         """Return the job that an entry of `result` describes. Raises `AnswerError`."""
-        if not isinstance(entry, Mapping):
-            raise AnswerError(f"{entry!r} is not an export job")
-        try:
-            return cls(
-                export_id=str(entry["exportId"]),
-                status=parse_state(entry["status"]),
-                format=str(entry.get("format") or "CSV").upper(),
-                created_at=_moment(entry.get("createdAt")),
-                queued_at=_moment(entry.get("queuedAt")),
-                started_at=_moment(entry.get("startedAt")),
-                finished_at=_moment(entry.get("finishedAt")),
-                records=_count(entry.get("numberOfRecords")),
-                file_size=_count(entry.get("fileSize")),
-                checksum=entry.get("fileChecksum") or None,
-                error_message=entry.get("errorMsg") or None,
-            )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise AnswerError(f"an export job cannot be read: {error!r}") from error
+        found = read(ExportJob, entry, "an export job")
+        return cls(
+            export_id=found.export_id,
+            status=found.status,
+            format=found.format,
+            created_at=found.created_at,
+            queued_at=found.queued_at,
+            started_at=found.started_at,
+            finished_at=found.finished_at,
+            records=found.number_of_records,
+            file_size=found.file_size,
+            checksum=found.file_checksum,
+            error_message=found.error_msg,
+        )
 
 
 def _quiet(_job: Job) -> None:
@@ -212,11 +209,3 @@ def _pauses(longest: float) -> Iterator[float]:
     while True:
         yield min(pause, longest)
         pause = min(pause * _PAUSE_GROWTH, longest)
-
-
-def _moment(text: str | None) -> datetime | None:
-    return parse_instant(text) if text else None
-
-
-def _count(value: int | str | None) -> int | None:
-    return None if value is None else int(value)

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 import httpx2
 
-from outhaul.client.answers import http_error, json_object, oauth_problem, unwrap
+from outhaul.client.answers import http_error, json_object, oauth_problem, read, unwrap
 from outhaul.client.errors import (
     AnswerError,
     ClientError,
@@ -19,6 +19,7 @@ from outhaul.client.errors import (
     UnreachableError,
 )
 from outhaul.client.retries import TOKEN_CODES, did_nothing, passes, repeat
+from outhaul.protocol.answers.identity import Token
 
 T = TypeVar("T")
 Params = Mapping[str, str | int | list[str]]
@@ -210,11 +211,8 @@ class Session:
             raise CredentialsError(oauth_problem(response))
         if response.is_error or response.is_redirect:
             raise http_error(response)
-        body = json_object(response)
-        token, life = body.get("access_token"), body.get("expires_in")
-        if not isinstance(token, str) or not isinstance(life, int | float):
-            raise AnswerError("the token call gave no access_token and expires_in")
-        return token, life
+        found = read(Token, json_object(response), "the token")
+        return found.access_token, found.expires_in
 
     @contextmanager
     def _network(self) -> Iterator[None]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from outhaul.export.request import ExportRequest
-from outhaul.protocol.instants import render_instant
+from outhaul.protocol.answers.exports import ExportJob
 from outhaul.protocol.states import State
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
@@ -47,26 +47,26 @@ class Job:
     attempts: int = 0
     """Attempts that count: not those that were handed back, or died after they left a part."""
 
-    def to_answer(self) -> dict[str, Any]:
+    def to_answer(self) -> ExportJob:
         """Return the job as answers show it: what is not reached yet is left out."""
-        answer: dict[str, Any] = {
-            "exportId": self.id,
-            "format": self.request.format.name,
-            "status": self.state.value,
-            "createdAt": render_instant(self.created_at),
-        }
         reached = {
-            "queuedAt": self.queued_at,
-            "startedAt": self.started_at,
-            "finishedAt": self.finished_at,
+            "queued_at": self.queued_at,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
         }
-        answer |= {name: render_instant(when) for name, when in reached.items() if when}
+        further: dict[str, Any] = {name: when for name, when in reached.items() if when}
         if self.state is State.COMPLETED:
-            answer |= {
-                "numberOfRecords": self.records,
-                "fileSize": self.file_size,
-                "fileChecksum": f"sha256:{self.checksum}",
+            further |= {
+                "number_of_records": self.records,
+                "file_size": self.file_size,
+                "file_checksum": f"sha256:{self.checksum}",
             }
         if self.state is State.FAILED:
-            answer["errorMsg"] = self.error_message
-        return answer
+            further["error_msg"] = self.error_message
+        return ExportJob(
+            export_id=self.id,
+            format=self.request.format.name,
+            status=self.state,
+            created_at=self.created_at,
+            **further,
+        )

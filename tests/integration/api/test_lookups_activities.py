@@ -159,7 +159,7 @@ def test_each_is_answered_to_a_form_and_ignores_what_clients_add(
 def test_each_is_documented_with_what_it_reads(lookup: Lookup) -> None:
     page = (DOCS / "protocol.md").read_text("utf-8")
     assert f"`{lookup.path}`" in page
-    assert all(f"`{name}`" in page for name in lookup.parameters)
+    assert all(f"`{name}`" in page for name in lookup.names)
 
 
 @PAGED
@@ -271,7 +271,7 @@ VALUES = (
     lookup=st.sampled_from(LOOKUPS),
     given=st.sets(st.sampled_from(range(3))),
     pairs=st.lists(
-        st.tuples(st.sampled_from(sorted({n for e in LOOKUPS for n in e.parameters})), VALUES),
+        st.tuples(st.sampled_from(sorted({n for e in LOOKUPS for n in e.names})), VALUES),
         max_size=3,
     ),
 )

@@ -13,7 +13,7 @@ from outhaul.api.lookups import FAMILIES
 from outhaul.api.lookups.answering import Lookup
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog, standard_entries
-from outhaul.protocol.envelope import NO_ASSETS
+from outhaul.protocol.answers.envelope import NO_ASSETS
 
 SAMPLE = sample.catalog()
 OWN = ("fields", "lists", "campaigns", "assets")
@@ -126,7 +126,7 @@ def test_a_form_has_room_for_what_does_not_fit_into_a_uri(shared: Instance) -> N
 def test_each_is_documented_with_what_it_reads(lookup: Lookup) -> None:
     page = (DOCS / "protocol.md").read_text("utf-8")
     assert f"`{lookup.path}`" in page
-    assert all(f"`{name}`" in page for name in lookup.parameters)
+    assert all(f"`{name}`" in page for name in lookup.names)
 
 
 def test_activity_types_are_for_those_who_may_read_activities(shared: Instance) -> None:
@@ -136,7 +136,7 @@ def test_activity_types_are_for_those_who_may_read_activities(shared: Instance) 
     assert refusal(shared.get("/rest/v1/leads/describe.json", user="activities"))[0] == "603"
 
 
-PARAMETERS = sorted({name for lookup in LOOKUPS for name in lookup.parameters})
+PARAMETERS = sorted({name for lookup in LOOKUPS for name in lookup.names})
 VALUES = (
     st.sampled_from([b"1", b"1001", b"-1", b"true", b"draft", b"id", b"workspace", b"2026-01-01"])
     | st.sampled_from([b"%00", b"%ff", b"%ed%a0%80", b"1,,2", b"9" * 30, b"W10", b"+", b"%2B"])

@@ -247,7 +247,7 @@ def test_a_job_is_failed_after_three_attempts_that_ended_with_their_worker(
     assert claimed(queue, moment).id == following.id
     failed = jobs.get("leads", job.id, moment)
     assert (failed.state, failed.finished_at) == (State.FAILED, moment)
-    assert failed.to_answer()["errorMsg"] == (
+    assert failed.to_answer().error_msg == (
         "Gave up after 3 attempts: each time the worker stopped before the export was done"
     )
     assert (row(database, job).lease_owner, row(database, job).lease_until) == (None, None)

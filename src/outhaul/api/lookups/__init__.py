@@ -1,9 +1,8 @@
 """Look-ups: what exporters ask before, between and beside exports; a module for each family."""
 
-from fastapi import APIRouter
-
+from outhaul.api.calls import Call
 from outhaul.api.lookups.activities import ACTIVITIES
-from outhaul.api.lookups.answering import lookup_router
+from outhaul.api.lookups.answering import lookup_calls
 from outhaul.api.lookups.assets import ASSETS
 from outhaul.api.lookups.campaigns import CAMPAIGNS
 from outhaul.api.lookups.fields import FIELDS
@@ -26,9 +25,11 @@ FAMILIES = {
 """All look-ups, by what they are about."""
 
 
-def lookup_routers(service: Service) -> list[APIRouter]:
-    """Return the routes of all look-ups."""
-    return [lookup_router(service, name, lookups) for name, lookups in FAMILIES.items()]
+def all_lookups(service: Service) -> list[Call]:
+    """Return the calls of all look-ups."""
+    return [
+        call for name, lookups in FAMILIES.items() for call in lookup_calls(service, name, lookups)
+    ]
 
 
-__all__ = ["FAMILIES", "lookup_routers"]
+__all__ = ["FAMILIES", "all_lookups"]

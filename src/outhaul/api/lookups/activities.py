@@ -17,19 +17,19 @@ import msgspec
 
 from outhaul.api.lookups.answering import (
     Lookup,
-    Page,
     Query,
     allowed,
     no_token,
-    token_envelope,
 )
+from outhaul.api.lookups.parameters import BATCH_SIZE, instant, integer, integers, text, texts
 from outhaul.catalog.entries import ID_RANGE, AssetType, LeadField
 from outhaul.errors import Error
 from outhaul.kinds.activities import check_types
 from outhaul.lake.clauses import AnyOf, Clause, MemberOf, OneOf
 from outhaul.lake.deletions import DELETE_LEAD
 from outhaul.lake.tables import ACTIVITIES as TABLE
-from outhaul.protocol.instants import render_instant
+from outhaul.protocol.answers.envelope import ActivityPage, Found, TokenOnly
+from outhaul.protocol.answers.records import Activity, Attribute, FieldChange, LeadChange
 from outhaul.protocol.paging import encode_token
 from outhaul.reading.pages import read_page
 
@@ -67,15 +67,15 @@ _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 Record = Mapping[str, Any]
 
 
-def paging_token(query: Query) -> Page:
+def paging_token(query: Query) -> Found:
     """Give the token of the activities from a moment on."""
     query.required("sinceDatetime")
     since = query.instant("sinceDatetime")
     assert since is not None  # noqa: S101 - it is there
-    return Page(result=(), token=_token(since, ""))
+    return Found((), token=_token(since, ""))
 
 
-def activities(query: Query) -> Page:
+def activities(query: Query) -> Found:
     """List activities of some types, in the order of their dates."""
     query.some_texts("activityTypeIds")
     types = query.integers("activityTypeIds")
@@ -87,7 +87,7 @@ def activities(query: Query) -> Page:
     return _page(query, clauses, _activity)
 
 
-def lead_changes(query: Query) -> Page:
+def lead_changes(query: Query) -> Found:
     """List new leads and changes of some fields, in the order of their dates."""
     fields = _fields(query)
     changes = AnyOf(
@@ -99,13 +99,13 @@ def lead_changes(query: Query) -> Page:
     )
     types = OneOf("activityTypeId", (NEW_LEAD, CHANGE_DATA_VALUE))
 
-    def shown(record: Record) -> dict[str, Any]:
+    def shown(record: Record) -> LeadChange:
         return _lead_change(record, fields)
 
     return _page(query, [types, changes, *_of_leads(query)], shown)
 
 
-def deleted_leads(query: Query) -> Page:
+def deleted_leads(query: Query) -> Found:
     """List deletions of leads, in the order of their dates."""
     return _page(query, [OneOf("activityTypeId", (DELETE_LEAD,))], _activity)
 
@@ -141,7 +141,9 @@ def _fields(query: Query) -> list[LeadField]:
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def _page(query: Query, clauses: Sequence[Clause], shown: Callable[[Record], Record]) -> Page:
+def _page(
+    query: Query, clauses: Sequence[Clause], shown: Callable[[Record], Activity | LeadChange]
+) -> Found:
     query.required("nextPageToken")
     after = _place(query)
     page = read_page(
@@ -154,8 +156,8 @@ def _page(query: Query, clauses: Sequence[Clause], shown: Callable[[Record], Rec
         after=after,
     )
     moment, guid = page.position or after
-    return Page(
-        result=[shown(record) for record in page.records],
+    return Found(
+        [shown(record) for record in page.records],
         token=_token(moment, guid),
         more=page.more,
     )
@@ -174,23 +176,23 @@ def _place(query: Query) -> tuple[datetime, str]:
         raise no_token(_WHAT) from None
 
 
-def _activity(record: Record) -> dict[str, Any]:
+def _activity(record: Record) -> Activity:
     """Return an activity with its primary attribute, where it has one."""
     primary = {name: record[name] for name in _PRIMARY if record[name] is not None}
-    return {**_common(record), **primary, "attributes": _named(_attributes(record))}
+    return Activity(**_common(record), **primary, attributes=_named(_attributes(record)))
 
 
-def _lead_change(record: Record, fields: Sequence[LeadField]) -> dict[str, Any]:
+def _lead_change(record: Record, fields: Sequence[LeadField]) -> LeadChange:
     """Return a new lead, or the change of one of some fields."""
     attributes = _attributes(record)
     changed = []
     if record["activityTypeId"] == CHANGE_DATA_VALUE:
         field = _changed(record, fields)
-        values = {"newValue": _text(attributes.pop(_NEW_VALUE, None))}
+        values = {"new_value": _text(attributes.pop(_NEW_VALUE, None))}
         if (old := attributes.pop(_OLD_VALUE, None)) is not None:
-            values["oldValue"] = _text(old)
-        changed.append({"id": field.id, "name": field.name, **values})
-    return {**_common(record), "fields": changed, "attributes": _named(attributes)}
+            values["old_value"] = _text(old)
+        changed.append(FieldChange(id=field.id, name=field.name, **values))
+    return LeadChange(**_common(record), fields=changed, attributes=_named(attributes))
 
 
 def _changed(record: Record, fields: Sequence[LeadField]) -> LeadField:
@@ -205,7 +207,7 @@ def _common(record: Record) -> dict[str, Any]:
         "id": _number(record["marketoGUID"]),
         "marketoGUID": record["marketoGUID"],
         "leadId": record["leadId"],
-        "activityDate": render_instant(record["activityDate"]),
+        "activityDate": record["activityDate"],
         "activityTypeId": record["activityTypeId"],
     }
     campaign = record["campaignId"]
@@ -252,36 +254,57 @@ def _text(value: Any) -> str:  # noqa: ANN401 - whatever an attribute may have
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _named(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{"name": name, "value": value} for name, value in attributes.items()]
+def _named(attributes: Mapping[str, Any]) -> list[Attribute]:
+    return [Attribute(name=name, value=value) for name, value in attributes.items()]
 
 
-_PAGE = ("nextPageToken", "batchSize")
+_TOKEN = text("nextPageToken", "A paging token, or the token of the page before.", required=True)
+_PAGE = (_TOKEN, BATCH_SIZE)
+_OF_LEADS = (
+    integers("leadIds", f"Only those of these leads, {MOST_LEADS} at most."),
+    integer("listId", "Only those of the members of this static list."),
+)
 
 ACTIVITIES = (
     Lookup(
         path="/rest/v1/activities/pagingtoken.json",
         permissions=allowed("Activity"),
         find=paging_token,
-        parameters=("sinceDatetime",),
-        envelope=token_envelope,
+        parameters=(instant("sinceDatetime", "Where the activities begin.", required=True),),
+        result=None,
+        envelope=TokenOnly,
     ),
     Lookup(
         path="/rest/v1/activities.json",
         permissions=allowed("Activity"),
         find=activities,
-        parameters=("activityTypeIds", "assetIds", "leadIds", "listId", *_PAGE),
+        parameters=(
+            integers("activityTypeIds", f"Types, {MOST_TYPES} at most.", required=True),
+            integers("assetIds", "Only those with one of these primary attributes."),
+            *_OF_LEADS,
+            *_PAGE,
+        ),
+        result=Activity,
+        envelope=ActivityPage,
     ),
     Lookup(
         path="/rest/v1/activities/leadchanges.json",
         permissions=allowed("Activity"),
         find=lead_changes,
-        parameters=("fields", "leadIds", "listId", *_PAGE),
+        parameters=(
+            texts("fields", "The lead fields whose changes are wanted.", required=True),
+            *_OF_LEADS,
+            *_PAGE,
+        ),
+        result=LeadChange,
+        envelope=ActivityPage,
     ),
     Lookup(
         path="/rest/v1/activities/deletedleads.json",
         permissions=allowed("Activity"),
         find=deleted_leads,
         parameters=_PAGE,
+        result=Activity,
+        envelope=ActivityPage,
     ),
 )

@@ -1,49 +1,42 @@
 """How a look-up is answered: permission, parameters, a page, an envelope; the same for each.
 
-A look-up is a declaration, and its one function takes a `Query` and returns a `Page`. Parameters
+A look-up is a declaration. Its one function takes a `Query` and returns what it `Found`. Parameters
 that it does not read are ignored, as clients send some of their own; of one that is repeated where
 it stands for a single value, the last counts.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter
-from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
 from outhaul.accounts.tokens import Caller
+from outhaul.api.calls import FORM, Call, Model, Parameter, Reply, form_of
 from outhaul.api.json import JsonResponse
+from outhaul.api.lookups.parameters import LARGEST_PAGE
 from outhaul.api.service import Service, call_id
 from outhaul.catalog.store import Catalog
 from outhaul.errors import ApiError, Error
 from outhaul.lake.snapshot import Lake
+from outhaul.protocol.answers.envelope import Failure, Found, Page
 from outhaul.protocol.body import INTEGER_RANGE, wrong_type
-from outhaul.protocol.envelope import found_assets, success
 from outhaul.protocol.instants import EXPECTED, parse_asset_instant
 from outhaul.protocol.paging import decode_token, encode_token
 
-LARGEST_PAGE = 300
-"""Most records on a page of the lead database, and as many as there are if a call does not say."""
-
 _DIGITS = 19
+_FOUND = "What was found, or a failure."
+_METHOD = Parameter(
+    name="_method",
+    shape={"type": "string", "enum": ["GET"]},
+    description="Says that the call only reads.",
+    required=True,
+)
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """What a look-up found; there is a `token` where more follows."""
-
-    result: Sequence[Mapping[str, Any]]
-    token: str | None = None
-    more: bool | None = None
-    """Whether more follows, where that is said apart: of activities there is always a token."""
 
 
 class Query:
@@ -54,12 +47,18 @@ class Query:
     """
 
     def __init__(
-        self, service: Service, caller: Caller, path: Mapping[str, str], given: QueryParams
+        self,
+        service: Service,
+        caller: Caller,
+        path: Mapping[str, str],
+        given: QueryParams,
+        declared: Container[str],
     ) -> None:
         self.service = service
         self.caller = caller
         self._path = path
         self._given = given
+        self._declared = declared
 
     @property
     def lake(self) -> Lake:
@@ -81,8 +80,8 @@ class Query:
 
     def text(self, name: str) -> str | None:
         """Return a text."""
-        given = self._given.get(name)
-        return _text(given, name) if given else None
+        values = self._values(name)
+        return _text(values[-1], name) if values and values[-1] else None
 
     def required(self, name: str) -> str:
         """Return a text. Raises 1002 where there is none."""
@@ -93,12 +92,12 @@ class Query:
 
     def texts(self, name: str) -> list[str]:
         """Return several texts: the parameter is repeated, or its values are joined by commas."""
-        values = (_text(value, name) for value in self._given.getlist(name))
+        values = (_text(value, name) for value in self._values(name))
         return [piece.strip() for value in values for piece in value.split(",") if piece.strip()]
 
     def names(self, name: str) -> list[str]:
         """Return several names, which may hold commas of their own: the whole, and its pieces."""
-        whole = [value for value in self._given.getlist(name) if value]
+        whole = [value for value in self._values(name) if value]
         return list(dict.fromkeys([*whole, *self.texts(name)]))
 
     def some_texts(self, name: str) -> list[str]:
@@ -159,6 +158,11 @@ class Query:
         """Return how many records of the lead database a page should have."""
         return self.size("batchSize", LARGEST_PAGE, LARGEST_PAGE)
 
+    def _values(self, name: str) -> list[str]:
+        """Return all values of a parameter; reading one that is not declared is a defect."""
+        assert name in self._declared, name  # noqa: S101 - a test of the look-up fails
+        return self._given.getlist(name)
+
     def place_after(self, what: str) -> int | None:
         """Return the id that the page before ended with, as `token_after` wrote it."""
         found = self.place(what, 1)
@@ -196,69 +200,64 @@ def no_token(what: str) -> ApiError:
     return Error.INVALID(parameter="nextPageToken", problem=f"it is no token of a page of {what}")
 
 
-Envelope = Callable[[str, Page], dict[str, Any]]
-
-
-def records_envelope(call: str, page: Page) -> dict[str, Any]:
-    """Return an answer of the lead database."""
-    body = success(call, page.result, next_page_token=page.token)
-    return body if page.more is None else {**body, "moreResult": page.more}
-
-
-def token_envelope(call: str, page: Page) -> dict[str, Any]:
-    """Return an answer that is a token, and finds nothing by itself."""
-    body = success(call, (), next_page_token=page.token)
-    return {name: value for name, value in body.items() if name != "result"}
-
-
-def assets_envelope(call: str, page: Page) -> dict[str, Any]:
-    """Return an answer about assets."""
-    return found_assets(call, page.result)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Lookup:
-    """A look-up: where it is, who may ask, and how the answer is found."""
+    """A look-up: where it is, who may ask, how the answer is found, and what its shape is."""
 
     path: str
     permissions: frozenset[str]
     """A caller needs one of them."""
-    find: Callable[[Query], Page]
-    parameters: tuple[str, ...] = ()
-    """What `find` reads of the query; named for the API's description."""
-    envelope: Envelope = records_envelope
+    find: Callable[[Query], Found]
+    parameters: tuple[Parameter, ...] = ()
+    """What `find` reads of the path and the query; it can read no others."""
+    result: Model
+    """The declared answer that each record of the result is; `None` where there is no result."""
+    envelope: Model = Page
+
+    @property
+    def answer(self) -> Model:
+        """The declared answer of the whole look-up."""
+        return self.envelope if self.result is None else self.envelope[self.result]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the parameters in the query."""
+        return frozenset(entry.name for entry in self.parameters if entry.location == "query")
 
 
-class LookupAnswer(BaseModel):
-    """The envelope of a look-up."""
-
-    requestId: str  # noqa: N815 - the protocol's name
-    success: bool
-    result: list[dict[str, Any]] | None = None
-    errors: list[dict[str, str]] | None = None
-    warnings: list[str] | None = None
-    nextPageToken: str | None = None  # noqa: N815 - the protocol's name
-    moreResult: bool | None = None  # noqa: N815 - the protocol's name
+def lookup_calls(service: Service, about: str, lookups: Iterable[Lookup]) -> list[Call]:
+    """Return the calls of a family of look-ups."""
+    return [call for lookup in lookups for call in _calls(service, about, lookup)]
 
 
-def lookup_router(service: Service, about: str, lookups: Iterable[Lookup]) -> APIRouter:
-    """Return the routes of a family of look-ups."""
-    router = APIRouter(tags=[f"look up {about}"])
-    for lookup in lookups:
-        answer = _endpoint(service, lookup)
-        router.add_api_route(
-            lookup.path,
-            _got(answer),
-            methods=["GET"],
-            response_model=LookupAnswer,
-            summary=lookup.find.__doc__,
-            operation_id=_operation(lookup.path),
-            openapi_extra={"parameters": [_described(name) for name in lookup.parameters]},
-        )
-        router.add_api_route(
-            lookup.path, _posted(answer), methods=["POST"], include_in_schema=False
-        )
-    return router
+def _calls(service: Service, about: str, lookup: Lookup) -> Iterator[Call]:
+    answer = _endpoint(service, lookup)
+    in_path = tuple(entry for entry in lookup.parameters if entry.location == "path")
+    in_query = tuple(entry for entry in lookup.parameters if entry.location == "query")
+    got = Call(
+        method="GET",
+        path=lookup.path,
+        endpoint=_got(answer),
+        operation_id=_operation(lookup.path),
+        tag=f"look up {about}",
+        summary=lookup.find.__doc__ or "",
+        parameters=lookup.parameters,
+        permissions=lookup.permissions,
+        replies={200: Reply(description=_FOUND, models=(lookup.answer, Failure))},
+    )
+    yield got
+    yield replace(
+        got,
+        method="POST",
+        endpoint=_posted(answer),
+        operation_id=f"{got.operation_id}_posted",
+        description="The same as GET. The form has what does not fit into a URI. Parameters may "
+        "also be in the query.",
+        parameters=(*in_path, *(replace(entry, required=False) for entry in (_METHOD, *in_query))),
+        body=form_of((_METHOD, *in_query)),
+        body_type=FORM,
+        body_required=False,
+    )
 
 
 def allowed(*areas: str) -> frozenset[str]:
@@ -270,8 +269,10 @@ def _endpoint(service: Service, lookup: Lookup) -> Callable[[Request, QueryParam
     def answer(request: Request, given: QueryParams) -> Response:
         caller = service.caller(request)
         caller.require(lookup.permissions)
-        page = lookup.find(Query(service, caller, request.path_params, given))
-        return JsonResponse(lookup.envelope(call_id(request), page))
+        query = Query(service, caller, request.path_params, given, lookup.names)
+        answer = lookup.envelope.of(call_id(request), lookup.find(query))
+        # Numbers of attributes are written as Python writes them, which Pydantic does not.
+        return JsonResponse(answer.to_wire())
 
     return answer
 
@@ -292,7 +293,7 @@ def _posted(
         """Answer a POST that says `_method=GET`: its form has what would not fit into a URI."""
         form = parse_qsl((await request.body()).decode("utf-8", "replace"))
         given = QueryParams([*request.query_params.multi_items(), *form])
-        if given.get("_method", "").upper() != "GET":
+        if given.get(_METHOD.name, "").upper() != "GET":
             raise Error.METHOD_NOT_SUPPORTED(method=request.method, path=request.url.path)
         return await run_in_threadpool(answer, request, given)
 
@@ -301,10 +302,6 @@ def _posted(
 
 def _operation(path: str) -> str:
     return path.removesuffix(".json").strip("/").translate(str.maketrans("/.", "__", "{}"))
-
-
-def _described(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
 
 
 def _is_count(text: str) -> bool:

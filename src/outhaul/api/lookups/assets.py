@@ -8,19 +8,37 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from outhaul.api.lookups.answering import Lookup, Page, Query, allowed, assets_envelope
+from outhaul.api.calls import Parameter
+from outhaul.api.lookups.answering import Lookup, Query, allowed
 from outhaul.api.lookups.browsing import dates, program_ids, said, workspace
+from outhaul.api.lookups.parameters import (
+    EARLIEST,
+    LATEST,
+    OFFSET,
+    choice,
+    path_id,
+    size,
+    text,
+    texts,
+)
 from outhaul.catalog.entries import Asset, AssetType
 from outhaul.catalog.selection import DRAFT, Selection
 from outhaul.errors import Error
-from outhaul.protocol.instants import ASSET_ZONE
+from outhaul.protocol.answers.assets import AssetList, Folder, Form, Program, ProgramInList
+from outhaul.protocol.answers.envelope import Assets, Found
+from outhaul.protocol.answers.model import Answer
 
 PAGE = 20
 """Assets on a page where a call does not say how many."""
 
 LARGEST_PAGE = 200
+_SIZE = size("maxReturn", LARGEST_PAGE, PAGE)
+_NAME = text("name", "The name, without that of a program.", required=True)
 
 _APPROVED = "approved"
+_STATUS = choice(
+    "status", _APPROVED, DRAFT, description="Only forms that are approved, or that are drafts."
+)
 
 # Our file speaks of programs as the pages for people do, the API in words of its own.
 _PROGRAM_TYPES = {
@@ -30,6 +48,7 @@ _PROGRAM_TYPES = {
     "engagement": "nurture",
     "nurture": "nurture",
 }
+_PROGRAM_FILTERS = ("id", "programId", "workspace")
 _PROGRAM_STATES = ("locked", "unlocked", "on", "off")
 
 _FORM_LOOKS: Mapping[str, Any] = {
@@ -51,22 +70,24 @@ Programs = Mapping[str, int]
 """The ids of programs by their names."""
 
 
-def program(entry: Asset, programs: Programs, *, default_type: str = "default") -> dict[str, Any]:
+def program(entry: Asset, programs: Programs) -> Program:
     """Return a program as it is shown by itself."""
-    shown = program_in_list(entry, programs, default_type=default_type)
+    shown = _program(entry, programs, "default")
     for name in ("startDate", "endDate"):
-        if text := said(entry, name):
-            shown[name] = text
+        if given := said(entry, name):
+            shown[name] = given
     for name in ("tags", "costs"):
-        given = entry.description.get(name)
-        shown[name] = given if isinstance(given, list) else []
-    return shown
+        listed = entry.description.get(name)
+        shown[name] = listed if isinstance(listed, list) else []
+    return Program(**shown)
 
 
-def program_in_list(
-    entry: Asset, programs: Programs, *, default_type: str = "program"
-) -> dict[str, Any]:
-    """Return a program as it is shown among others: the description has another word for plain."""
+def program_in_list(entry: Asset, programs: Programs) -> ProgramInList:
+    """Return a program as it is shown among others, where a plain one has another type."""
+    return ProgramInList(**_program(entry, programs, "program"))
+
+
+def _program(entry: Asset, programs: Programs, default_type: str) -> dict[str, Any]:
     state = said(entry, "status").lower()
     shown = {
         **_asset(entry, programs),
@@ -76,25 +97,25 @@ def program_in_list(
         "workspace": workspace(entry),
     }
     for name in ("sfdcId", "sfdcName"):
-        if text := said(entry, name):
-            shown[name] = text
+        if given := said(entry, name):
+            shown[name] = given
     return shown
 
 
-def form(entry: Asset, programs: Programs) -> dict[str, Any]:
+def form(entry: Asset, programs: Programs) -> Form:
     """Return a form; of its looks, those that its description gives in the same type."""
     given = entry.description
     looks = {
-        name: given[name] if isinstance(given.get(name), type(usual)) else usual
+        name: given[name] if type(given.get(name)) is type(usual) else usual
         for name, usual in _FORM_LOOKS.items()
     }
     status = DRAFT if said(entry, "status").lower() == DRAFT else _APPROVED
-    return {**_asset(entry, programs), "status": status, **looks}
+    return Form(**_asset(entry, programs), status=status, **looks)
 
 
-def static_list(entry: Asset, programs: Programs) -> dict[str, Any]:
-    """Return a static list."""
-    return {**_asset(entry, programs), "workspace": workspace(entry)}
+def asset_list(entry: Asset, programs: Programs) -> AssetList:
+    """Return a static list, or a smart list without its rules."""
+    return AssetList(**_asset(entry, programs), workspace=workspace(entry))
 
 
 def _asset(entry: Asset, programs: Programs) -> dict[str, Any]:
@@ -103,21 +124,21 @@ def _asset(entry: Asset, programs: Programs) -> dict[str, Any]:
         "id": entry.id,
         "name": entry.name,
         "description": said(entry, "description"),
-        **dates(entry, zone=ASSET_ZONE),
+        **dates(entry),
         "url": said(entry, "url"),
         "folder": _folder(entry, programs),
     }
 
 
-def _folder(entry: Asset, programs: Programs) -> dict[str, Any]:
+def _folder(entry: Asset, programs: Programs) -> Folder:
     """Return where an asset is: in its program, or in the one folder that there is.
 
     The schema calls the number `id`, real answers call it `value`.
     """
     if entry.program is None:
-        return {"type": "Folder", "id": 1, "value": 1, "folderName": workspace(entry)}
+        return Folder(type="Folder", id=1, value=1, folder_name=workspace(entry))
     number = programs.get(entry.program, 0)
-    return {"type": "Program", "id": number, "value": number, "folderName": entry.program}
+    return Folder(type="Program", id=number, value=number, folder_name=entry.program)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,18 +147,20 @@ class Family:
 
     kind: AssetType
     path: str
-    show: Callable[[Asset, Programs], dict[str, Any]]
-    show_in_list: Callable[[Asset, Programs], dict[str, Any]] | None = None
+    result: type[Answer]
+    show: Callable[[Asset, Programs], Answer]
+    result_in_list: type[Answer]
+    show_in_list: Callable[[Asset, Programs], Answer]
     select: Callable[[Query], Selection]
-    parameters: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
     has_status: bool = False
 
     def lookups(self) -> tuple[Lookup, ...]:
         """Return the three calls: browse, by name, by id."""
         calls = (
-            ("s.json", self._browse, (*self.parameters, "maxReturn", "offset")),
-            ("/byName.json", self._by_name, ("name", *self._status)),
-            ("/{id}.json", self._by_id, self._status),
+            ("s.json", self._browse, (*self.parameters, _SIZE, OFFSET), self.result_in_list),
+            ("/byName.json", self._by_name, (_NAME, *self._status), self.result),
+            ("/{id}.json", self._by_id, (path_id("id", self._what), *self._status), self.result),
         )
         return tuple(
             Lookup(
@@ -145,39 +168,43 @@ class Family:
                 permissions=allowed("Assets"),
                 find=find,
                 parameters=parameters,
-                envelope=assets_envelope,
+                result=result,
+                envelope=Assets,
             )
-            for ending, find, parameters in calls
+            for ending, find, parameters, result in calls
         )
 
     @property
-    def _status(self) -> tuple[str, ...]:
-        return ("status",) if self.has_status else ()
+    def _status(self) -> tuple[Parameter, ...]:
+        return (_STATUS,) if self.has_status else ()
 
-    def _browse(self, query: Query) -> Page:
+    @property
+    def _what(self) -> str:
+        return {"smartList": "smart list", "staticList": "static list"}.get(self.path, self.path)
+
+    def _browse(self, query: Query) -> Found:
         """Browse assets of this type by id: `maxReturn` of them, from `offset` on."""
         size = query.size("maxReturn", PAGE, LARGEST_PAGE)
         found = query.catalog.browse(
             self.kind, self.select(query), size=size, offset=query.offset()
         )
         programs = program_ids(query, found)
-        show = self.show_in_list or self.show
-        return Page(result=[show(entry, programs) for entry in found])
+        return Found([self.show_in_list(entry, programs) for entry in found])
 
-    def _by_name(self, query: Query) -> Page:
+    def _by_name(self, query: Query) -> Found:
         """Show the assets of this type that have a name; those of two programs may share one."""
         return self._shown(query, Selection(names=[query.required("name")]))
 
-    def _by_id(self, query: Query) -> Page:
+    def _by_id(self, query: Query) -> Found:
         """Show one asset of this type."""
         return self._shown(query, Selection(ids=[query.path_id("id")]))
 
-    def _shown(self, query: Query, selection: Selection) -> Page:
+    def _shown(self, query: Query, selection: Selection) -> Found:
         if self.has_status:
             selection = replace(selection, drafts=_drafts(query))
         found = query.catalog.browse(self.kind, selection, size=LARGEST_PAGE)
         programs = program_ids(query, found)
-        return Page(result=[self.show(entry, programs) for entry in found])
+        return Found([self.show(entry, programs) for entry in found])
 
 
 def _updated(query: Query) -> Selection:
@@ -193,9 +220,9 @@ def _programs(query: Query) -> Selection:
     by = query.text("filterType")
     if by is None:
         return window
-    if by not in ("id", "programId", "workspace"):
+    if by not in _PROGRAM_FILTERS:
         raise Error.INVALID(
-            parameter="filterType", problem=f"'{by}' is none of id, programId, workspace"
+            parameter="filterType", problem=f"'{by}' is none of {', '.join(_PROGRAM_FILTERS)}"
         )
     query.required("filterValues")
     if by == "workspace":
@@ -219,29 +246,41 @@ def _drafts(query: Query) -> bool | None:
     return status.lower() == DRAFT
 
 
-_WINDOW = ("earliestUpdatedAt", "latestUpdatedAt")
+_WINDOW = (EARLIEST, LATEST)
 
 _FAMILIES = (
     Family(
         kind=AssetType.PROGRAM,
         path="program",
+        result=Program,
         show=program,
+        result_in_list=ProgramInList,
         show_in_list=program_in_list,
         select=_programs,
-        parameters=("filterType", "filterValues", *_WINDOW),
+        parameters=(
+            choice("filterType", *_PROGRAM_FILTERS, description="What `filterValues` are."),
+            texts("filterValues", "Ids, or names of workspaces."),
+            *_WINDOW,
+        ),
     ),
     Family(
         kind=AssetType.FORM,
         path="form",
+        result=Form,
         show=form,
+        result_in_list=Form,
+        show_in_list=form,
         select=_forms,
-        parameters=("status",),
+        parameters=(_STATUS,),
         has_status=True,
     ),
     Family(
         kind=AssetType.STATIC_LIST,
         path="staticList",
-        show=static_list,
+        result=AssetList,
+        show=asset_list,
+        result_in_list=AssetList,
+        show_in_list=asset_list,
         select=_updated,
         parameters=_WINDOW,
     ),

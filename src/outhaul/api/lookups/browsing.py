@@ -63,9 +63,11 @@ def workspace(entry: Asset) -> str:
     return said(entry, "workspaceName") or said(entry, "workspace") or WORKSPACE
 
 
-def dates(entry: Asset, *, zone: str = "Z") -> dict[str, str]:
-    """Return when an asset was made and changed; assets' own calls write UTC as `Z+0000`."""
+def dates(entry: Asset) -> dict[str, Any]:
+    """Return when an asset was made and changed, by the names of the members of answers."""
     created = said(entry, "createdAt")
     updated = said(entry, "updatedAt")
-    shown = {"createdAt": created or updated or UNDATED, "updatedAt": updated or created or UNDATED}
-    return {name: text.removesuffix("Z") + zone for name, text in shown.items()}
+    return {
+        "created_at": created or updated or UNDATED,
+        "updated_at": updated or created or UNDATED,
+    }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from outhaul.api.lookups.answering import Lookup, Page, Query, allowed
+from outhaul.api.lookups.answering import Lookup, Query, allowed
 from outhaul.api.lookups.browsing import (
     dates,
     in_programs,
@@ -13,55 +13,67 @@ from outhaul.api.lookups.browsing import (
     the_one,
     workspace,
 )
+from outhaul.api.lookups.parameters import (
+    BATCH_SIZE,
+    IN_PROGRAMS,
+    NEXT_PAGE_TOKEN,
+    boolean,
+    path_id,
+)
 from outhaul.catalog.entries import CAMPAIGN_TYPES, Asset, AssetType
+from outhaul.protocol.answers.assets import Campaign
+from outhaul.protocol.answers.envelope import Found, Success
 
 
-def campaigns(query: Query) -> Page:
+def campaigns(query: Query) -> Found:
     """List smart campaigns by id; `isTriggerable` wants active ones that have a trigger."""
     selection = in_programs(query, triggerable=query.boolean("isTriggerable") or False)
     found, token = page_by_id(query, AssetType.CAMPAIGN, selection)
     ids = program_ids(query, found)
-    return Page(result=[_campaign(entry, ids) for entry in found], token=token)
+    return Found([_campaign(entry, ids) for entry in found], token=token)
 
 
-def campaign(query: Query) -> Page:
+def campaign(query: Query) -> Found:
     """Show one smart campaign."""
     found = the_one(query, AssetType.CAMPAIGN, "campaignId", "campaign")
-    return Page(result=[_campaign(found, program_ids(query, [found]))])
+    return Found([_campaign(found, program_ids(query, [found]))])
 
 
-def _campaign(entry: Asset, ids: Mapping[str, int]) -> dict[str, Any]:
-    shown: dict[str, Any] = {"id": entry.id, "name": entry.name}
+def _campaign(entry: Asset, ids: Mapping[str, int]) -> Campaign:
+    further: dict[str, Any] = {"type": said(entry, "type") or CAMPAIGN_TYPES[0]}
     if description := said(entry, "description"):
-        shown["description"] = description
-    shown["type"] = said(entry, "type") or CAMPAIGN_TYPES[0]
+        further["description"] = description
     if entry.program is not None:
-        shown["programName"] = entry.program
+        further["program_name"] = entry.program
     program = entry.description.get("programId") or ids.get(entry.program or "")
     if program is not None:
-        shown["programId"] = program
-    active = entry.description.get("active", False)
-    return {**shown, "workspaceName": workspace(entry), **dates(entry), "active": active}
+        further["program_id"] = program
+    return Campaign(
+        id=entry.id,
+        name=entry.name,
+        workspace_name=workspace(entry),
+        active=entry.description.get("active", False),
+        **further,
+        **dates(entry),
+    )
 
+
+_TRIGGERABLE = boolean("isTriggerable", "Whether only active ones that have a trigger.")
 
 CAMPAIGNS = (
     Lookup(
         path="/rest/v1/campaigns.json",
         permissions=allowed("Campaign"),
         find=campaigns,
-        parameters=(
-            "id",
-            "name",
-            "programName",
-            "workspaceName",
-            "isTriggerable",
-            "batchSize",
-            "nextPageToken",
-        ),
+        parameters=(*IN_PROGRAMS, _TRIGGERABLE, BATCH_SIZE, NEXT_PAGE_TOKEN),
+        result=Campaign,
     ),
     Lookup(
         path="/rest/v1/campaigns/{campaignId}.json",
         permissions=allowed("Campaign"),
         find=campaign,
+        parameters=(path_id("campaignId", "smart campaign"),),
+        result=Campaign,
+        envelope=Success,
     ),
 )

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from outhaul.api.lookups.answering import Lookup, Page, Query, allowed
-from outhaul.catalog.entries import ActivityType, LeadField
+from outhaul.api.lookups.answering import Lookup, Query, allowed
+from outhaul.api.lookups.parameters import OFFSET
+from outhaul.catalog import entries
 from outhaul.catalog.store import standard_entries
+from outhaul.protocol.answers.descriptions import ActivityType, LeadField, RecordDescription
+from outhaul.protocol.answers.envelope import Found, Success
 
 # By these the original finds leads without a custom field, in the order of its answer.
 _SEARCHABLE = (
@@ -28,18 +31,18 @@ _SEARCHABLE_TYPES = ("string", "email", "integer")
 """The types of the custom fields that it finds leads by."""
 
 
-def activity_types(query: Query) -> Page:
+def activity_types(query: Query) -> Found:
     """List the types of activities, from `offset` on."""
     types = list(query.catalog.activity_types().values())
-    return Page(result=[described_type(entry) for entry in types[query.offset() :]])
+    return Found([described_type(entry) for entry in types[query.offset() :]])
 
 
-def describe(query: Query) -> Page:
+def describe(query: Query) -> Found:
     """List the fields of leads, with the names that they have in both APIs."""
-    return Page(result=[described_field(entry) for entry in query.catalog.lead_fields().values()])
+    return Found([described_field(entry) for entry in query.catalog.lead_fields().values()])
 
 
-def describe2(query: Query) -> Page:
+def describe2(query: Query) -> Found:
     """List the fields of leads, and those that leads can be looked up by."""
     fields = query.catalog.lead_fields()
     lead = {
@@ -47,15 +50,15 @@ def describe2(query: Query) -> Page:
         "searchableFields": [[name] for name in searchable(fields)],
         "fields": [described_again(entry) for entry in fields.values()],
     }
-    return Page(result=[lead])
+    return Found([lead])
 
 
-def nothing(query: Query) -> Page:  # noqa: ARG001 - there is nothing, whoever asks for whatever
+def nothing(query: Query) -> Found:  # noqa: ARG001 - there is nothing, whoever asks for whatever
     """List nothing: outhaul keeps no such records."""
-    return Page(result=[])
+    return Found([])
 
 
-def searchable(fields: Mapping[str, LeadField]) -> list[str]:
+def searchable(fields: Mapping[str, entries.LeadField]) -> list[str]:
     """Return the names of the fields that leads can be looked up by: some, and those of one's own.
 
     `fields` are all fields of leads, by name.
@@ -69,13 +72,13 @@ def searchable(fields: Mapping[str, LeadField]) -> list[str]:
     return [*(name for name in _SEARCHABLE if name in fields), *own]
 
 
-def described_type(entry: ActivityType) -> dict[str, Any]:
+def described_type(entry: entries.ActivityType) -> dict[str, Any]:
     """Return an activity type as `activities/types.json` shows it; not all have a primary one."""
     shown = {"id": entry.id, "name": entry.name, "attributes": [], **entry.description}
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def described_field(entry: LeadField) -> dict[str, Any]:
+def described_field(entry: entries.LeadField) -> dict[str, Any]:
     """Return a lead field as `leads/describe.json` shows it."""
     shown = {
         "id": entry.id,
@@ -87,7 +90,7 @@ def described_field(entry: LeadField) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def described_again(entry: LeadField) -> dict[str, Any]:
+def described_again(entry: entries.LeadField) -> dict[str, Any]:
     """Return a lead field as `leads/describe2.json` shows it."""
     description = described_field(entry)
     shown: dict[str, Any] = {
@@ -100,17 +103,37 @@ def described_again(entry: LeadField) -> dict[str, Any]:
     return shown if "length" not in description else {**shown, "length": description["length"]}
 
 
-_ACCOUNTS = allowed("Company", "Named Account")
-
 FIELDS = (
     Lookup(
         path="/rest/v1/activities/types.json",
         permissions=allowed("Activity"),
         find=activity_types,
-        parameters=("offset",),
+        parameters=(OFFSET,),
+        result=ActivityType,
+        envelope=Success,
     ),
-    Lookup(path="/rest/v1/leads/describe.json", permissions=allowed("Lead"), find=describe),
-    Lookup(path="/rest/v1/leads/describe2.json", permissions=allowed("Lead"), find=describe2),
-    Lookup(path="/rest/v1/companies/describe.json", permissions=_ACCOUNTS, find=nothing),
-    Lookup(path="/rest/v1/namedaccounts/describe.json", permissions=_ACCOUNTS, find=nothing),
+    Lookup(
+        path="/rest/v1/leads/describe.json",
+        permissions=allowed("Lead"),
+        find=describe,
+        result=LeadField,
+        envelope=Success,
+    ),
+    Lookup(
+        path="/rest/v1/leads/describe2.json",
+        permissions=allowed("Lead"),
+        find=describe2,
+        result=RecordDescription,
+        envelope=Success,
+    ),
+    *(
+        Lookup(
+            path=f"/rest/v1/{records}/describe.json",
+            permissions=allowed("Company", "Named Account"),
+            find=nothing,
+            result=RecordDescription,
+            envelope=Success,
+        )
+        for records in ("companies", "namedaccounts")
+    ),
 )

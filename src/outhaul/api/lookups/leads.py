@@ -6,9 +6,17 @@ from typing import Any
 
 import polars as pl
 
-from outhaul.api.lookups.answering import Lookup, Page, Query, allowed, token_after
+from outhaul.api.lookups.answering import Lookup, Query, allowed, token_after
 from outhaul.api.lookups.browsing import the_one
 from outhaul.api.lookups.fields import searchable
+from outhaul.api.lookups.parameters import (
+    BATCH_SIZE,
+    LIST_ID,
+    NEXT_PAGE_TOKEN,
+    path_id,
+    text,
+    texts,
+)
 from outhaul.catalog.entries import AssetType, LeadField
 from outhaul.errors import Error
 from outhaul.lake.clauses import Clause, MemberOf, OneOf
@@ -16,6 +24,8 @@ from outhaul.lake.conversions import convert, render
 from outhaul.lake.snapshot import Snapshot
 from outhaul.lake.tables import LEADS as TABLE
 from outhaul.lake.tables import column_type
+from outhaul.protocol.answers.envelope import Found, Success
+from outhaul.protocol.answers.records import Lead
 from outhaul.protocol.instants import render_instant
 from outhaul.reading.pages import read_page
 
@@ -29,7 +39,7 @@ _ALL = 2**63 - 1
 _WHAT = "leads"
 
 
-def lead(query: Query) -> Page:
+def lead(query: Query) -> Found:
     """Show one lead."""
     lead_id = query.path_id("leadId")
     snapshot = query.lake.snapshot(TABLE)
@@ -37,10 +47,10 @@ def lead(query: Query) -> Page:
     found = read_page(query.lake, TABLE, snapshot, [OneOf("id", (lead_id,))], fields, size=1)
     if not found.records:
         raise Error.LEAD_UNKNOWN(id=lead_id)
-    return Page(result=[_lead(record, fields) for record in found.records])
+    return Found([_lead(record, fields) for record in found.records])
 
 
-def leads(query: Query) -> Page:
+def leads(query: Query) -> Found:
     """List the leads that have one of some values in a field, by id."""
     name = query.required("filterType")
     values = query.some_texts("filterValues")
@@ -68,7 +78,7 @@ def leads(query: Query) -> Page:
     return _page(query, snapshot, [], fitting=fitting)
 
 
-def list_leads(query: Query) -> Page:
+def list_leads(query: Query) -> Found:
     """List the leads of a static list, by id."""
     found = the_one(query, AssetType.STATIC_LIST, "listId", "static list")
     return _page(query, query.lake.snapshot(TABLE), [MemberOf(found.id)])
@@ -91,7 +101,7 @@ def _page(
     clauses: Sequence[Clause],
     *,
     fitting: pl.Expr | None = None,
-) -> Page:
+) -> Found:
     """Return a page of the leads that fit, with the fields that the call names."""
     fields = _fields(query)
     after = query.place_after(_WHAT)
@@ -106,8 +116,8 @@ def _page(
         fitting=fitting,
         most_records=_ALL,
     )
-    return Page(
-        result=[_lead(record, fields) for record in page.records],
+    return Found(
+        [_lead(record, fields) for record in page.records],
         token=token_after(_WHAT, page.records[-1]["id"]) if page.more else None,
     )
 
@@ -133,32 +143,42 @@ def _shown(value: Any) -> Any:  # noqa: ANN401 - whatever a field may have
     return value.isoformat() if isinstance(value, date) else value
 
 
-_PAGE = ("fields", "batchSize", "nextPageToken")
+_FIELDS = texts("fields", "The names of the fields that are shown.")
+_PAGE = (_FIELDS, BATCH_SIZE, NEXT_PAGE_TOKEN)
 
 LEADS = (
     Lookup(
         path="/rest/v1/leads.json",
         permissions=allowed("Lead"),
         find=leads,
-        parameters=("filterType", "filterValues", *_PAGE),
+        parameters=(
+            text("filterType", "The field that leads are looked up by.", required=True),
+            texts("filterValues", f"Values of it, {MOST_VALUES} at most.", required=True),
+            *_PAGE,
+        ),
+        result=Lead,
     ),
     Lookup(
         path="/rest/v1/lead/{leadId}.json",
         permissions=allowed("Lead"),
         find=lead,
-        parameters=("fields",),
+        parameters=(path_id("leadId", "lead"), _FIELDS),
+        result=Lead,
+        envelope=Success,
     ),
     Lookup(
         path="/rest/v1/lists/{listId}/leads.json",
         permissions=allowed("Lead"),
         find=list_leads,
-        parameters=_PAGE,
+        parameters=(LIST_ID, *_PAGE),
+        result=Lead,
     ),
     # Older pages have it so, and clients made by them.
     Lookup(
         path="/rest/v1/list/{listId}/leads.json",
         permissions=allowed("Lead"),
         find=list_leads,
-        parameters=_PAGE,
+        parameters=(LIST_ID, *_PAGE),
+        result=Lead,
     ),
 )

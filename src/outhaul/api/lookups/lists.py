@@ -2,29 +2,34 @@
 
 from typing import Any
 
-from outhaul.api.lookups.answering import Lookup, Page, Query, allowed
+from outhaul.api.lookups.answering import Lookup, Query, allowed
 from outhaul.api.lookups.browsing import dates, in_programs, page_by_id, said, the_one, workspace
+from outhaul.api.lookups.parameters import BATCH_SIZE, IN_PROGRAMS, LIST_ID, NEXT_PAGE_TOKEN
 from outhaul.catalog.entries import Asset, AssetType
+from outhaul.protocol.answers.assets import StaticList
+from outhaul.protocol.answers.envelope import Found, Success
 
 
-def static_lists(query: Query) -> Page:
+def static_lists(query: Query) -> Found:
     """List static lists by id."""
     found, token = page_by_id(query, AssetType.STATIC_LIST, in_programs(query))
-    return Page(result=[_list(entry) for entry in found], token=token)
+    return Found([_list(entry) for entry in found], token=token)
 
 
-def static_list(query: Query) -> Page:
+def static_list(query: Query) -> Found:
     """Show one static list."""
-    return Page(result=[_list(the_one(query, AssetType.STATIC_LIST, "listId", "static list"))])
+    return Found([_list(the_one(query, AssetType.STATIC_LIST, "listId", "static list"))])
 
 
-def _list(entry: Asset) -> dict[str, Any]:
-    shown: dict[str, Any] = {"id": entry.id, "name": entry.name}
+def _list(entry: Asset) -> StaticList:
+    further: dict[str, Any] = {}
     if description := said(entry, "description"):
-        shown["description"] = description
+        further["description"] = description
     if entry.program is not None:
-        shown["programName"] = entry.program
-    return {**shown, "workspaceName": workspace(entry), **dates(entry)}
+        further["program_name"] = entry.program
+    return StaticList(
+        id=entry.id, name=entry.name, workspace_name=workspace(entry), **further, **dates(entry)
+    )
 
 
 LISTS = (
@@ -32,7 +37,15 @@ LISTS = (
         path="/rest/v1/lists.json",
         permissions=allowed("Lead"),
         find=static_lists,
-        parameters=("id", "name", "programName", "workspaceName", "batchSize", "nextPageToken"),
+        parameters=(*IN_PROGRAMS, BATCH_SIZE, NEXT_PAGE_TOKEN),
+        result=StaticList,
     ),
-    Lookup(path="/rest/v1/lists/{listId}.json", permissions=allowed("Lead"), find=static_list),
+    Lookup(
+        path="/rest/v1/lists/{listId}.json",
+        permissions=allowed("Lead"),
+        find=static_list,
+        parameters=(LIST_ID,),
+        result=StaticList,
+        envelope=Success,
+    ),
 )

@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from outhaul.api.lookups.answering import Lookup, Page, Query, allowed
+from outhaul.api.calls import path_parameter
+from outhaul.api.lookups.answering import Lookup, Query, allowed
+from outhaul.api.lookups.parameters import texts
 from outhaul.catalog.objects import OWN_FIELDS, CustomObjectType, MemberField
 from outhaul.errors import Error
+from outhaul.protocol.answers.descriptions import CustomObjectDescription, RecordDescription
+from outhaul.protocol.answers.envelope import Found, Success
+from outhaul.protocol.shapes import TEXT
 
 _MEMBERS = "API Program Membership"
 
@@ -15,12 +20,12 @@ _SINCE = "2021-01-01T00:00:00Z"
 _SEARCHABLE = ("leadId", "statusName", "reachedSuccess")
 
 
-def members(query: Query) -> Page:
+def members(query: Query) -> Found:
     """List the fields of program members."""
-    return Page(result=[{"name": _MEMBERS, "fields": _fields(query)}])
+    return Found([{"name": _MEMBERS, "fields": _fields(query)}])
 
 
-def members_again(query: Query) -> Page:
+def members_again(query: Query) -> Found:
     """List the fields of program members, and those that members can be looked up by."""
     fields = _fields(query)
     names = {entry["name"] for entry in fields}
@@ -33,21 +38,19 @@ def members_again(query: Query) -> Page:
         "searchableFields": [[name] for name in _SEARCHABLE if name in names],
         "fields": fields,
     }
-    return Page(result=[described])
+    return Found([described])
 
 
-def custom_object_types(query: Query) -> Page:
+def custom_object_types(query: Query) -> Found:
     """List the custom object types: those that `names` has, or all."""
     known = query.catalog.custom_object_types()
     names = query.names("names")
-    return Page(
-        result=[
-            described_object(entry) for name, entry in known.items() if not names or name in names
-        ]
+    return Found(
+        [described_object(entry) for name, entry in known.items() if not names or name in names]
     )
 
 
-def custom_object_type(query: Query) -> Page:
+def custom_object_type(query: Query) -> Found:
     """Describe one custom object type. Raises 1003 with the names that there are."""
     name = query.path_text("customObjectName")
     known = query.catalog.custom_object_types()
@@ -57,7 +60,7 @@ def custom_object_type(query: Query) -> Page:
             problem=f"there is no custom object type '{name}'; "
             f"there are {', '.join(known) or 'none'}",
         )
-    return Page(result=[described_object(known[name])])
+    return Found([described_object(known[name])])
 
 
 def described_object(entry: CustomObjectType) -> dict[str, Any]:
@@ -109,22 +112,33 @@ def _field(name: str, data_type: str, declared: Mapping[str, Any]) -> dict[str, 
 
 OBJECTS = (
     Lookup(
-        path="/rest/v1/program/members/describe.json", permissions=allowed("Lead"), find=members
+        path="/rest/v1/program/members/describe.json",
+        permissions=allowed("Lead"),
+        find=members,
+        result=RecordDescription,
+        envelope=Success,
     ),
     Lookup(
         path="/rest/v1/programs/members/describe.json",
         permissions=allowed("Lead"),
         find=members_again,
+        result=RecordDescription,
+        envelope=Success,
     ),
     Lookup(
         path="/rest/v1/customobjects.json",
         permissions=allowed("Custom Object"),
         find=custom_object_types,
-        parameters=("names",),
+        parameters=(texts("names", "Only the types that have one of these API names."),),
+        result=CustomObjectDescription,
+        envelope=Success,
     ),
     Lookup(
         path="/rest/v1/customobjects/{customObjectName}/describe.json",
         permissions=allowed("Custom Object"),
         find=custom_object_type,
+        parameters=(path_parameter("customObjectName", TEXT, "The API name of a type."),),
+        result=CustomObjectDescription,
+        envelope=Success,
     ),
 )

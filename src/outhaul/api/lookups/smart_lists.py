@@ -9,12 +9,15 @@ from contextlib import suppress
 from itertools import count
 from typing import Any
 
-from outhaul.api.lookups.answering import Lookup, Page, Query, allowed, assets_envelope
-from outhaul.api.lookups.assets import Family, static_list
+from outhaul.api.lookups.answering import Lookup, Query, allowed
+from outhaul.api.lookups.assets import Family, asset_list
 from outhaul.api.lookups.browsing import program_ids
+from outhaul.api.lookups.parameters import EARLIEST, LATEST, boolean, path_id
 from outhaul.catalog.entries import Asset, AssetType, CatalogError
 from outhaul.catalog.selection import Selection
 from outhaul.catalog.store import Catalog
+from outhaul.protocol.answers.assets import AssetList, SmartList, SmartListRules
+from outhaul.protocol.answers.envelope import Assets, Found
 from outhaul.smart_lists.rules import (
     ActivityRule,
     FieldRule,
@@ -30,20 +33,22 @@ _MEMBER_OF_LIST = 0
 """The id of the rule type of a condition on a static list: it is no activity and no field."""
 
 
-def rules(smart_list: Asset, catalog: Catalog) -> dict[str, Any]:
+def rules(smart_list: Asset, catalog: Catalog) -> SmartListRules:
     """Return the rules of a smart list in the shape of the protocol."""
     found = rules_of(catalog, smart_list)
     described = _Described(catalog)
     flat = not any(isinstance(entry, Group) for entry in found.rules)
     shown: dict[str, Any] = {
-        "filterMatchType": found.match.capitalize() if flat else "Advanced",
+        "filter_match_type": found.match.capitalize() if flat else "Advanced",
         "triggers": [],
         "filters": [
             {"id": number, **described.condition(entry)}
             for number, entry in enumerate(conditions(found), 1)
         ],
     }
-    return shown if flat else {**shown, "filterCustomRuleLogic": logic(found)}
+    if not flat:
+        shown["filter_custom_rule_logic"] = logic(found)
+    return SmartListRules(**shown)
 
 
 def logic(group: Group) -> str:
@@ -147,28 +152,35 @@ def _select(query: Query) -> Selection:
     )
 
 
-def _by_id(query: Query) -> Page:
+def _by_id(query: Query) -> Found:
     """Show one smart list, with its rules where `includeRules` says so."""
     wanted = query.boolean("includeRules")
     found = query.catalog.browse(AssetType.SMART_LIST, Selection(ids=[query.path_id("id")]), size=1)
     if not found:
-        return Page(result=[])
+        return Found([])
     entry = found[0]
-    shown = static_list(entry, program_ids(query, [entry]))
+    shown = asset_list(entry, program_ids(query, [entry]))
     if wanted:
         # Where a field was loaded in another type since, rules may fit no more: a job says which.
         with suppress(CatalogError):
-            shown["rules"] = rules(entry, query.catalog)
-    return Page(result=[shown])
+            return Found([_with_rules(shown, rules(entry, query.catalog))])
+    return Found([shown])
+
+
+def _with_rules(shown: AssetList, found: SmartListRules) -> SmartList:
+    return SmartList(**{name: getattr(shown, name) for name in AssetList.model_fields}, rules=found)
 
 
 _FAMILY = Family(
     kind=AssetType.SMART_LIST,
     path="smartList",
     # A smart list is shown as a static one is.
-    show=static_list,
+    result=AssetList,
+    show=asset_list,
+    result_in_list=AssetList,
+    show_in_list=asset_list,
     select=_select,
-    parameters=("earliestUpdatedAt", "latestUpdatedAt"),
+    parameters=(EARLIEST, LATEST),
 )
 
 SMART_LISTS = (
@@ -177,8 +189,12 @@ SMART_LISTS = (
         path="/rest/asset/v1/smartList/{id}.json",
         permissions=allowed("Assets"),
         find=_by_id,
-        parameters=("includeRules",),
-        envelope=assets_envelope,
+        parameters=(
+            path_id("id", "smart list"),
+            boolean("includeRules", "Whether the rules are shown."),
+        ),
+        result=SmartList,
+        envelope=Assets,
     ),
 )
 """Browse, by name, by id."""

@@ -1,0 +1,135 @@
+"""Assets: static lists and campaigns of the lead database, and what calls under `/rest/asset` show.
+
+A form's looks and a program's tags and costs are shown as they were loaded.
+"""
+
+from typing import Any, Literal
+
+from outhaul.protocol.answers.model import Answer, AssetInstant, Instant
+
+
+class StaticList(Answer):
+    """A static list, as the lead database shows it."""
+
+    id: int
+    name: str
+    description: str | None = None
+    program_name: str | None = None
+    workspace_name: str
+    created_at: Instant
+    updated_at: Instant
+
+
+class Campaign(Answer):
+    """A smart campaign."""
+
+    id: int
+    name: str
+    description: str | None = None
+    type: Literal["batch", "trigger"]
+    program_name: str | None = None
+    program_id: int | None = None
+    workspace_name: str
+    created_at: Instant
+    updated_at: Instant
+    active: bool
+
+
+class Folder(Answer):
+    """Where an asset is. `id` and `value` are the same number: clients read either."""
+
+    type: Literal["Folder", "Program"]
+    id: int
+    value: int
+    folder_name: str
+
+
+class _Asset(Answer):
+    id: int
+    name: str
+    description: str
+    created_at: AssetInstant
+    updated_at: AssetInstant
+    url: str
+    folder: Folder
+
+
+class ProgramInList(_Asset):
+    """A program among others."""
+
+    type: Literal["program", "event", "webinar", "nurture"]
+    channel: str
+    status: Literal["locked", "unlocked", "on", "off"]
+    workspace: str
+    sfdc_id: str | None = None
+    sfdc_name: str | None = None
+
+
+class Program(ProgramInList):
+    """A program."""
+
+    type: Literal["default", "event", "webinar", "nurture"]  # type: ignore[assignment]
+    start_date: str | None = None
+    end_date: str | None = None
+    tags: list[Any]
+    costs: list[Any]
+
+
+class Form(_Asset):
+    """A form."""
+
+    status: Literal["approved", "draft"]
+    theme: str
+    language: str
+    locale: str
+    progressive_profiling: bool
+    label_position: str
+    font_family: str
+    font_size: str
+    known_visitor: dict[str, Any]
+    thank_you_list: list[Any]
+    button_location: int
+    button_label: str
+    waiting_label: str
+
+
+class AssetList(_Asset):
+    """A static list or a smart list."""
+
+    workspace: str
+
+
+class SmartListCondition(Answer):
+    """What a filter of a smart list demands of one attribute."""
+
+    activity_attribute_id: int
+    activity_attribute_name: str
+    operator: str
+    values: list[str]
+    is_primary: bool
+
+
+class SmartListFilter(Answer):
+    """A filter of a smart list."""
+
+    id: int
+    name: str
+    rule_type_id: int
+    rule_type: Literal["Lead Attribute", "Static List", "Activity"]
+    operator: str
+    conditions: list[SmartListCondition]
+
+
+class SmartListRules(Answer):
+    """The rules of a smart list. Nested groups are flattened; their logic is told in words."""
+
+    filter_match_type: Literal["All", "Any", "Advanced"]
+    triggers: list[str]
+    filters: list[SmartListFilter]
+    filter_custom_rule_logic: str | None = None
+
+
+class SmartList(AssetList):
+    """A smart list with its rules, if the call asks for them."""
+
+    rules: SmartListRules | None = None

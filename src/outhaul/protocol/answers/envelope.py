@@ -1,0 +1,139 @@
+"""The envelope that every JSON answer of a call comes in."""
+
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any, Generic, Literal, NamedTuple, Self, TypeVar
+
+from pydantic import BeforeValidator, Field
+
+from outhaul.protocol.answers.model import Answer, always
+
+NO_ASSETS = "No assets found for the given search criteria."
+
+T = TypeVar("T")
+
+
+def request_id() -> str:
+    """Return a new id of a call, in the form `e42b#14272d07d78`: chance, then milliseconds."""
+    return f"{secrets.randbits(16):x}#{time.time_ns() // 1_000_000:x}"
+
+
+class CallError(Answer):
+    """What is wrong with a call."""
+
+    code: Annotated[str, BeforeValidator(str)]
+    message: Annotated[str, BeforeValidator(str)]
+
+
+class Failure(Answer):
+    """The answer of a call that failed. Most of them have the HTTP status 200."""
+
+    model_config = always("requestId")
+
+    request_id: str = ""
+    success: Literal[False]
+    errors: list[CallError] = Field(min_length=1)
+
+    @classmethod
+    def of(cls, call: str, code: str, message: str) -> Self:
+        """Return the answer of the call with this id."""
+        error = CallError(code=code, message=message)
+        return cls(request_id=call, success=False, errors=[error])
+
+
+class Found(NamedTuple):
+    """What a call has found."""
+
+    result: Sequence[Any]
+    token: str | None = None
+    """The token of the next page."""
+    more: bool | None = None
+    """Whether more follows, where there is a token on the last page too."""
+
+
+class Success(Answer, Generic[T]):
+    """The answer of a call that succeeded."""
+
+    model_config = always("requestId", "result")
+
+    request_id: str = ""
+    result: list[T] = Field(default=[])
+    success: Literal[True]
+
+    @classmethod
+    def of(cls, call: str, found: Found) -> Self:
+        """Return the answer of the call with this id."""
+        return cls(request_id=call, result=list(found.result), success=True)
+
+
+class Page(Success[T], Generic[T]):
+    """A page of records.
+
+    On the last page there is no `nextPageToken` at all: a null one makes clients loop for ever.
+    """
+
+    next_page_token: str | None = None
+
+    @classmethod
+    def of(cls, call: str, found: Found) -> Self:
+        """Return the answer of the call with this id."""
+        result = list(found.result)
+        if found.token is None:
+            return cls(request_id=call, result=result, success=True)
+        return cls(request_id=call, result=result, success=True, next_page_token=found.token)
+
+
+class ActivityPage(Success[T], Generic[T]):
+    """A page of activities. It always has a token, and `moreResult` tells whether to go on now."""
+
+    next_page_token: str
+    more_result: bool
+
+    @classmethod
+    def of(cls, call: str, found: Found) -> Self:
+        """Return the answer of the call with this id."""
+        assert found.token is not None  # noqa: S101 - of activities there is always a token
+        return cls(
+            request_id=call,
+            result=list(found.result),
+            success=True,
+            next_page_token=found.token,
+            more_result=bool(found.more),
+        )
+
+
+class TokenOnly(Answer):
+    """The answer of a call that finds a page token and no records."""
+
+    request_id: str
+    success: Literal[True]
+    next_page_token: str
+
+    @classmethod
+    def of(cls, call: str, found: Found) -> Self:
+        """Return the answer of the call with this id."""
+        assert found.token is not None  # noqa: S101 - it is what was asked for
+        return cls(request_id=call, success=True, next_page_token=found.token)
+
+
+class Assets(Answer, Generic[T]):
+    """The answer of a call about assets.
+
+    It has arrays of errors and warnings even where they are empty. Where no asset was found it has
+    a warning and no `result`: clients that browse stop there.
+    """
+
+    success: Literal[True]
+    errors: list[Any] = Field(max_length=0)
+    request_id: str
+    warnings: list[str]
+    result: list[T] | None = Field(default=None, min_length=1)
+
+    @classmethod
+    def of(cls, call: str, found: Found) -> Self:
+        """Return the answer of the call with this id."""
+        if not found.result:
+            return cls(success=True, errors=[], request_id=call, warnings=[NO_ASSETS])
+        result = list(found.result)
+        return cls(success=True, errors=[], request_id=call, warnings=[], result=result)
