@@ -92,8 +92,9 @@ def _operation(call: Call, schemas: Mapping[Model, Any]) -> dict[str, Any]:
         "responses": {
             str(status): _response(reply, schemas) for status, reply in _replies(call).items()
         },
-        "security": [{HEADER_TOKEN: []}, {QUERY_TOKEN: []}] if call.needs_token else [],
     }
+    if call.needs_token:
+        shown["security"] = [{HEADER_TOKEN: []}, {QUERY_TOKEN: []}]
     if call.body is not None:
         shown["requestBody"] = {
             "required": call.body_required,

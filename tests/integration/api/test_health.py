@@ -202,6 +202,6 @@ def test_they_are_no_calls(serve: Serve) -> None:
 
 def test_they_are_described(instance: Instance) -> None:
     paths = instance.openapi()["paths"]
-    assert set(paths[ALIVE]) == set(paths[READY]) == {"get"}
+    assert set(paths[ALIVE]) == set(paths[READY]) == {"get", "head"}
     assert {"200", "503"} <= set(paths[READY]["get"]["responses"])
     assert "security" not in paths[READY]["get"]
