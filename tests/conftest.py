@@ -7,7 +7,7 @@ from typing import Any
 import hypothesis
 import pytest
 import structlog
-from tests.support import postgres
+from tests.support import connections, postgres
 from tests.support.azure import Azurite, Container
 from tests.support.azure import azurite as running_azurite
 from tests.support.object_store import Bucket, ObjectStore
@@ -75,6 +75,15 @@ def database(database_url: str) -> Iterator[Database]:
 def contract() -> Contract | None:
     """The published shapes of answers, where they are at hand."""
     return Contract() if PROTOCOL.is_dir() else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def connections_are_closed() -> Iterator[None]:
+    """Fail at the end where tests left connections to PostgreSQL open, and name these tests."""
+    with connections.watched() as open_now:
+        yield
+        left = open_now()
+        assert not left, f"connections are still open, which were opened by {', '.join(left)}"
 
 
 @pytest.fixture(autouse=True)

@@ -128,9 +128,11 @@ class Instance:
 
     @contextmanager
     def running(self) -> Iterator["Instance"]:
-        with self.client:
-            yield self
-        self._app.state.service.close()
+        try:
+            with self.client:
+                yield self
+        finally:
+            self._app.state.service.close()
 
     # Calls
 

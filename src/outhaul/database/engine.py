@@ -69,6 +69,8 @@ class Database:
                 f"cannot open the database {self.name}: PostgreSQL needs a driver, which "
                 "pip install 'outhaul[postgres]' installs"
             ) from None
+        self._closed = False
+        sa.event.listen(self._engine, "checkin", self._returned)
         self._reader: sa.Engine = self._engine
         if self.is_postgresql:
             sa.event.listen(self._engine, "connect", _prepare_postgresql)
@@ -163,8 +165,14 @@ class Database:
             connection.execute(sa.select(1))
 
     def close(self) -> None:
-        """Close the connections that are open."""
+        """Close the connections: at once, and those in use when their transaction ends."""
+        self._closed = True
         self._engine.dispose()
+
+    def _returned(self, _connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
+        # The pool keeps what is returned to it, also after it was disposed of.
+        if self._closed:
+            record.close()
 
 
 def is_away(error: BaseException) -> bool:

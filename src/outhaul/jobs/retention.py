@@ -3,8 +3,9 @@
 Every statement here leaves things as they are to be, whoever else does the same at the moment.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -99,14 +100,15 @@ class Retention:
                     break
         return removed
 
-    def pinned_plans(self, name: str) -> Iterator[Mapping[str, object]]:
-        """Give the plans of the jobs of a subscription that have not ended."""
+    def pinned_plans(self, name: str) -> Sequence[Mapping[str, Any]]:
+        """Return the plans of the jobs of a subscription that have not ended."""
         with self._database.read() as connection:
-            yield from connection.execute(
+            found = connection.execute(
                 sa.select(export_plan.c.plan)
                 .join(export_job, export_job.c.id == export_plan.c.job)
                 .where(export_job.c.subscription == name)
-            ).scalars()
+            )
+            return found.scalars().all()
 
     def _limits(self) -> Mapping[str, Limits]:
         with self._database.read() as connection:

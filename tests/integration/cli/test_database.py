@@ -126,7 +126,12 @@ def test_commands_keep_the_state_in_postgresql(
 def served(data: Path, url: str, log: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run a server; give its URL, and its process."""
     command = [sys.executable, "-m", "outhaul", "serve", "--data", str(data), "--port", "0"]
-    environment = os.environ | {"OUTHAUL_DATABASE_URL": url, "OUTHAUL_LISTEN_SECONDS": "3600"}
+    environment = os.environ | {
+        "OUTHAUL_DATABASE_URL": url,
+        "OUTHAUL_LISTEN_SECONDS": "3600",
+        # Tests ask often how far a job is.
+        "OUTHAUL_LIMIT_CALLS_IN_20_SECONDS": "none",
+    }
     with (
         log.open("wb") as stderr,
         subprocess.Popen(command, env=environment, stderr=stderr) as process,

@@ -1,7 +1,7 @@
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta, timezone
 from threading import Event
 from typing import Any
@@ -66,6 +66,19 @@ def test_a_moment_in_the_time_zone_of_a_session_comes_back_in_utc() -> None:
     assert kept == MOMENT
     assert kept is not None
     assert kept.tzinfo is UTC
+
+
+@pytest.mark.parametrize("begin", [Database.read, Database.write])
+def test_a_connection_that_is_in_use_is_closed_after_the_database(
+    database_url: str, begin: Callable[[Database], AbstractContextManager[sa.Connection]]
+) -> None:
+    opened = Database(database_url)
+    with begin(opened) as connection:
+        raw: Any = connection.connection.dbapi_connection
+        opened.close()
+        assert connection.execute(sa.select(1)).scalar_one() == 1
+    with pytest.raises(Exception, match="closed"):
+        raw.cursor()
 
 
 def test_a_datetime_without_a_time_zone_is_refused(database: Database) -> None:

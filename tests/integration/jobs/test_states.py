@@ -151,14 +151,13 @@ class Service(RuleBasedStateMachine):
         )
         app = create_app(self.settings)
         app.state.service.clock = lambda: self.now
+        self.stack.callback(app.state.service.close)  # when no call can come any more
         self.client = self.stack.enter_context(TestClient(app))
-        self.stack.callback(app.state.service.database.close)
         self.database = Database(self.settings.database_url)
         self.stack.callback(self.database.close)
         self.files = FolderStore(self.settings.files_folder)
         self.worker = Worker(self.settings, clock=lambda: self.now)
-        self.stack.callback(self.worker._database.close)
-        self.stack.callback(self.worker._executor.close)
+        self.stack.callback(self.worker.close)
         self.tokens = {
             name: self.client.get(
                 "/identity/oauth/token",
