@@ -35,7 +35,7 @@ from outhaul.catalog.store import standard_entries
 Streams: TypeAlias = Sequence[Mapping[str, Any]]
 
 AREAS = ("Lead", "Activity", "Assets", "Campaign")
-AT_ONCE = 4
+AT_ONCE = 8
 
 # With `updatedAt`, the tap asks for leads from a day before the end of its last run on.
 LOOKING_BACK = timedelta(days=1)

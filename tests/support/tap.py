@@ -79,7 +79,9 @@ class Tap:
             "endpoint": ENDPOINT,
             "client_id": client_id,
             "client_secret": client_secret,
-            "poll_interval": 0.2,
+            # A run asks for empty windows until the second has passed in which it began. The more
+            # often it polls, the more of them it has time for.
+            "poll_interval": 0.5,
             "job_timeout": 120,
         }
 

@@ -125,7 +125,7 @@ def new_guid(stream: str) -> str:
 def plan(given: Records) -> Sequence[Connection]:
     """Divide the streams among so many runs that none waits: each makes 100 calls in 20 seconds.
 
-    A window is about six calls, and one of no length comes after the last. Leads come in four
+    A window is about five calls, and one or two of no length come after the last. Leads come in four
     windows; the activities that the sample has in two, which meet in a second that one of them
     is of.
     """
@@ -147,7 +147,7 @@ def plan(given: Records) -> Sequence[Connection]:
             Connection(name=f"active {n}", streams=active[n::3], start=early, days=16)
             for n in range(3)
         ),
-        *(Connection(name=f"quiet {n}", streams=quiet[n::9], start=recent) for n in range(9)),
+        *(Connection(name=f"quiet {n}", streams=quiet[n::11], start=recent) for n in range(11)),
     ]
 
 
