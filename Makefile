@@ -5,10 +5,10 @@ TAP    := tests/acceptance/.venv
 NODE   := tests/acceptance/node_modules/.installed tests/support/node_modules/.installed
 PORT   ?= 8750
 
-.PHONY: help install demo serve test kills check bench docs constraints clean
+.PHONY: help install demo serve test test-fast kills check bench docs constraints clean
 
 help: ## what can be done
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 install: $(VENV)/installed ## make .venv with the command outhaul
 
@@ -20,6 +20,9 @@ serve: $(VENV)/installed ## the sample subscription, kept running on port 8750
 
 test: $(VENV)/developing $(NODE) $(TAP)/installed ## every test
 	$(BIN)/pytest -n auto --durations 12
+
+test-fast: $(VENV)/developing ## what needs no server and no network: for while you work
+	$(BIN)/pytest -q -n auto --hypothesis-profile fast tests/unit
 
 kills: $(VENV)/developing ## kill workers and servers for a minute, on SQLite and on PostgreSQL with S3
 	OUTHAUL_KILL_SECONDS=60 $(BIN)/pytest -q tests/integration/test_kills.py

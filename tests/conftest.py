@@ -1,29 +1,27 @@
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 import structlog
-from tests.support import connections, postgres
+from tests.support import connections, examples, postgres, skips
 from tests.support.azure import Azurite, Container
 from tests.support.azure import azurite as running_azurite
 from tests.support.object_store import Bucket, ObjectStore
 from tests.support.object_store import object_store as running_object_store
 from tests.support.paths import PROTOCOL
 from tests.support.ray_cluster import RayNodes, ray_cluster
+from tests.support.scheduling import Scheduling, order
 from tests.support.schemas import Contract
-from xdist.scheduler import LoadScopeScheduling
 
 from outhaul.database.engine import Database
 
-# Nothing here asserts a time: the machine may be busy with something else. What a change should
-# pass is quick; `pytest --hypothesis-profile thorough` looks further.
-hypothesis.settings.register_profile("quick", deadline=None, max_examples=40)
-hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1_000)
-hypothesis.settings.load_profile("quick")
+examples.register()
+
+IN_CI = os.environ.get("CI") == "true"
 
 STORES = ("sqlite", "postgresql")
 """Where the state may be; tests of what it promises run on each."""
@@ -121,25 +119,35 @@ def bucket(object_store: ObjectStore) -> Bucket:
     return made
 
 
-class OneCluster(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Gives tests to whichever process is free, but those of a Ray cluster all to the same one.
-
-    This is what `--dist loadgroup` is for, which groups nothing with pytest 9.2 (pytest-xdist's
-    issue 1386).
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "ray" if "[ray" in nodeid or "test_ray.py" in nodeid else nodeid
-
-
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneCluster:
-    return OneCluster(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = order(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if IN_CI:
+        skips.hold(report, skips.MAY_SKIP)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if IN_CI:
+        skips.hold(report, skips.MAY_SKIP)
+    return report
 
 
 @pytest.fixture(scope="session")
 def ray_nodes() -> Iterator[RayNodes]:
-    """Start one cluster for all tests that ask for it; see `OneCluster`."""
+    """Start one cluster for all tests that ask for it; see `scheduling.py`."""
     if find_spec("ray") is None:
         pytest.skip("Ray is not installed; there may be none for this Python")
     with ray_cluster() as nodes:

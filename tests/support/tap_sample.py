@@ -125,9 +125,9 @@ def new_guid(stream: str) -> str:
 def plan(given: Records) -> Sequence[Connection]:
     """Divide the streams among so many runs that none waits: each makes 100 calls in 20 seconds.
 
-    A window is about five calls, and one or two of no length come after the last. Leads come in four
-    windows; the activities that the sample has in two, which meet in a second that one of them
-    is of.
+    A window is about five calls, and one or two of no length come after the last. Leads come in
+    four windows; the activities that the sample has in two, which meet in a second that one of
+    them is of.
     """
     known = {activity["activityTypeId"] for activity in given.activities}
     active = [stream for stream, type_id in SYNCED.items() if type_id in known]

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.catalogs import with_lists
+from tests.support.offline import offline
 
-from outhaul.catalog.entries import Asset, AssetType, Entries, parse_catalog
+from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
 from outhaul.kinds.kind import Context
@@ -16,6 +18,13 @@ from outhaul.settings import Limits
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LOADS = {"activities": load_activities, "leads": load_leads, "list_members": load_list_members}
+
+
+@pytest.fixture(autouse=True)
+def without_servers() -> Iterator[None]:
+    """Fail what opens a connection or starts a process: such tests are in tests/integration."""
+    with offline():
+        yield
 
 
 @pytest.fixture
@@ -31,7 +40,7 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture
 def catalog(database: Database) -> Catalog:
-    return _with_lists(database)
+    return with_lists(database)
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +48,8 @@ def shared_catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog
     """A catalog for property tests, which only read it."""
     opened = Database(f"sqlite:///{tmp_path_factory.mktemp('state') / 'outhaul.db'}")
     opened.migrate()
-    yield _with_lists(opened)
+    yield with_lists(opened)
     opened.close()
-
-
-def _with_lists(database: Database) -> Catalog:
-    found = Catalog(database, "default")
-    lists = (Asset(type=AssetType.STATIC_LIST, id=n, name=f"List {n}") for n in (1, 2, 3))
-    found.store(Entries(assets=tuple(lists)))
-    return found
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 from tests.support.instance import (
     ACTIVITY_COUNT,
     KINDS,
@@ -155,7 +156,7 @@ def test_ranges_one_after_the_other_make_the_file(file: File) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_any_range(file: File, data: st.DataObject) -> None:
     first = data.draw(st.integers(0, file.size - 1))
     last = data.draw(st.integers(first, file.size + 10))

@@ -7,8 +7,9 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 from tests.support.instance import (
     KINDS,
     TOKEN,
@@ -24,7 +25,7 @@ def store(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-FUZZ = settings(max_examples=60, deadline=None)
+FUZZ = examples(60)
 
 # Values that are nearly right reach deeper than random ones.
 NAMES = st.sampled_from(
@@ -170,7 +171,7 @@ def test_any_bytes(shared: Instance, kind: str, body: list[bytes]) -> None:
         "headers": [(b"content-length", b"9" * 5_000)],
     }
 )
-@settings(FUZZ, max_examples=200)
+@examples(200)
 def test_any_call(shared: Instance, call: dict[str, Any]) -> None:
     assert shared.raw(**call).status in (200, 400, 401, 404, 413)
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 from tests.support.instance import (
     ACTIVITY_COUNT,
     LEAD_COUNT,
@@ -275,7 +276,7 @@ VALUES = (
         max_size=3,
     ),
 )
-@settings(max_examples=80, deadline=None)
+@examples(80)
 def test_whatever_is_asked_is_answered(
     shared: Instance, lookup: Lookup, given: set[int], pairs: list[tuple[str, bytes]]
 ) -> None:

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 from tests.support.instance import Instance, RawAnswer, refusal, result
 from tests.support.paths import DOCS
 
@@ -149,7 +150,7 @@ VALUES = (
     name=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), max_size=8),
     pairs=st.lists(st.tuples(st.sampled_from(PARAMETERS), VALUES), max_size=4),
 )
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_whatever_is_asked_is_answered(
     shared: Instance, lookup: Lookup, name: str, pairs: list[tuple[str, bytes]]
 ) -> None:

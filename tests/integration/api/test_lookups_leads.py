@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 from tests.support.instance import LEAD_COUNT, NOW, Instance, Serve, refusal, result
 from tests.support.paths import DOCS
 
@@ -190,7 +191,7 @@ VALUES = (
         max_size=4,
     ),
 )
-@settings(max_examples=80, deadline=None)
+@examples(80)
 def test_whatever_is_asked_is_answered(
     shared: Instance, lookup: Lookup, name: str, pairs: list[tuple[str, bytes]]
 ) -> None:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 from tests.support.paths import REAL_EXPORTS, needs_real_exports
 
 from outhaul.catalog.entries import (
@@ -108,7 +109,7 @@ def test_a_standard_field_whose_id_is_taken_is_given_another(catalog: Catalog) -
     assert standard_entries().lead_fields[0] == taken
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(loaded=FIELDS)
 def test_ids_are_one_to_a_field_and_loaded_fields_keep_theirs(
     shared: Database, loaded: list[LeadField]
@@ -227,7 +228,7 @@ def test_names_with_dots_are_found_qualified_and_bare(catalog: Catalog) -> None:
     assert ids_named(catalog, ".form") == [6]
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(
     assets=st.lists(
         st.tuples(st.text("ab.", min_size=1, max_size=4), st.none() | st.text("ab.", max_size=3)),

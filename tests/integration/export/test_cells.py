@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
@@ -190,7 +191,7 @@ def check_exports(kind: str, fields: list[str], rows: Rows, catalog: Catalog, la
             assert read(path, mark) == as_text(rows), read.__name__
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(
     cells=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=6),
     write=st.sampled_from(WRITERS),
@@ -218,7 +219,7 @@ def test_cells_of_leads(
     check_exports("leads", fields, rows, catalog, lake)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(
     cells=st.lists(st.tuples(CELLS, OBJECTS), min_size=1, max_size=6),
     write=st.sampled_from(WRITERS),
@@ -245,7 +246,7 @@ def test_cells_of_activities(
     check_exports("activities", fields, written, catalog, lake)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     rows=st.lists(
         st.tuples(CELLS, CELLS, st.none() | st.integers(-(2**63), 2**63 - 1)), max_size=5

@@ -16,7 +16,7 @@ from unittest.mock import patch
 import httpx2
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -30,6 +30,7 @@ from hypothesis.stateful import (
 )
 from starlette.testclient import TestClient
 from tests.support import postgres
+from tests.support.examples import examples
 
 from outhaul.accounts.services import Credentials, create_service
 from outhaul.api import create_app
@@ -451,10 +452,9 @@ def test_rules_hold_in_any_order(template: Template, copy: Copy) -> None:
 
     run_state_machine_as_test(
         Machine,
-        settings=settings(
-            max_examples=6,
+        settings=examples(
+            6,
             stateful_step_count=50,
-            deadline=None,
             # Making a failure shorter would take minutes; what led to it is printed anyway.
             phases=[Phase.explicit, Phase.reuse, Phase.generate],
             suppress_health_check=list(HealthCheck),

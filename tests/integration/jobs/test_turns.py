@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from outhaul.database.engine import Database
 from outhaul.database.schema import api_user, export_job, subscription
@@ -124,7 +125,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(steps=STEPS)
 @example(steps=[("put", 7), ("put", 6)])
 def test_users_and_subscriptions_take_turns_as_in_the_model(

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from outhaul.catalog.entries import Asset, AssetType, parse_catalog
 from outhaul.catalog.selection import WORKSPACE, Selection
@@ -111,7 +112,7 @@ def browsed(catalog: Catalog, kind: AssetType, wanted: Selection, size: int) -> 
     drafts=st.sampled_from([None, True, False]),
     size=st.integers(1, 9),
 )
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_forms_are_those_that_fit_in_order(
     shared: Database, forms: list[dict[str, Any]], wanted: Selection, drafts: bool | None, size: int
 ) -> None:
@@ -122,7 +123,7 @@ def test_forms_are_those_that_fit_in_order(
 
 
 @given(campaigns=CAMPAIGNS, wanted=SELECTIONS, triggerable=st.booleans(), size=st.integers(1, 9))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_campaigns_are_those_that_fit_in_order(
     shared: Database,
     campaigns: list[dict[str, Any]],

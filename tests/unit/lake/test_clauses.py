@@ -5,8 +5,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from outhaul.lake.clauses import (
     AnyOf,
@@ -23,7 +24,7 @@ from outhaul.lake.clauses import (
 from outhaul.lake.snapshot import Lake, Snapshots, TableFile
 from outhaul.lake.tables import INSTANT, LIST_MEMBERS
 
-EXAMPLES = settings(max_examples=150, deadline=None)
+EXAMPLES = examples(150)
 LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -1,146 +1,51 @@
 """Leads that are deleted: out of what goes with them, and never back."""
 
 import fcntl
-import json
-import os
-import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
 import pytest
 from deltalake import DeltaTable
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.deletions import (
+    LEFT,
+    MOMENT,
+    RECORDS,
+    WITH_LEADS,
+    activity,
+    all_keys,
+    current,
+    deletion,
+    keys,
+    known,
+    load,
+    load_all,
+    load_file,
+    write,
+)
+from tests.support.examples import examples
+from tests.support.waiting import PATIENCE
 
 from outhaul.catalog.store import Catalog
 from outhaul.lake import deletions
-from outhaul.lake.deletions import DELETE_LEAD, deleted_leads
-from outhaul.lake.snapshot import Lake, Snapshot
+from outhaul.lake.deletions import deleted_leads
+from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import (
     ACTIVITIES,
     DELETED_A_RANGE,
     DELETED_LEADS,
     LEADS,
     LIST_MEMBERS,
-    PROGRAM_MEMBERS,
     TABLES,
     Table,
 )
 from outhaul.loading import loads, merge, readers
-from outhaul.loading.loads import (
-    load_activities,
-    load_leads,
-    load_list_members,
-    load_program_members,
-)
 from outhaul.loading.merge import MANY_FILES, Merged
 from outhaul.loading.readers import FileError
-
-Record = dict[str, Any]
-
-MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
-PATIENCE = 60
-"""Seconds after which something that should happen is said not to."""
-
-LOADS: Mapping[str, Callable[..., Any]] = {
-    "activities": load_activities,
-    "leads": load_leads,
-    "list_members": load_list_members,
-    "program_members": load_program_members,
-}
-WITH_LEADS = (LEADS, LIST_MEMBERS, PROGRAM_MEMBERS)
-
-RECORDS: Mapping[str, list[Record]] = {
-    "leads": [{"id": 5}, {"id": 6}, {"id": 60_000}],
-    "list_members": [
-        {"listId": 1, "leadId": 5},
-        {"listId": 1, "leadId": 6},
-        {"listId": 2, "leadId": 6},
-        {"listId": 3, "leadId": 5},
-    ],
-    "program_members": [
-        {"programId": 1, "leadId": 5, "statusName": "Member"},
-        {"programId": 1, "leadId": 6, "statusName": "Member"},
-        {"programId": 2, "leadId": 60_000, "statusName": "Member"},
-    ],
-}
-LEFT: Mapping[str, list[tuple[Any, ...]]] = {
-    "leads": [(6,), (60_000,)],
-    "list_members": [(1, 6), (2, 6)],
-    "program_members": [(1, 6), (2, 60_000)],
-}
-"""The keys of those that are left when lead 5 is deleted."""
-
-
-def write(folder: Path, records: Iterable[Mapping[str, Any]]) -> Path:
-    path = folder / f"{len(list(folder.iterdir()))}.jsonl"
-    path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
-    return path
-
-
-def load(catalog: Catalog, lake: Lake, table: Table, records: Iterable[Record]) -> Merged:
-    lake.folder.mkdir(parents=True, exist_ok=True)
-    return load_file(catalog, lake, table, write(lake.folder.parent, records))
-
-
-def load_file(catalog: Catalog, lake: Lake, table: Table, path: Path) -> Merged:
-    merged = LOADS[table.name](lake, catalog, path, MOMENT, lambda _: None).merged
-    assert isinstance(merged, Merged)
-    return merged
-
-
-def load_all(catalog: Catalog, lake: Lake) -> dict[str, Merged]:
-    return {table.name: load(catalog, lake, table, RECORDS[table.name]) for table in WITH_LEADS}
-
-
-def activity(guid: str, lead: int, moment: datetime = MOMENT, type_id: int = 1) -> Record:
-    return {
-        "marketoGUID": guid,
-        "leadId": lead,
-        "activityDate": moment.isoformat(),
-        "activityTypeId": type_id,
-    }
-
-
-def deletion(lead: int, moment: datetime = MOMENT, guid: str | None = None) -> Record:
-    return activity(guid or f"delete-{lead}", lead, moment, DELETE_LEAD)
-
-
-def current(lake: Lake, table: Table) -> Snapshot:
-    snapshot = lake.snapshot(table)
-    assert snapshot is not None
-    return snapshot
-
-
-def keys(lake: Lake, table: Table) -> list[tuple[Any, ...]]:
-    snapshot = current(lake, table)
-    found: list[tuple[Any, ...]] = []
-    for file in snapshot.files:
-        rows = snapshot.scan([file]).collect()
-        partition = pl.lit(file.partition, dtype=table.partition_type).alias(table.partition)
-        found += rows.with_columns(partition).select(table.key).rows()
-        assert rows.equals(rows.sort(table.order))
-        assert rows.height == file.records
-    return found
-
-
-def all_keys(lake: Lake) -> dict[str, list[tuple[Any, ...]]]:
-    return {table.name: keys(lake, table) for table in WITH_LEADS}
-
-
-def known(lake: Lake) -> dict[int, datetime]:
-    """Return the leads that are deleted, and when they were."""
-    snapshot = lake.snapshot(DELETED_LEADS)
-    if snapshot is None or not snapshot.files:
-        return {}
-    assert len({file.partition for file in snapshot.files}) == len(snapshot.files)
-    return dict(snapshot.scan(snapshot.files).collect().rows())
 
 
 def versions(lake: Lake) -> dict[str, int]:
@@ -317,7 +222,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(steps=STEPS)
 def test_tables_are_what_was_loaded_without_what_was_ever_deleted(
     steps: list[tuple[str, set[int]]],
@@ -414,59 +319,6 @@ def test_a_load_that_is_cut_off_is_repaired_by_loading_the_file_again(  # noqa: 
     assert sorted(keys(lake, ACTIVITIES)) == [("1",), ("delete-5",)]
 
 
-# A load that is ended for good at its n-th commit: as it begins, or as it has been made.
-KILLED = """
-import os, signal, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from outhaul.catalog.store import Catalog
-from outhaul.lake import deletions
-from outhaul.loading import merge
-from outhaul.loading import loads
-from outhaul.lake.snapshot import Lake
-from outhaul.database.engine import Database
-
-folder, database, path, call, after = sys.argv[1:]
-commit, calls = deletions.commit, iter(range(100))
-
-def commit_and_die(*arguments, **named):
-    dies = next(calls) == int(call)
-    if not dies or after == "after":
-        commit(*arguments, **named)
-    if dies:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-deletions.commit = merge.commit = commit_and_die
-loads.load_activities(
-    Lake(Path(folder)),
-    Catalog(Database(database), "default"),
-    Path(path),
-    datetime(2026, 1, 31, tzinfo=UTC),
-    lambda _: None,
-)
-"""
-
-
-def test_a_load_that_is_killed_is_repaired_by_loading_the_file_again(
-    catalog: Catalog, tmp_path: Path
-) -> None:
-    url = f"sqlite:///{tmp_path / 'outhaul.db'}"
-    running = []
-    for n, (call, when) in enumerate(((0, "before"), (0, "after"), (2, "before"), (3, "after"))):
-        lake = Lake(tmp_path / str(n) / "lake")
-        load_all(catalog, lake)
-        path = write(lake.folder.parent, [deletion(5), activity("1", 6)])
-        words = [str(lake.folder), url, str(path), str(call), when]
-        running.append((lake, path, subprocess.Popen([sys.executable, "-c", KILLED, *words])))
-    for lake, path, process in running:
-        assert process.wait(PATIENCE) == -signal.SIGKILL
-        assert lake.snapshot(ACTIVITIES) is None or keys(lake, ACTIVITIES) == []
-        load_file(catalog, lake, ACTIVITIES, path)
-        assert all_keys(lake) == LEFT
-        assert known(lake) == {5: MOMENT}
-        assert sorted(keys(lake, ACTIVITIES)) == [("1",), ("delete-5",)]
-
-
 # Loads at the same time
 
 
@@ -555,63 +407,3 @@ def test_a_load_that_comes_after_the_sweep_has_heard_of_the_deletion(
     )
     assert merged[0].deleted == len(RECORDS[table.name]) - len(LEFT[table.name])
     assert keys(lake, table) == LEFT[table.name]
-
-
-LOADING = """
-import sys
-from datetime import UTC, datetime
-from pathlib import Path
-from outhaul.catalog.store import Catalog
-from outhaul.loading import loads
-from outhaul.lake.snapshot import Lake
-from outhaul.database.engine import Database
-
-folder, database, *files = sys.argv[1:]
-catalog = Catalog(Database(database), "default")
-print("ready", flush=True)
-sys.stdin.readline()
-for path in map(Path, files):
-    load = getattr(loads, "load_" + path.parent.name)
-    load(Lake(Path(folder)), catalog, path, datetime(2026, 1, 31, tzinfo=UTC), lambda _: None)
-"""
-
-
-@pytest.mark.usefixtures("catalog")
-def test_processes_that_load_and_delete_at_once_end_without_the_leads(
-    lake: Lake, tmp_path: Path
-) -> None:
-    ids = range(1, 25)
-    files: dict[str, list[Path]] = {}
-    for n in ids:
-        for name, record in (
-            ("leads", {"id": n}),
-            ("list_members", {"listId": 1, "leadId": n}),
-            ("activities", deletion(n) if n % 2 else activity(str(n), n)),
-        ):
-            (tmp_path / name).mkdir(exist_ok=True)
-            files.setdefault(name, []).append(write(tmp_path / name, [record]))
-    lake.folder.mkdir(parents=True)
-    words = [sys.executable, "-c", LOADING, str(lake.folder), f"sqlite:///{tmp_path}/outhaul.db"]
-    running = [
-        subprocess.Popen(
-            [*words, *map(str, named)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | {"POLARS_MAX_THREADS": "1"},
-        )
-        for named in files.values()
-    ]
-    for process in running:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-    # Each goes on as its line is there.
-    for process in running:
-        assert process.stdin is not None
-        process.stdin.write(b"\n")
-        process.stdin.flush()
-    for process in running:
-        process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0
-    assert sorted(keys(lake, LEADS)) == [(n,) for n in ids if n % 2 == 0]
-    assert sorted(keys(lake, LIST_MEMBERS)) == [(1, n) for n in ids if n % 2 == 0]
-    assert sorted(known(lake)) == [n for n in ids if n % 2]

@@ -1,14 +1,10 @@
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pytest
 
 from outhaul.catalog.store import Catalog
 from outhaul.lake.snapshot import Lake, Snapshot, parse_type, type_name
@@ -104,73 +100,6 @@ def test_a_file_says_what_it_holds(lake: Lake, catalog: Catalog, tmp_path: Path)
     assert second.bounds["marketoGUID"] == ("a", "b")
     assert second.bounds["activityDate"] == (datetime(2026, 1, 2, tzinfo=UTC),) * 2
     assert second.size == (lake.folder / "activities" / second.path).stat().st_size
-
-
-# Loads files, one after the other, while others do the same.
-LOADER = """
-import sys
-from datetime import UTC, datetime
-from pathlib import Path
-from outhaul.catalog.store import Catalog
-from outhaul.loading.loads import load_activities
-from outhaul.lake.snapshot import Lake
-from outhaul.database.engine import Database
-
-folder, database, *paths = sys.argv[1:]
-catalog = Catalog(Database(database), "default")
-for path in paths:
-    load_activities(
-        Lake(Path(folder)), catalog, Path(path), datetime(2026, 1, 31, tzinfo=UTC), lambda _: None
-    )
-"""
-
-
-def overlapping(folder: Path, loader: int) -> list[Path]:
-    """Write files that add records of their own, and change some that other loaders have too."""
-    return [
-        write(
-            folder,
-            f"{loader}-{n}",
-            [
-                *(activity(f"{loader}-{n}-{k}", 1 + k % 2) for k in range(20)),
-                *(activity(f"shared-{k}", 1 + (k + loader + n) % 3) for k in range(5)),
-            ],
-        )
-        for n in range(4)
-    ]
-
-
-def check_nothing_lost(lake: Lake, loaders: int) -> None:
-    snapshot = lake.snapshot(ACTIVITIES)
-    assert snapshot is not None
-    found = rows(snapshot)["marketoGUID"].to_list()
-    expected = {
-        f"{loader}-{n}-{k}" for loader in range(loaders) for n in range(4) for k in range(20)
-    }
-    assert sorted(found) == sorted(expected | {f"shared-{k}" for k in range(5)})
-
-
-def test_loads_of_several_threads_lose_and_double_nothing(
-    lake: Lake, catalog: Catalog, tmp_path: Path
-) -> None:
-    files = [path for loader in range(3) for path in overlapping(tmp_path, loader)]
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda path: load(Lake(lake.folder), catalog, path), files))
-    check_nothing_lost(lake, 3)
-
-
-@pytest.mark.usefixtures("catalog")
-def test_loads_of_several_processes_lose_and_double_nothing(lake: Lake, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'outhaul.db'}"
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", LOADER, str(lake.folder), url]
-            + [str(path) for path in overlapping(tmp_path, loader)]
-        )
-        for loader in range(2)
-    ]
-    assert [process.wait() for process in running] == [0, 0]
-    check_nothing_lost(lake, 2)
 
 
 def test_a_type_has_a_name_in_delta() -> None:

@@ -6,14 +6,15 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from outhaul.lake.conversions import convert, data_type, render
 from outhaul.lake.tables import INSTANT, column_type
 from outhaul.loading.fitting import Column, Misfitting, Narrowest, fit
 
-EXAMPLES = settings(max_examples=150, deadline=None)
+EXAMPLES = examples(150)
 WHOLE, NUMBER, FLAG, DAY, TEXT = pl.Int64(), pl.Float64(), pl.Boolean(), pl.Date(), pl.String()
 DATETIMES = st.datetimes(timezones=st.just(UTC))
 

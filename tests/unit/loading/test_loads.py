@@ -1,7 +1,4 @@
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +9,6 @@ import pytest
 
 from outhaul.catalog.entries import Entries, LeadField
 from outhaul.catalog.store import Catalog
-from outhaul.database.engine import Database
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import ACTIVITIES, LEADS, Table
 from outhaul.loading import readers
@@ -301,67 +297,6 @@ def test_an_empty_table_takes_what_a_file_without_records_has(
 ) -> None:
     assert leads(lake, catalog, write("a.csv", "id,email\n")).merged.version is None
     assert records(lake, LEADS) == []
-
-
-# A load that stops for good at one of its steps, as if its machine had been switched off.
-KILLED = """
-import os, signal, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from outhaul.catalog.store import Catalog
-from outhaul.loading import merge
-from outhaul.loading import loads, staging
-from outhaul.lake.snapshot import Lake
-from outhaul.database.engine import Database
-
-step, folder, database, path = sys.argv[1:]
-
-def die(*_, **__):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-write_file = merge.write_file
-
-def write_and_die(*arguments):
-    write_file(*arguments)
-    die()
-
-if step == "staging":
-    staging.Staging.settle = die
-elif step == "writing":
-    merge.write_file = write_and_die
-elif step == "committing":
-    merge.commit = die
-loads.load_activities(
-    Lake(Path(folder)),
-    Catalog(Database(database), "default"),
-    Path(path),
-    datetime(2026, 1, 31, tzinfo=UTC),
-    lambda _: None,
-)
-"""
-
-
-def test_a_load_that_is_killed_leaves_the_table_as_it_was(
-    lake: Lake, catalog: Catalog, database: Database, write: Write, tmp_path: Path
-) -> None:
-    activities(lake, catalog, write("1.csv", GOOD))
-    before = lake.snapshot(ACTIVITIES)
-    rows = records(lake, ACTIVITIES)
-    path = write("2.csv", GOOD.replace("1,7", "3,8"))
-    url = f"sqlite:///{tmp_path / 'outhaul.db'}"
-    assert str(database)  # it is open here, too
-    running = [
-        subprocess.Popen([sys.executable, "-c", KILLED, step, str(lake.folder), url, str(path)])
-        for step in ("staging", "writing", "committing")
-    ]
-    assert [process.wait() for process in running] == [-signal.SIGKILL] * 3
-    assert lake.snapshot(ACTIVITIES) == before
-    assert records(lake, ACTIVITIES) == rows
-    assert len(staged(lake)) >= 1
-    merged = activities(lake, catalog, path).merged
-    assert (merged.added, merged.changed, merged.unchanged) == (1, 0, 1)
-    assert len(records(lake, ACTIVITIES)) == 3
-    assert staged(lake) == []
 
 
 def test_the_folder_of_a_running_load_is_left_alone(lake: Lake) -> None:

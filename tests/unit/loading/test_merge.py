@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 from deltalake import DeltaTable
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from outhaul.catalog.store import Catalog
 from outhaul.lake.snapshot import Lake, LakeFile, Snapshot
@@ -30,7 +31,7 @@ LOADS: Mapping[str, Callable[..., Any]] = {
     "leads": load_leads,
     "list_members": load_list_members,
 }
-EXAMPLES = settings(max_examples=15, deadline=None)
+EXAMPLES = examples(15)
 
 TEXTS = st.none() | st.sampled_from(["", "null", "a", "b"])
 # Some are on other days, some at the very same moment, some within one second or at its end.
@@ -237,7 +238,7 @@ def test_leads_merge_as_a_dict_would(
     compare_loads(shared_catalog, folder, LEADS, files, complete)
 
 
-@settings(EXAMPLES, max_examples=10)
+@examples(10)
 @given(files=files_of(MEMBER))
 def test_list_members_merge_as_a_set_would(
     files: list[list[Record]], shared_catalog: Catalog, tmp_path_factory: pytest.TempPathFactory

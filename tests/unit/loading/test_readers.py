@@ -9,8 +9,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from outhaul.loading import readers
 from outhaul.loading.readers import FileError, open_reader
@@ -18,9 +19,7 @@ from outhaul.protocol.dialects import line
 
 Row = tuple[Any, ...]
 
-EXAMPLES = settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+EXAMPLES = examples(80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 # Whatever is hard to write, and whatever is easy to confuse.
 TEXTS = st.text(st.sampled_from([*'a,"\t ;\r\n\0\x0b\x1c\x85\u2028\ufeff\\é😀'])) | st.text()
 CELLS = st.none() | st.sampled_from(["", "null", " null", "NULL", '""']) | TEXTS

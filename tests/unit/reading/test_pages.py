@@ -10,8 +10,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from outhaul.lake.clauses import Between, Clause, MemberOf, OneOf
 from outhaul.lake.snapshot import Lake
@@ -117,7 +118,7 @@ class TestWalks:
         stretch=st.sampled_from([1, 2, 5, 50_000]),
         since=st.none() | st.tuples(MOMENTS, st.just("") | GUIDS),
     )
-    @settings(max_examples=25, deadline=None)
+    @examples(25)
     def test_a_walk_finds_every_record_once_and_in_order(  # noqa: PLR0913, PLR0917 - what varies
         self,
         load: Load,
@@ -162,7 +163,7 @@ class TestWalks:
         after=st.none() | st.sampled_from([0, 1, 49_999, 50_000, 2**62]),
     )
     @example(ids=[{49_999, 50_000}, {1, 100_000}], size=1, after=None)
-    @settings(max_examples=25, deadline=None)
+    @examples(25)
     def test_a_walk_of_leads_finds_every_one_in_the_order_of_their_ids(
         self, load: Load, ids: list[set[int]], size: int, after: int | None
     ) -> None:
@@ -183,7 +184,7 @@ class TestWalks:
         most=st.sampled_from([1, 3, 5_000_000]),
         types=TYPES,
     )
-    @settings(max_examples=25, deadline=None)
+    @examples(25)
     def test_what_is_there_all_the_while_comes_once(  # noqa: PLR0913, PLR0917 - what varies
         self,
         load: Load,

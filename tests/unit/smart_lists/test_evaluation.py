@@ -9,8 +9,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from outhaul.catalog.entries import Asset, AssetType, Entries, LeadField
 from outhaul.catalog.store import Catalog
@@ -26,7 +27,7 @@ from outhaul.smart_lists.rules import OPERATORS, Group, Membership, Operator, Un
 
 NOW = datetime(2026, 1, 31, 12, 30, 15, tzinfo=UTC)
 EVERY_ID = (1, 10**9)
-EXAMPLES = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = examples(12, suppress_health_check=[HealthCheck.too_slow])
 
 FIELDS = {
     "aText": "string",
@@ -347,7 +348,7 @@ def test_membership_is_as_plain_python_has_it(
     hold(catalog, records, rules)
 
 
-@settings(parent=EXAMPLES, max_examples=25)
+@examples(25, suppress_health_check=[HealthCheck.too_slow])
 @given(records=RECORDS, rules=st.lists(ACTIVITY_RULES, min_size=6, max_size=12))
 def test_activities_are_counted_as_plain_python_does(
     catalog: Catalog, records: Records, rules: list[dict[str, Any]]
@@ -355,7 +356,7 @@ def test_activities_are_counted_as_plain_python_does(
     hold(catalog, records, rules)
 
 
-@settings(parent=EXAMPLES, max_examples=40)
+@examples(40, suppress_health_check=[HealthCheck.too_slow])
 @given(records=RECORDS, rules=st.lists(NESTED, min_size=4, max_size=8))
 def test_nested_rules_are_as_plain_python_has_them(
     catalog: Catalog, records: Records, rules: list[dict[str, Any]]

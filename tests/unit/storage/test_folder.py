@@ -1,23 +1,12 @@
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.support.folders import left, put
 
 from outhaul.protocol.dialects import MEDIA_TYPE
 from outhaul.storage.folder import FolderStore
 from outhaul.storage.store import READ_BYTES, FilesError, SignsAddresses
-
-KILLED_WRITER = """
-import os, sys
-from pathlib import Path
-from outhaul.storage.folder import FolderStore
-with FolderStore(Path(sys.argv[1])).writer("job/attempt/000000", media_type="text/csv") as target:
-    for _ in range(40):
-        target.write(bytes(2**20))
-    os._exit(9)
-"""
 
 
 @pytest.fixture
@@ -28,20 +17,6 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def files(folder: Path) -> FolderStore:
     return FolderStore(folder)
-
-
-def put(files: FolderStore, key: str, content: bytes = b"content") -> None:
-    with files.writer(key, media_type=MEDIA_TYPE) as target:
-        target.write(content)
-
-
-def left(folder: Path) -> list[str]:
-    """Every file that is on the disk, under whatever name."""
-    return sorted(
-        str(Path(where).relative_to(folder) / name)
-        for where, _, names in os.walk(folder)
-        for name in names
-    )
 
 
 @pytest.mark.parametrize("size", [0, 1, 1_000, READ_BYTES, 17 * READ_BYTES + 3])
@@ -83,26 +58,6 @@ def test_a_part_cannot_be_read_before_it_is_whole(files: FolderStore) -> None:
     assert files.read("job/a/000000", 0, 1) == b"\0"
 
 
-def test_what_a_killed_writer_left_cannot_be_read_and_is_deleted(
-    files: FolderStore, folder: Path
-) -> None:
-    ended = subprocess.run([sys.executable, "-c", KILLED_WRITER, folder], check=False)
-    assert ended.returncode == 9
-    with pytest.raises(FileNotFoundError):
-        files.read("job/attempt/000000", 0, 1)
-    assert left(folder) != [], "the store wrote elsewhere: this test shows nothing any more"
-    files.delete("job")
-    assert list(folder.iterdir()) == []
-
-
-def test_a_part_can_be_written_anew_where_a_writer_was_killed(
-    files: FolderStore, folder: Path
-) -> None:
-    subprocess.run([sys.executable, "-c", KILLED_WRITER, folder], check=False)
-    put(files, "job/attempt/000000", b"whole")
-    assert files.read("job/attempt/000000", 0, 5) == b"whole"
-
-
 def test_delete_takes_the_parts_under_a_prefix_and_no_others(
     files: FolderStore, folder: Path
 ) -> None:
@@ -128,15 +83,6 @@ def test_delete_leaves_no_empty_folders(files: FolderStore, folder: Path) -> Non
     assert list(folder.iterdir()) == []
     put(files, "1/c/000000", b"new")
     assert files.read("1/c/000000", 0, 3) == b"new"
-
-
-def test_all_is_deleted_but_some_keys_begun_or_whole(files: FolderStore, folder: Path) -> None:
-    subprocess.run([sys.executable, "-c", KILLED_WRITER, folder], check=False)
-    for key in ("job/a/000000", "job/b/000000", "jo/a/000000", "job2/b/000000"):
-        put(files, key)
-    files.delete("job", but=["job/b/000000"])
-    assert left(folder) == ["jo/a/000000", "job/b/000000", "job2/b/000000"]
-    files.delete("none", but=["none/a"])
 
 
 @pytest.mark.parametrize("prefix", ["job", "job/attempt"])
@@ -186,13 +132,6 @@ def test_what_may_have_to_be_waited_for_is_not_read_at_once(
 def test_a_part_that_is_missing_is_missing_from_the_cache_too(files: FolderStore) -> None:
     with pytest.raises(FileNotFoundError):
         files.read_cached("job/a/000000", 0, 1)
-
-
-def test_what_was_begun_is_listed_as_well(files: FolderStore, folder: Path) -> None:
-    subprocess.run([sys.executable, "-c", KILLED_WRITER, folder], check=False)
-    put(files, "job/attempt/000001")
-    assert sorted(stored.key for stored in files.list()) == left(folder)
-    assert len(left(folder)) == 2
 
 
 def test_a_folder_that_is_gone_is_told(files: FolderStore, folder: Path) -> None:
