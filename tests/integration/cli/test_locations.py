@@ -96,6 +96,8 @@ def test_a_setting_of_the_environment_is_named_by_its_variable(run: Run) -> None
     for name, value in (
         ("OUTHAUL_S3_ENDPOINT", "127.0.0.1:9"),
         ("OUTHAUL_PART_THREADS", "many"),
+        # A worker has no option for it.
+        ("OUTHAUL_PORT", "many"),
         ("OUTHAUL_LIMIT_QUEUED_JOBS", "many"),
         ("OUTHAUL_LIMIT_QUEUED_JOB", "1"),
     ):
