@@ -30,7 +30,7 @@ from tests.support.tap_sample import (
     windows,
 )
 
-from outhaul.catalog.store import standard_entries
+from outhaul.catalog.built_in import standard_entries
 
 Streams: TypeAlias = Sequence[Mapping[str, Any]]
 

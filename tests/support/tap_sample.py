@@ -11,7 +11,7 @@ from tests.support.processes import outhaul
 from tests.support.tap import Connection
 
 from outhaul import sample
-from outhaul.catalog.store import standard_entries
+from outhaul.catalog.built_in import standard_entries
 
 Window: TypeAlias = tuple[str, str]
 

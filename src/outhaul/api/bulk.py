@@ -22,7 +22,7 @@ from outhaul.api.bulk_shapes import (
     JobPage,
     request_shape,
 )
-from outhaul.api.calls import Call, Endpoint, Parameter
+from outhaul.api.calls import Call, Endpoint
 from outhaul.api.download import file_response, redirect_response
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service, call_id
@@ -33,6 +33,7 @@ from outhaul.jobs.store import JobStore
 from outhaul.kinds.kind import Kind
 from outhaul.protocol.answers.envelope import Found
 from outhaul.protocol.body import parse_object, wrong_type
+from outhaul.protocol.parameters import Parameter
 from outhaul.protocol.states import State, parse_state
 
 

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from outhaul.api.calls import TEXT, Parameter, Reply, path_parameter
+from outhaul.api.calls import TEXT, Reply
 from outhaul.export.formats import FORMATS
 from outhaul.kinds.kind import Kind
 from outhaul.protocol.answers.envelope import Failure, Page
 from outhaul.protocol.answers.exports import DEFAULT_FORMAT, ExportJob
+from outhaul.protocol.parameters import Parameter, path_parameter
 from outhaul.protocol.shapes import TEXT as TEXT_SHAPE
 from outhaul.protocol.shapes import Shape, array_of, one_of
 from outhaul.protocol.states import State

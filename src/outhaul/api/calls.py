@@ -7,6 +7,7 @@ from typing import Any, Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
+from outhaul.protocol.parameters import Parameter
 from outhaul.protocol.shapes import Shape
 
 JSON = "application/json"
@@ -17,27 +18,6 @@ Model = Any
 """A declared answer: a model of `outhaul.protocol.answers`, generic ones with their type."""
 
 Endpoint = Callable[[Request], Response] | Callable[[Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """A parameter in the query or the path of a call, or in a header."""
-
-    name: str
-    shape: Shape
-    description: str
-    required: bool = False
-    location: Literal["query", "path", "header"] = "query"
-
-    def to_openapi(self) -> dict[str, Any]:
-        """Return the parameter object of the description."""
-        return {
-            "name": self.name,
-            "in": self.location,
-            "required": self.required,
-            "description": self.description,
-            "schema": self.shape,
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +52,6 @@ class Call:
     permissions: frozenset[str] = frozenset()
     """The caller needs one of them."""
     needs_token: bool = True
-
-
-def path_parameter(name: str, shape: Shape, description: str) -> Parameter:
-    """Return a parameter that is a segment of the path."""
-    return Parameter(
-        name=name, shape=shape, description=description, required=True, location="path"
-    )
 
 
 def form_of(parameters: Sequence[Parameter]) -> Shape:

@@ -8,11 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outhaul.accounts.tokens import CredentialsInvalidError, issue_token
-from outhaul.api.calls import FORM, Call, Parameter, Reply, form_of
+from outhaul.api.calls import FORM, Call, Reply, form_of
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service
 from outhaul.protocol.answers.envelope import Failure
 from outhaul.protocol.answers.identity import OAuthError, Token
+from outhaul.protocol.parameters import Parameter
 from outhaul.protocol.shapes import TEXT
 
 PATH = "/identity/oauth/token"

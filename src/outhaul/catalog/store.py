@@ -1,13 +1,11 @@
 """The catalog of a subscription: the built-in entries, and those that were loaded."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import sqlalchemy as sa
 
+from outhaul.catalog.built_in import standard_entries
 from outhaul.catalog.entries import (
     ID_RANGE,
     ActivityType,
@@ -15,7 +13,6 @@ from outhaul.catalog.entries import (
     AssetType,
     Entries,
     LeadField,
-    parse_catalog,
 )
 from outhaul.catalog.objects import CustomObjectType, MemberField
 from outhaul.catalog.selection import Selection
@@ -29,20 +26,6 @@ from outhaul.database.schema import (
     member_status,
     storable_json,
 )
-
-
-@cache
-def standard_entries() -> Entries:
-    """Return the lead fields and activity types that every instance has."""
-    folder = files("outhaul.catalog") / "standard"
-    fields = parse_catalog(json.loads((folder / "lead_fields.json").read_text("utf-8")))
-    types = parse_catalog(json.loads((folder / "activity_types.json").read_text("utf-8")))
-    members = parse_catalog(json.loads((folder / "program_member_fields.json").read_text("utf-8")))
-    return Entries(
-        lead_fields=fields.lead_fields,
-        activity_types=types.activity_types,
-        member_fields=members.member_fields,
-    )
 
 
 class Catalog:

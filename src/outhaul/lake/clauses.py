@@ -9,20 +9,24 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import polars as pl
 
-from outhaul.lake.snapshot import Bounds, Lake, Snapshots, TableFile
+from outhaul.lake.files import Bounds, TableFile
 from outhaul.lake.tables import LIST_MEMBERS
 from outhaul.protocol.instants import parse_instant, render_instant
+
+if TYPE_CHECKING:
+    # A kind is declared with clauses, and a command line client reads the declaration alone.
+    from outhaul.lake.snapshot import Lake, Snapshots
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
     """Where a clause is applied: the lake, and the lead ids that the records at hand can have."""
 
-    lake: Lake
+    lake: "Lake"
     ids: tuple[int, int] | None
     """The least and the greatest, both included; `None` where no record has a lead."""
 
@@ -62,7 +66,7 @@ class Clause(ABC):
         """Tell whether a file with these bounds may hold a record that the clause holds for."""
         return True
 
-    def pin(self, snapshots: Snapshots) -> "Clause":  # noqa: ARG002 - this looks at no other table
+    def pin(self, snapshots: "Snapshots") -> "Clause":  # noqa: ARG002 - this looks at no other table
         """Return the clause with the files of other tables that it looks at."""
         return self
 
@@ -192,7 +196,7 @@ class AnyOf(Clause):
     def may_match(self, bounds: Bounds) -> bool:
         return any(clause.may_match(bounds) for clause in self.clauses)
 
-    def pin(self, snapshots: Snapshots) -> Clause:
+    def pin(self, snapshots: "Snapshots") -> Clause:
         return AnyOf(tuple(clause.pin(snapshots) for clause in self.clauses))
 
     @property
@@ -232,7 +236,7 @@ class MemberOf(Clause):
         members = members_of(scope, self.pinned)
         return pl.col(self.column).is_in(members.implode())
 
-    def pin(self, snapshots: Snapshots) -> Clause:
+    def pin(self, snapshots: "Snapshots") -> Clause:
         return replace(self, pinned=tuple(member_files(snapshots, self.list_id)))
 
     @property
@@ -255,7 +259,7 @@ def all_of(clauses: Sequence[Clause], scope: Scope) -> pl.Expr:
     return pl.all_horizontal([everything, *(clause.expression(scope) for clause in clauses)])
 
 
-def member_files(snapshots: Snapshots, list_id: int) -> list[str]:
+def member_files(snapshots: "Snapshots", list_id: int) -> list[str]:
     """Return the files of a static list's members, as paths under the folder of their table."""
     snapshot = snapshots.of(LIST_MEMBERS)
     files = () if snapshot is None else snapshot.files

@@ -14,7 +14,8 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
-from outhaul.lake.snapshot import Lake, LakeFile, Snapshot, delta_field
+from outhaul.lake.files import LakeFile
+from outhaul.lake.snapshot import Lake, Snapshot, delta_field
 from outhaul.lake.tables import Table
 from outhaul.storage.location import Location
 

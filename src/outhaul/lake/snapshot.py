@@ -4,11 +4,11 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 from deltalake import DeltaTable, Field, Schema
@@ -17,53 +17,15 @@ from deltalake.schema import PrimitiveType
 
 from outhaul.database.engine import Database
 from outhaul.lake.failures import named_failures
-from outhaul.lake.tables import INSTANT, Table
+from outhaul.lake.files import LakeFile
+from outhaul.lake.tables import Table, parse_type, type_name
 from outhaul.settings import Settings
 from outhaul.storage.location import Location
 
-_FROM_DELTA: Mapping[str, pl.DataType] = {
-    "string": pl.String(),
-    "long": pl.Int64(),
-    "double": pl.Float64(),
-    "boolean": pl.Boolean(),
-    "date": pl.Date(),
-    "timestamp": INSTANT,
-}
 _READ_RETRIES = 4
-
-_TO_DELTA = {str(ours): name for name, ours in _FROM_DELTA.items()}
 
 Hold = Callable[[str], AbstractContextManager[None]]
 """A lock by name, exclusive across machines."""
-
-Bounds = Mapping[str, tuple[Any, Any]]
-"""The least and the greatest value of a file's columns, where they are known."""
-
-
-class TableFile(NamedTuple):
-    """A file of the lake: the name of its table, and its path under the table's folder."""
-
-    table: str
-    path: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class LakeFile:
-    """One file of a table: where it is (under the table's folder) and what it holds."""
-
-    path: str
-    size: int
-    records: int
-    partition: Any
-    bounds: Bounds
-
-
-def by_partition(files: Iterable[LakeFile]) -> dict[Any, list[LakeFile]]:
-    """Return files by their partition, both in the order in which they come."""
-    found: dict[Any, list[LakeFile]] = {}
-    for file in files:
-        found.setdefault(file.partition, []).append(file)
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,16 +180,6 @@ def check_lakes(settings: Settings, *, writes: bool = False) -> None:
 def delta_field(name: str, of: pl.DataType) -> Field:
     """Return a column as Delta describes it."""
     return Field(name, PrimitiveType(type_name(of)))
-
-
-def type_name(of: pl.DataType) -> str:
-    """Return what Delta calls a type."""
-    return _TO_DELTA[str(of)]
-
-
-def parse_type(name: str) -> pl.DataType:
-    """Return the type that Delta calls so."""
-    return _FROM_DELTA[name]
 
 
 def _options(location: Location) -> dict[str, str]:

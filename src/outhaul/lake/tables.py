@@ -27,6 +27,17 @@ _TYPES: Mapping[str, pl.DataType] = {
     "datetime": INSTANT,
 }
 
+_DELTA_TYPES: Mapping[str, pl.DataType] = {
+    "string": pl.String(),
+    "long": pl.Int64(),
+    "double": pl.Float64(),
+    "boolean": pl.Boolean(),
+    "date": pl.Date(),
+    "timestamp": INSTANT,
+}
+
+_DELTA_NAMES = {str(of): name for name, of in _DELTA_TYPES.items()}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
@@ -196,3 +207,13 @@ def custom_objects(api_name: str, *, lead: str | None) -> Table:
 def column_type(data_type: str) -> pl.DataType:
     """Return the type of the column that holds a field of a catalog's `dataType`; mostly text."""
     return _TYPES.get(data_type, pl.String())
+
+
+def type_name(of: pl.DataType) -> str:
+    """Return what Delta calls a type."""
+    return _DELTA_NAMES[str(of)]
+
+
+def parse_type(name: str) -> pl.DataType:
+    """Return the type that Delta calls so."""
+    return _DELTA_TYPES[name]

@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 from functools import reduce
 
 from outhaul.lake.commits import commit, write_file
-from outhaul.lake.snapshot import Lake, LakeFile, by_partition
+from outhaul.lake.files import LakeFile, by_partition
+from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import Table
 
 FILES_APART = 4

@@ -17,7 +17,8 @@ from deltalake.transaction import AddAction
 
 from outhaul.lake.commits import commit, make_snapshot, write_file
 from outhaul.lake.deletions import deleted_leads, without
-from outhaul.lake.snapshot import Lake, LakeFile, Snapshot, by_partition
+from outhaul.lake.files import LakeFile, by_partition
+from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import CHANGED_AT, Table
 from outhaul.loading.staging import Staging
 

@@ -12,7 +12,8 @@ from typing import Any, Self
 import polars as pl
 
 from outhaul.lake.clauses import Between, Clause, Within, parse_clause
-from outhaul.lake.snapshot import TableFile, parse_type, type_name
+from outhaul.lake.files import TableFile
+from outhaul.lake.tables import parse_type, type_name
 
 # Read for its clause, which is parsed by its tag.
 from outhaul.smart_lists.clause import InSmartList  # noqa: F401

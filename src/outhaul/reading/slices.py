@@ -10,7 +10,8 @@ from datetime import timedelta
 import polars as pl
 
 from outhaul.lake.clauses import Between, Clause, Within
-from outhaul.lake.snapshot import LakeFile, Snapshot, by_partition
+from outhaul.lake.files import LakeFile, by_partition
+from outhaul.lake.snapshot import Snapshot
 from outhaul.lake.tables import Table
 from outhaul.reading.reading import Part
 

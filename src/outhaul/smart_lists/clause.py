@@ -3,17 +3,20 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
 from outhaul.lake.clauses import Clause, Scope, UnpinnedError
-from outhaul.lake.snapshot import Snapshots, TableFile
+from outhaul.lake.files import TableFile
 from outhaul.protocol.instants import parse_instant, render_instant
 from outhaul.smart_lists.evaluation import lead_ids
 from outhaul.smart_lists.parsing import PlannedNames, read_rules
 from outhaul.smart_lists.pinned import PinnedRecords, pin_records
 from outhaul.smart_lists.rules import FieldRule, Group, conditions
+
+if TYPE_CHECKING:
+    from outhaul.lake.snapshot import Snapshots
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class InSmartList(Clause):
         found = lead_ids(self.rules, self.moment, self.pinned, scope)
         return pl.col(self.column).is_in(found.implode())
 
-    def pin(self, snapshots: Snapshots) -> Clause:
+    def pin(self, snapshots: "Snapshots") -> Clause:
         return replace(self, pinned=pin_records(self.rules, self.moment, snapshots))
 
     @property

@@ -13,8 +13,7 @@ import polars as pl
 
 from outhaul.lake.clauses import Clause, Scope, all_of, members_of
 from outhaul.lake.conversions import convert
-from outhaul.lake.snapshot import parse_type
-from outhaul.lake.tables import ACTIVITIES, LEADS, LEADS_A_RANGE, column_type
+from outhaul.lake.tables import ACTIVITIES, LEADS, LEADS_A_RANGE, column_type, parse_type
 from outhaul.smart_lists.pinned import PinnedRecords, wanted_activities
 from outhaul.smart_lists.rules import (
     ActivityRule,

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outhaul.lake.clauses import Clause, OneOf, Within, member_files
-from outhaul.lake.snapshot import Snapshot, Snapshots, TableFile, by_partition, type_name
-from outhaul.lake.tables import ACTIVITIES, LEADS, LIST_MEMBERS
+from outhaul.lake.files import TableFile, by_partition
+from outhaul.lake.tables import ACTIVITIES, LEADS, LIST_MEMBERS, type_name
 from outhaul.smart_lists.rules import (
     ActivityRule,
     FieldRule,
@@ -17,6 +17,9 @@ from outhaul.smart_lists.rules import (
     conditions,
     span,
 )
+
+if TYPE_CHECKING:
+    from outhaul.lake.snapshot import Snapshot, Snapshots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +66,7 @@ class PinnedRecords:
         )
 
 
-def pin_records(rules: Group, moment: datetime, snapshots: Snapshots) -> PinnedRecords:
+def pin_records(rules: Group, moment: datetime, snapshots: "Snapshots") -> PinnedRecords:
     """Return the records that rules look at when they are evaluated at a moment."""
     found = list(conditions(rules))
     leads = snapshots.of(LEADS)
@@ -101,7 +104,7 @@ def wanted_activities(rule: ActivityRule, moment: datetime) -> list[Clause]:
     return clauses
 
 
-def _activity_files(snapshot: Snapshot | None, wanted: Sequence[Clause]) -> list[str]:
+def _activity_files(snapshot: "Snapshot | None", wanted: Sequence[Clause]) -> list[str]:
     return [
         file.path
         for file in (() if snapshot is None else snapshot.files)

@@ -1,12 +1,16 @@
 """The rules of the smart lists that a catalog stores."""
 
+from typing import TYPE_CHECKING
+
 from outhaul.catalog.entries import Asset, AssetType, Entries
-from outhaul.catalog.store import Catalog
 from outhaul.smart_lists.parsing import CatalogNames, check_smart_lists, read_rules
 from outhaul.smart_lists.rules import Group
 
+if TYPE_CHECKING:
+    from outhaul.catalog.store import Catalog
 
-def rules_of(catalog: Catalog, smart_list: Asset) -> Group:
+
+def rules_of(catalog: "Catalog", smart_list: Asset) -> Group:
     """Return the rules of a smart list, with ids in place of the names of lists and types.
 
     Raises `CatalogError` where they do not fit the catalog, which may have changed since.
@@ -15,7 +19,7 @@ def rules_of(catalog: Catalog, smart_list: Asset) -> Group:
     return read_rules(smart_list.description.get("rules"), place, _names(catalog, Entries()))
 
 
-def store_entries(catalog: Catalog, entries: Entries) -> None:
+def store_entries(catalog: "Catalog", entries: Entries) -> None:
     """Put entries into a catalog, in one transaction, once the rules of smart lists are checked.
 
     Raises `CatalogError`, and stores none of them, where a rule names what is neither among the
@@ -26,7 +30,7 @@ def store_entries(catalog: Catalog, entries: Entries) -> None:
     catalog.store(entries)
 
 
-def _names(catalog: Catalog, entries: Entries) -> CatalogNames:
+def _names(catalog: "Catalog", entries: Entries) -> CatalogNames:
     """Return what names in rules stand for once `entries` are in the catalog."""
     lists = {entry.id: entry for entry in catalog.assets(AssetType.STATIC_LIST)}
     for entry in entries.assets:

@@ -12,8 +12,9 @@ from tests.support.paths import DOCS
 from outhaul import sample
 from outhaul.api.lookups import FAMILIES
 from outhaul.api.lookups.answering import Lookup
+from outhaul.catalog.built_in import standard_entries
 from outhaul.catalog.entries import parse_catalog
-from outhaul.catalog.store import Catalog, standard_entries
+from outhaul.catalog.store import Catalog
 from outhaul.protocol.answers.envelope import NO_ASSETS
 
 SAMPLE = sample.catalog()

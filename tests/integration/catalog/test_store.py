@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.paths import REAL_EXPORTS, needs_real_exports
 
+from outhaul.catalog.built_in import standard_entries
 from outhaul.catalog.entries import (
     ActivityType,
     Asset,
@@ -19,7 +20,7 @@ from outhaul.catalog.entries import (
     parse_catalog,
 )
 from outhaul.catalog.selection import Selection
-from outhaul.catalog.store import Catalog, standard_entries
+from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
 from outhaul.database.schema import subscription
 

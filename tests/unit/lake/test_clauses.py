@@ -21,7 +21,8 @@ from outhaul.lake.clauses import (
     all_of,
     parse_clause,
 )
-from outhaul.lake.snapshot import Lake, Snapshots, TableFile
+from outhaul.lake.files import TableFile
+from outhaul.lake.snapshot import Lake, Snapshots
 from outhaul.lake.tables import INSTANT, LIST_MEMBERS
 
 EXAMPLES = examples(150)

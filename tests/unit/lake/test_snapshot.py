@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 
 from outhaul.catalog.store import Catalog
-from outhaul.lake.snapshot import Lake, Snapshot, parse_type, type_name
-from outhaul.lake.tables import ACTIVITIES, LEADS, LIST_MEMBERS, column_type
+from outhaul.lake.snapshot import Lake, Snapshot
+from outhaul.lake.tables import ACTIVITIES, LEADS, LIST_MEMBERS, column_type, parse_type, type_name
 from outhaul.loading.loads import load_activities, load_leads
 from outhaul.loading.merge import MANY_FILES
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 
 from outhaul.catalog.store import Catalog
-from outhaul.lake.snapshot import Lake, LakeFile, Snapshot
+from outhaul.lake.files import LakeFile
+from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import ACTIVITIES, CHANGED_AT, LEADS, LIST_MEMBERS, Table
 from outhaul.loading import staging
 from outhaul.loading.loads import load_activities, load_leads, load_list_members

@@ -13,7 +13,8 @@ from outhaul.export.request import read_request
 from outhaul.kinds import KINDS
 from outhaul.kinds.kind import Context
 from outhaul.lake.clauses import Clause, MemberOf, Within
-from outhaul.lake.snapshot import Lake, LakeFile, Snapshot, TableFile
+from outhaul.lake.files import LakeFile, TableFile
+from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import ACTIVITIES, LEADS, Table
 from outhaul.reading.reading import Part
 from outhaul.reading.slices import slices

@@ -21,7 +21,7 @@ from outhaul.api.lookups.answering import (
     allowed,
     no_token,
 )
-from outhaul.api.lookups.parameters import BATCH_SIZE, instant, integer, integers, text, texts
+from outhaul.api.lookups.parameters import BATCH_SIZE
 from outhaul.catalog.entries import ID_RANGE, AssetType, LeadField
 from outhaul.errors import Error
 from outhaul.kinds.activities import check_types
@@ -31,6 +31,7 @@ from outhaul.lake.tables import ACTIVITIES as TABLE
 from outhaul.protocol.answers.envelope import ActivityPage, Found, TokenOnly
 from outhaul.protocol.answers.records import Activity, Attribute, FieldChange, LeadChange
 from outhaul.protocol.paging import encode_token
+from outhaul.protocol.parameters import instant, integer, integers, text, texts
 from outhaul.reading.pages import read_page
 
 MOST_TYPES = 10

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outhaul.accounts.tokens import Caller
-from outhaul.api.calls import FORM, Call, Model, Parameter, Reply, form_of
+from outhaul.api.calls import FORM, Call, Model, Reply, form_of
 from outhaul.api.json import JsonResponse
 from outhaul.api.lookups.parameters import LARGEST_PAGE
 from outhaul.api.service import Service, call_id
@@ -27,6 +27,7 @@ from outhaul.protocol.answers.envelope import Failure, Found, Page
 from outhaul.protocol.body import INTEGER_RANGE, wrong_type
 from outhaul.protocol.instants import EXPECTED, parse_asset_instant
 from outhaul.protocol.paging import decode_token, encode_token
+from outhaul.protocol.parameters import Parameter
 
 _DIGITS = 19
 _FOUND = "What was found, or a failure."

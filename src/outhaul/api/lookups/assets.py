@@ -8,25 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from outhaul.api.calls import Parameter
 from outhaul.api.lookups.answering import Lookup, Query, allowed
 from outhaul.api.lookups.browsing import dates, program_ids, said, workspace
-from outhaul.api.lookups.parameters import (
-    EARLIEST,
-    LATEST,
-    OFFSET,
-    choice,
-    path_id,
-    size,
-    text,
-    texts,
-)
+from outhaul.api.lookups.parameters import EARLIEST, LATEST, path_id
 from outhaul.catalog.entries import Asset, AssetType
 from outhaul.catalog.selection import DRAFT, Selection
 from outhaul.errors import Error
 from outhaul.protocol.answers.assets import AssetList, Folder, Form, Program, ProgramInList
 from outhaul.protocol.answers.envelope import Assets, Found
 from outhaul.protocol.answers.model import Answer
+from outhaul.protocol.parameters import OFFSET, Parameter, choice, size, text, texts
 
 PAGE = 20
 """Assets on a page where a call does not say how many."""

@@ -13,16 +13,11 @@ from outhaul.api.lookups.browsing import (
     the_one,
     workspace,
 )
-from outhaul.api.lookups.parameters import (
-    BATCH_SIZE,
-    IN_PROGRAMS,
-    NEXT_PAGE_TOKEN,
-    boolean,
-    path_id,
-)
+from outhaul.api.lookups.parameters import BATCH_SIZE, IN_PROGRAMS, NEXT_PAGE_TOKEN, path_id
 from outhaul.catalog.entries import CAMPAIGN_TYPES, Asset, AssetType
 from outhaul.protocol.answers.assets import Campaign
 from outhaul.protocol.answers.envelope import Found, Success
+from outhaul.protocol.parameters import boolean
 
 
 def campaigns(query: Query) -> Found:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from outhaul.api.lookups.answering import Lookup, Query, allowed
-from outhaul.api.lookups.parameters import OFFSET
 from outhaul.catalog import entries
-from outhaul.catalog.store import standard_entries
+from outhaul.catalog.built_in import standard_entries
 from outhaul.protocol.answers.descriptions import ActivityType, LeadField, RecordDescription
 from outhaul.protocol.answers.envelope import Found, Success
+from outhaul.protocol.parameters import OFFSET
 
 # By these the original finds leads without a custom field, in the order of its answer.
 _SEARCHABLE = (

@@ -9,14 +9,7 @@ import polars as pl
 from outhaul.api.lookups.answering import Lookup, Query, allowed, token_after
 from outhaul.api.lookups.browsing import the_one
 from outhaul.api.lookups.fields import searchable
-from outhaul.api.lookups.parameters import (
-    BATCH_SIZE,
-    LIST_ID,
-    NEXT_PAGE_TOKEN,
-    path_id,
-    text,
-    texts,
-)
+from outhaul.api.lookups.parameters import BATCH_SIZE, LIST_ID, NEXT_PAGE_TOKEN, path_id
 from outhaul.catalog.entries import AssetType, LeadField
 from outhaul.errors import Error
 from outhaul.lake.clauses import Clause, MemberOf, OneOf
@@ -27,6 +20,7 @@ from outhaul.lake.tables import column_type
 from outhaul.protocol.answers.envelope import Found, Success
 from outhaul.protocol.answers.records import Lead
 from outhaul.protocol.instants import render_instant
+from outhaul.protocol.parameters import text, texts
 from outhaul.reading.pages import read_page
 
 MOST_VALUES = 300

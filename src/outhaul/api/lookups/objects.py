@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from outhaul.api.calls import path_parameter
 from outhaul.api.lookups.answering import Lookup, Query, allowed
-from outhaul.api.lookups.parameters import texts
 from outhaul.catalog.objects import OWN_FIELDS, CustomObjectType, MemberField
 from outhaul.errors import Error
 from outhaul.protocol.answers.descriptions import CustomObjectDescription, RecordDescription
 from outhaul.protocol.answers.envelope import Found, Success
+from outhaul.protocol.parameters import path_parameter, texts
 from outhaul.protocol.shapes import TEXT
 
 _MEMBERS = "API Program Membership"

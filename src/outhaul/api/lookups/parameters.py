@@ -1,63 +1,15 @@
-"""The parameters of look-ups, each declared once: some are shared by several look-ups."""
+"""The parameters that several look-ups share."""
 
-from outhaul.api.calls import Parameter, path_parameter
-from outhaul.protocol.shapes import BOOLEAN, INTEGER, TEXT, one_of
-
-_SEVERAL = "Repeat the parameter, or join several values by commas."
-
-
-def integer(name: str, description: str) -> Parameter:
-    """Return a parameter that is one integer."""
-    return Parameter(name=name, shape=INTEGER, description=description)
-
-
-def integers(name: str, description: str, *, required: bool = False) -> Parameter:
-    """Return a parameter that is several integers."""
-    shape = {"type": "array", "items": INTEGER}
-    return Parameter(
-        name=name, shape=shape, description=f"{description} {_SEVERAL}", required=required
-    )
-
-
-def texts(name: str, description: str, *, required: bool = False) -> Parameter:
-    """Return a parameter that is several texts."""
-    shape = {"type": "array", "items": {"type": "string"}}
-    return Parameter(
-        name=name, shape=shape, description=f"{description} {_SEVERAL}", required=required
-    )
-
-
-def text(name: str, description: str, *, required: bool = False) -> Parameter:
-    """Return a parameter that is one text."""
-    return Parameter(name=name, shape=TEXT, description=description, required=required)
-
-
-def choice(name: str, *names: str, description: str) -> Parameter:
-    """Return a parameter that is one of some names."""
-    return Parameter(
-        name=name, shape=one_of(*names, description=description), description=description
-    )
-
-
-def instant(name: str, description: str, *, required: bool = False) -> Parameter:
-    """Return a parameter that is a moment."""
-    shape = {"type": "string", "examples": ["2026-01-31T23:59:59Z"]}
-    described = f"{description} ISO 8601, without an offset in UTC."
-    return Parameter(name=name, shape=shape, description=described, required=required)
-
-
-def boolean(name: str, description: str) -> Parameter:
-    """Return a parameter that is true or false, which are also written 1 and 0."""
-    return Parameter(name=name, shape=BOOLEAN, description=description)
-
-
-def size(name: str, largest: int, default: int) -> Parameter:
-    """Return a parameter that says how many records a page has."""
-    return Parameter(
-        name=name,
-        shape={"type": "integer", "minimum": 1, "default": default},
-        description=f"Records on a page. A number larger than {largest} counts as {largest}.",
-    )
+from outhaul.protocol.parameters import (
+    Parameter,
+    instant,
+    integers,
+    path_parameter,
+    size,
+    text,
+    texts,
+)
+from outhaul.protocol.shapes import INTEGER
 
 
 def path_id(name: str, what: str) -> Parameter:
@@ -70,11 +22,6 @@ LARGEST_PAGE = 300
 
 BATCH_SIZE = size("batchSize", LARGEST_PAGE, LARGEST_PAGE)
 NEXT_PAGE_TOKEN = text("nextPageToken", "The token of the page before.")
-OFFSET = Parameter(
-    name="offset",
-    shape={"type": "integer", "minimum": 0, "default": 0},
-    description="Records before the page.",
-)
 EARLIEST = instant("earliestUpdatedAt", "Only assets that were changed then or later.")
 LATEST = instant("latestUpdatedAt", "Only assets that were changed then or earlier.")
 

@@ -12,12 +12,13 @@ from typing import Any
 from outhaul.api.lookups.answering import Lookup, Query, allowed
 from outhaul.api.lookups.assets import Family, asset_list
 from outhaul.api.lookups.browsing import program_ids
-from outhaul.api.lookups.parameters import EARLIEST, LATEST, boolean, path_id
+from outhaul.api.lookups.parameters import EARLIEST, LATEST, path_id
 from outhaul.catalog.entries import Asset, AssetType, CatalogError
 from outhaul.catalog.selection import Selection
 from outhaul.catalog.store import Catalog
 from outhaul.protocol.answers.assets import AssetList, SmartList, SmartListRules
 from outhaul.protocol.answers.envelope import Assets, Found
+from outhaul.protocol.parameters import boolean
 from outhaul.smart_lists.rules import (
     ActivityRule,
     FieldRule,

@@ -1,0 +1,21 @@
+"""The entries that every catalog has."""
+
+import json
+from functools import cache
+from importlib.resources import files
+
+from outhaul.catalog.entries import Entries, parse_catalog
+
+
+@cache
+def standard_entries() -> Entries:
+    """Return the lead fields and activity types that every instance has."""
+    folder = files("outhaul.catalog") / "standard"
+    fields = parse_catalog(json.loads((folder / "lead_fields.json").read_text("utf-8")))
+    types = parse_catalog(json.loads((folder / "activity_types.json").read_text("utf-8")))
+    members = parse_catalog(json.loads((folder / "program_member_fields.json").read_text("utf-8")))
+    return Entries(
+        lead_fields=fields.lead_fields,
+        activity_types=types.activity_types,
+        member_fields=members.member_fields,
+    )
