@@ -51,7 +51,7 @@ def render(wanted: str, packed: bytes) -> dict[str, Any]:
         # A task claims one processor, and a node runs as many as it has: n processes of n threads
         # would be in each other's way. Polars looks once, when it is first imported.
         os.environ.setdefault("POLARS_MAX_THREADS", "1")
-        from outhaul.export.ray.executor import render_packed  # noqa: PLC0415 - imports Polars
+        from outhaul.export.ray.task import render_packed  # noqa: PLC0415 - imports Polars
 
         return render_packed(packed)
     except BaseException as error:  # noqa: BLE001 - a panic of Polars is no Exception

@@ -4,22 +4,17 @@ The nodes reach the lake and the files as the worker does: by the same path of a
 in buckets.
 """
 
-import pickle
 import threading
-import uuid
 from collections.abc import Collection
 from concurrent.futures import Future
-from contextlib import closing
-from typing import Any
 
 from outhaul.export.executor import StoppedError
 from outhaul.export.plan import PartTask
 from outhaul.export.ray.cluster import ClusterError, RayCluster
-from outhaul.export.render import store_part
+from outhaul.export.ray.task import pack
 from outhaul.lake.snapshot import Lake
 from outhaul.settings import Settings
 from outhaul.storage.manifest import Part
-from outhaul.storage.opening import open_files
 
 LOOK_SECONDS = 0.1
 """How often an executor that waits for a connection looks whether it is to stop."""
@@ -47,7 +42,7 @@ class RayExecutor:
         return 1 if self._cluster is None else 2 * max(1, int(self._cluster.cpus))
 
     def submit(self, task: PartTask, lake: Lake, stop: threading.Event) -> Future[Part]:
-        return self._connected(stop).submit(pickle.dumps((self._sent, task, lake.place)))
+        return self._connected(stop).submit(pack(self._sent, task, lake))
 
     def cancel(self, parts: Collection[Future[Part]]) -> None:
         if self._cluster is not None:
@@ -76,13 +71,3 @@ class RayExecutor:
             return self._cluster
         finally:
             self._connecting.release()
-
-
-def render_packed(packed: bytes) -> dict[str, Any]:
-    """Render a part on a node, from what `RayExecutor` packed; return it as plain data."""
-    settings, task, place = pickle.loads(packed)  # noqa: S301 - from our own worker
-    key = f"{task.key}.{uuid.uuid4().hex}"
-    with closing(open_files(settings)) as files:
-        # It is not asked whether to stop: to stop it, Ray ends the process.
-        part = store_part(task, Lake(place), files, key, lambda: None, kept=False)
-    return {"part": [part.number, part.key, part.size, part.records]}

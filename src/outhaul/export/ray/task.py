@@ -1,0 +1,27 @@
+"""What a node of the cluster does for one part."""
+
+import pickle
+import uuid
+from contextlib import closing
+from typing import Any
+
+from outhaul.export.plan import PartTask
+from outhaul.export.render import store_part
+from outhaul.lake.snapshot import Lake
+from outhaul.settings import Settings
+from outhaul.storage.opening import open_files
+
+
+def pack(settings: Settings, task: PartTask, lake: Lake) -> bytes:
+    """Return what a node needs to render a part."""
+    return pickle.dumps((settings, task, lake.place))
+
+
+def render_packed(packed: bytes) -> dict[str, Any]:
+    """Render a part on a node, from what `pack` returned; return it as plain data."""
+    settings, task, place = pickle.loads(packed)  # noqa: S301 - from our own worker
+    key = f"{task.key}.{uuid.uuid4().hex}"
+    with closing(open_files(settings)) as files:
+        # It is not asked whether to stop: to stop it, Ray ends the process.
+        part = store_part(task, Lake(place), files, key, lambda: None, kept=False)
+    return {"part": [part.number, part.key, part.size, part.records]}
