@@ -112,6 +112,15 @@ def container(azurite: Azurite) -> Container:
     return made
 
 
+@pytest.fixture(params=["object_store", "azurite"], ids=["s3", "azure"])
+def any_bucket(request: pytest.FixtureRequest) -> Bucket | Container:
+    """A bucket of each storage service, one after the other."""
+    server: ObjectStore | Azurite = request.getfixturevalue(request.param)
+    made = server.bucket()
+    made.make()
+    return made
+
+
 @pytest.fixture
 def bucket(object_store: ObjectStore) -> Bucket:
     made = object_store.bucket()

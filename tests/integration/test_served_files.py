@@ -153,7 +153,7 @@ def test_a_worker_that_is_killed_amid_an_upload_leaves_nothing_that_is_seen(
 @pytest.mark.parametrize(
     ("options", "variables", "named"),
     [
-        (["--files-url", "gs://bucket"], {}, "--files-url:"),
+        (["--files-url", "http://bucket"], {}, "--files-url:"),
         (["--files-redirect"], {}, "--files-redirect:"),
         (
             ["--files-url", "s3://b"],

@@ -29,6 +29,8 @@ from outhaul.storage.location import Location
 
 KEY_ID = "tests"
 SECRET = "a-secret-of-tests"
+OPEN = "open-"
+"""How the names of buckets begin that need no signature; `AWS_SKIP_SIGNATURE` leaves it out."""
 START_SECONDS = 60
 # A server has one port for HTTP and one for its own protocol.
 SERVERS = ("s3", "master", "filer", "volume", "admin")
@@ -53,7 +55,11 @@ class Bucket:
     server: ObjectStore
     name: str
     port: int | None = None
-    secret: str = SECRET
+    secret: str | None = SECRET
+
+    def opened(self) -> "Bucket":
+        """Return another bucket, which needs no signature and gets none."""
+        return replace(self, name=f"{OPEN}{self.name}", secret=None)
 
     @property
     def url(self) -> str:
@@ -64,9 +70,13 @@ class Bucket:
         return S3(
             endpoint=f"http://{HOST}:{self.port or self.server.port}",
             region="eu-north-1",
-            access_key_id=KEY_ID,
-            secret_access_key=SecretStr(self.secret),
+            access_key_id=None if self.secret is None else KEY_ID,
+            secret_access_key=None if self.secret is None else SecretStr(self.secret),
         )
+
+    @property
+    def access(self) -> Access:
+        return self.s3
 
     @property
     def settings(self) -> dict[str, Access]:
@@ -135,7 +145,11 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
         "credentials": [{"accessKey": KEY_ID, "secretKey": SECRET}],
         "actions": ["Admin", "Read", "Write", "List"],
     }
-    (folder / "users.json").write_text(json.dumps({"identities": [users]}))
+    anyone = {
+        "name": "anonymous",
+        "actions": [f"{action}:{OPEN}*" for action in ("Read", "Write", "List")],
+    }
+    (folder / "users.json").write_text(json.dumps({"identities": [users, anyone]}))
     (folder / "data").mkdir()
     ports = free_ports(2 * len(SERVERS))
     options = [
@@ -194,6 +208,8 @@ class Wire:
     """Bytes that may come back before it is cut."""
     sent: float = float("-inf")
     """Bytes that went there beyond those after which it is held."""
+    replaces: tuple[bytes, bytes] = (b"", b"")
+    """Bytes that are sent, and as many that arrive in their stead."""
     is_held: threading.Event = field(default_factory=threading.Event)
     goes_on: threading.Event = field(default_factory=threading.Event)
     _pairs: list[tuple[socket.socket, socket.socket]] = field(default_factory=list)
@@ -270,13 +286,14 @@ class Wire:
                             return
                 else:
                     self._count_sent(len(content))
+                    content = content.replace(*self.replaces) if self.replaces[0] else content
                 sink.sendall(content)
         for each in (source, sink):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
 
-Reached = TypeVar("Reached", Bucket, Container)
+Reached = TypeVar("Reached", bound=Bucket | Container)
 
 
 @contextmanager

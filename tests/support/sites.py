@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
+from tests.support.azure import Container
 from tests.support.object_store import Bucket
 from tests.support.processes import COMMAND, SERVES, START_SECONDS, STOP_SECONDS, environment
 
@@ -104,7 +105,7 @@ class Site:
 
 @contextmanager
 def site(
-    folder: Path, database_url: str | None = None, bucket: Bucket | None = None
+    folder: Path, database_url: str | None = None, bucket: Bucket | Container | None = None
 ) -> Iterator[Site]:
     """Make a service and load its records: in SQLite and a folder, unless told where else."""
     places: dict[str, Any] = {"data": folder / "data"}
@@ -112,7 +113,7 @@ def site(
         places = {
             "lake_url": f"{bucket.url}/lake",
             "files_url": f"{bucket.url}/files",
-            "s3": bucket.s3,
+            **bucket.settings,
         }
     if database_url is not None:
         places["database_url"] = database_url

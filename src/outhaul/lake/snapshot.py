@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -16,13 +17,16 @@ from deltalake.exceptions import TableNotFoundError
 from deltalake.schema import PrimitiveType
 
 from outhaul.database.engine import Database
-from outhaul.lake.failures import named_failures
+from outhaul.lake.failures import LakeError, named_failures
 from outhaul.lake.files import LakeFile
 from outhaul.lake.tables import Table, parse_type, type_name
 from outhaul.settings import Settings
 from outhaul.storage.location import Location
 
 _READ_RETRIES = 4
+
+# deltalake decodes the first, and takes the second for a slash.
+_MISREAD = re.compile(r"%[0-9A-Fa-f]{2}|\\")
 
 Hold = Callable[[str], AbstractContextManager[None]]
 """A lock by name, exclusive across machines."""
@@ -87,7 +91,7 @@ class Lake:
     def at(self, table: Table, version: int) -> DeltaTable:
         """Return a table that is there, at a version, for writing."""
         place = self.place / table.name
-        return DeltaTable(place.url, version=version, storage_options=_options(place))
+        return DeltaTable(_uri(place), version=version, storage_options=_options(place))
 
     def create(self, table: Table) -> DeltaTable:
         """Return a table, made if there is none, for writing."""
@@ -96,7 +100,7 @@ class Lake:
             return opened
         columns = {table.partition: table.partition_type, **table.columns}
         return DeltaTable.create(
-            (self.place / table.name).url,
+            _uri(self.place / table.name),
             schema=Schema([delta_field(name, of) for name, of in columns.items()]),
             mode="ignore",
             partition_by=[table.partition],
@@ -130,7 +134,7 @@ class Lake:
             return None
         with named_failures():
             try:
-                return DeltaTable(place.url, version=version, storage_options=_options(place))
+                return DeltaTable(_uri(place), version=version, storage_options=_options(place))
             except TableNotFoundError:
                 return None
 
@@ -172,6 +176,7 @@ def check_lakes(settings: Settings, *, writes: bool = False) -> None:
     """
     location = location_of_lakes(settings)
     with named_failures():
+        _uri(location)
         location.check()
         if writes:
             location.check_put_if_absent()
@@ -180,6 +185,20 @@ def check_lakes(settings: Settings, *, writes: bool = False) -> None:
 def delta_field(name: str, of: pl.DataType) -> Field:
     """Return a column as Delta describes it."""
     return Field(name, PrimitiveType(type_name(of)))
+
+
+def _uri(location: Location) -> str:
+    """Return how deltalake is given a location. Raises `LakeError` where it cannot be."""
+    if location.folder is None:
+        return location.url
+    # A relative path might look like a URL.
+    path = str(location.folder.absolute())
+    if _MISREAD.search(path):
+        raise LakeError(
+            "tables cannot be opened in a folder with % and two hexadecimal digits, or with a "
+            "backslash, in its path: give it another name"
+        )
+    return path
 
 
 def _options(location: Location) -> dict[str, str]:

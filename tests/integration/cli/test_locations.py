@@ -2,19 +2,21 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 import pytest
 from tests.support import postgres
+from tests.support.azure import Container
 from tests.support.object_store import SECRET, Bucket, wire_to
 from typer.testing import CliRunner, Result
 
 from outhaul.cli import app
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import LEADS
-from outhaul.settings import S3
+from outhaul.settings import S3, Access, AzureStorage
 from outhaul.storage import location
 
 CLOSED = "http://127.0.0.1:9"
@@ -37,8 +39,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run() -> Run:
     """Run a command that fails; return what it says, which is a line without secrets."""
 
-    def failed(*words: str, s3: S3 | None = None, **variables: str) -> str:
-        done = invoke(*words, s3=s3, **variables)
+    def failed(*words: str, access: Access | None = None, **variables: str) -> str:
+        done = invoke(*words, access=access, **variables)
         assert (done.exit_code, done.stdout) == (1, ""), done.output
         (said,) = done.stderr.strip().splitlines()
         assert said.startswith("error: ")
@@ -49,8 +51,8 @@ def run() -> Run:
     return failed
 
 
-def invoke(*words: str, s3: S3 | None = None, **variables: str) -> Result:
-    environment = {**(s3.variables() if s3 else {}), **variables}
+def invoke(*words: str, access: Access | None = None, **variables: str) -> Result:
+    environment = {**(access.variables() if access else {}), **variables}
     done = CliRunner(env=environment).invoke(app, [*words])
     if isinstance(done.exception, Exception):
         raise done.exception
@@ -89,6 +91,7 @@ def test_a_url_that_names_no_bucket(run: Run, command: tuple[str, ...], wrong: s
     for option in ("--lake-url", "--files-url"):
         said = run(*command, *STATE, "--data", "data", option, wrong)
         assert said.startswith(f"a setting does not fit: {option}: an address such as s3://bucket")
+        assert run(*command, "--data", "data", option, wrong) == said
     assert not Path("data").exists()
 
 
@@ -123,18 +126,54 @@ def test_a_bucket_that_cannot_be_used(
 ) -> None:
     s3 = changed(bucket.s3, **wrong)
     url = bucket.url if wrong else "s3://there-is-none/prefix"
-    said = run(*command, *STATE, "--data", "data", "--lake-url", url, s3=s3)
+    said = run(*command, *STATE, "--data", "data", "--lake-url", url, access=s3)
     assert f"the lake, {url}" in said
     assert "see --lake-url: " in said
     assert why in said
     if command is LOAD:
         more = ("more.csv", *STATE, "--lake-url", url)
-        said = run(*LOAD, *more, s3=s3)
+        said = run(*LOAD, *more, access=s3)
         assert said.startswith("leads.csv was not loaded to its end; 1 after it were not tried; ")
     else:
-        said = run(*command, *STATE, "--data", "data", "--files-url", url, s3=s3)
+        said = run(*command, *STATE, "--data", "data", "--files-url", url, access=s3)
         assert said.startswith(f"the place of export files, {url}, cannot be used, see --files-url")
         assert why in said
+
+
+@pytest.mark.parametrize("command", [SERVE, WORKER, LOAD], ids=lambda words: words[0])
+def test_a_container_that_cannot_be_used(
+    run: Run, container: Container, command: tuple[str, ...]
+) -> None:
+    wrong = replace(container, key="d3Jvbmctc2VjcmV0").access
+    missing = replace(container, name="there-is-none")
+    for url, access, why in (
+        (container.url, wrong, "AuthorizationFailure"),
+        (missing.url, container.access, "ContainerNotFound"),
+        (container.url, AzureStorage(), "Account must be specified"),
+    ):
+        said = run(*command, *STATE, "--data", "data", "--lake-url", url, access=access)
+        assert f"the lake, {url}, cannot be used, see --lake-url: " in said
+        assert why in said
+        assert "d3Jvbmctc2VjcmV0" not in said
+        if command is not LOAD:
+            said = run(*command, *STATE, "--data", "data", "--files-url", url, access=access)
+            assert f"{url}, cannot be used, see --files-url: " in said
+            assert why in said
+
+
+@pytest.mark.parametrize("command", [SERVE, WORKER, LOAD], ids=lambda words: words[0])
+def test_a_lake_where_commits_would_be_lost(
+    run: Run, bucket: Bucket, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = bucket.opened()
+    bucket.make()
+    # A signature would cover the field.
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    with wire_to(bucket) as (reached, wire):
+        wire.replaces = (b"if-none-match:", b"no-such-field:")
+        said = run(*command, "--data", "data", "--lake-url", reached.url, access=reached.access)
+    assert f"the lake, {reached.url}, cannot be used, see --lake-url: {reached.url}" in said
+    assert "commits to tables would be lost" in said
 
 
 @pytest.mark.parametrize("command", [SERVE, WORKER, LOAD], ids=lambda words: words[0])
@@ -157,17 +196,17 @@ def test_a_file_where_a_folder_should_be(run: Run, command: tuple[str, ...]) -> 
 
 
 def test_a_bucket_that_goes_away_amid_a_load(
-    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    any_bucket: Bucket | Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(location, "WRITE_PATIENCE", timedelta(milliseconds=50))
     Path("more.csv").write_text("id,email\n2,new@example.com\n60000,c@example.com\n")
-    with wire_to(bucket) as (reached, wire):
+    with wire_to(any_bucket) as (reached, wire):
         options = (*STATE, "--lake-url", reached.url)
-        assert invoke(*LOAD, *options, s3=reached.s3).exit_code == 0
+        assert invoke(*LOAD, *options, access=reached.access).exit_code == 0
         # A little later each time: while tables are read, a file is written, it is committed.
         for times in count():
             wire.cut(after=200 + times * 6_000)
-            done = invoke("load", "leads", "more.csv", *options, s3=reached.s3)
+            done = invoke("load", "leads", "more.csv", *options, access=reached.access)
             wire.mend()
             if done.exit_code == 0:
                 break
@@ -175,7 +214,7 @@ def test_a_bucket_that_goes_away_amid_a_load(
             assert said.startswith("error: more.csv was not loaded to its end; load it again: ")
             assert f"the lake, {reached.url}, cannot be used, see --lake-url: " in said
         assert times > 2
-    snapshot = Lake(bucket.location / "default").snapshot(LEADS)
+    snapshot = Lake(any_bucket.location / "default").snapshot(LEADS)
     assert snapshot is not None
     found = snapshot.scan(snapshot.files).select("id", "email").collect().sort("id").rows()
     assert found == [(1, "a@example.com"), (2, "new@example.com"), (60_000, "c@example.com")]

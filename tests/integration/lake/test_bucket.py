@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.azure import Azurite, Container
-from tests.support.object_store import Bucket, ObjectStore
+from tests.support.azure import Container
+from tests.support.object_store import Bucket, wire_to
 
 from outhaul import sample
 from outhaul.catalog.entries import parse_catalog
@@ -35,7 +35,7 @@ from outhaul.loading.loads import (
 )
 from outhaul.reading.pages import RecordPage, read_page
 from outhaul.settings import S3, Limits, Settings
-from outhaul.storage.location import Location
+from outhaul.storage.location import WITNESS, Location
 
 NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
 LEAD_COUNT, ACTIVITY_COUNT = 200, 2_000
@@ -59,18 +59,9 @@ def catalog(database: Database) -> Catalog:
     return found
 
 
-@pytest.fixture(params=["object_store", "azurite"])
-def bucket(request: pytest.FixtureRequest) -> Bucket | Container:
-    """A bucket of S3, or a container of Azure."""
-    server: ObjectStore | Azurite = request.getfixturevalue(request.param)
-    made = server.bucket()
-    made.make()
-    return made
-
-
 @pytest.fixture
-def lake(bucket: Bucket | Container) -> Lake:
-    return Lake(bucket.location / "lake" / "default")
+def lake(any_bucket: Bucket | Container) -> Lake:
+    return Lake(any_bucket.location / "lake" / "default")
 
 
 @pytest.fixture
@@ -168,7 +159,7 @@ def test_who_deletes_a_lead_deletes_it_for_good(lake: Lake, put: Loader) -> None
     assert sorted(snapshot.scan(snapshot.files).collect()["id"]) == [2, 3]
 
 
-def test_it_is_kept_tidy(lake: Lake, put: Loader, bucket: Bucket | Container) -> None:
+def test_it_is_kept_tidy(lake: Lake, put: Loader, any_bucket: Bucket | Container) -> None:
     for number in range(3):
         put(load_activities, lake, [activity(number)])
     before = lake.snapshot(ACTIVITIES)
@@ -176,7 +167,7 @@ def test_it_is_kept_tidy(lake: Lake, put: Loader, bucket: Bucket | Container) ->
     assert compact(lake, ACTIVITIES) == 3
     replaced = [file.path for file in before.files]
     remove_replaced(lake, ACTIVITIES, hours=0, pinned=lambda: replaced[:1])
-    stored = {key for key in sorted(bucket.keys()) if key.endswith(".parquet")}
+    stored = {key for key in sorted(any_bucket.keys()) if key.endswith(".parquet")}
     snapshot = lake.snapshot(ACTIVITIES)
     assert snapshot is not None
     kept = [replaced[0], *(file.path for file in snapshot.files)]
@@ -198,10 +189,10 @@ def test_a_commit_fails_where_another_came_first(lake: Lake, put: Loader) -> Non
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_machines_that_load_at_once_wait_for_each_other(
-    database: Database, bucket: Bucket | Container, put: Loader, tmp_path: Path
+    database: Database, any_bucket: Bucket | Container, put: Loader, tmp_path: Path
 ) -> None:
     # Places of their own to lock files in, as on machines of their own: only the database is left.
-    settings = Settings(data=tmp_path, lake_url=f"{bucket.url}/lake", **bucket.settings)
+    settings = Settings(data=tmp_path, lake_url=f"{any_bucket.url}/lake", **any_bucket.settings)
 
     class Machine(Lake):
         @property
@@ -233,6 +224,49 @@ def test_a_bucket_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
         page(Lake(place))
     assert "nobody shows" not in f"{refusal.value}{place!r}"
     Location.of(tmp_path / "not" / "made" / "yet").check()
+
+
+def test_nothing_is_committed_where_a_second_object_of_a_name_is_not_refused(
+    bucket: Bucket, put: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = bucket.opened()
+    bucket.make()
+    # A signature would cover the field.
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    with wire_to(bucket) as (reached, wire):
+        # As with a service that does not know the condition of a put, and ignores it.
+        wire.replaces = (b"if-none-match:", b"no-such-field:")
+        settings = Settings(data=tmp_path, lake_url=reached.url, **reached.settings)
+        check_lakes(settings)
+        for _ in range(2):
+            with pytest.raises(LakeError, match="commits to tables would be lost"):
+                check_lakes(settings, writes=True)
+            with pytest.raises(LakeError, match="commits to tables would be lost"):
+                put(load_leads, Lake(reached.location), [{"id": 1}])
+    assert bucket.keys() == [WITNESS]
+    put(load_leads, Lake(bucket.location), [{"id": 1}])
+
+
+@pytest.mark.parametrize("name", ["a b", "100%", "q?x#y", "é", "a:b", "[x]*"])
+def test_it_is_in_the_folder_whatever_its_name(
+    put: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in (tmp_path / name / "absolute", Path(name)):
+        lake = Lake(folder)
+        put(load_leads, lake, [{"id": 1}])
+        assert len(page(lake).records) == 1
+        assert (folder / "leads" / "_delta_log").is_dir()
+
+
+@pytest.mark.parametrize("name", ["a%25b", "a%41b", "a\\b"])
+def test_a_name_that_tables_cannot_be_opened_by_is_refused(tmp_path: Path, name: str) -> None:
+    settings = Settings(data=tmp_path, lake_url=str(tmp_path / name))
+    with pytest.raises(LakeError, match="another name"):
+        check_lakes(settings)
+    with pytest.raises(LakeError, match="another name"):
+        Lake(tmp_path / name).create(LEADS)
+    assert not (tmp_path / name).exists()
 
 
 def test_a_file_that_is_gone_or_damaged_is_told(put: Loader, tmp_path: Path) -> None:
