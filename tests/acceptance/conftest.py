@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.support.answers import check
-from tests.support.processes import Server, outhaul, serve
+from tests.support.processes import Server, prepare, serve
 from tests.support.recorder import recorded
 from tests.support.records import write_records
 from tests.support.schemas import Contract
@@ -12,13 +12,16 @@ from tests.support.schemas import Contract
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`outhaul serve` over the records of `records.py`, loaded by the commands that load."""
+    """`outhaul serve` over the records of `records.py`.
+
+    Modules that need other records load them into subscriptions of their own, while it runs.
+    """
     files, data = tmp_path_factory.mktemp("files"), tmp_path_factory.mktemp("data")
     write_records(files)
-    outhaul("load", "catalog", files / "catalog.json", "--data", data)
-    outhaul("load", "leads", files / "leads.csv", "--data", data)
-    outhaul("load", "activities", files / "activities.csv", "--data", data)
-    outhaul("load", "list-members", files / "members.csv", "--data", data)
+    prepare("load", "catalog", files / "catalog.json", "--data", data)
+    prepare("load", "leads", files / "leads.csv", "--data", data)
+    prepare("load", "activities", files / "activities.csv", "--data", data)
+    prepare("load", "list-members", files / "members.csv", "--data", data)
     with serve(data) as running:
         yield running
 

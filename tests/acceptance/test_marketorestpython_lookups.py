@@ -10,7 +10,7 @@ import pytest
 from marketorestpython.client import MarketoClient
 from marketorestpython.helper.exceptions import MarketoException
 from tests.support.answers import check
-from tests.support.processes import outhaul, serve
+from tests.support.processes import Server, prepare
 from tests.support.recorder import recorded
 from tests.support.schemas import Contract
 
@@ -27,26 +27,25 @@ AREAS = ("Lead", "Activity", "Assets", "Campaign", "Company", "Named Account")
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory, contract: Contract | None) -> Iterator[Any]:
-    """A client of a server with the sample; at the end every answer is checked."""
-    data, files = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("files")
+def client(
+    server: Server, tmp_path_factory: pytest.TempPathFactory, contract: Contract | None
+) -> Iterator[Any]:
+    """A client of a subscription with the sample; at the end every answer is checked."""
+    files = tmp_path_factory.mktemp("files")
+    where = ("--data", server.data, "--subscription", "lookups")
+    prepare("subscription", "create", "lookups", "--data", server.data)
     file = files / "catalog.json"
     file.write_text(json.dumps(CATALOG), "utf-8")
-    outhaul("load", "catalog", file, "--data", data)
+    prepare("load", "catalog", file, *where)
     for kind, records in (
         ("leads", LEADS),
         ("activities", [*DELETIONS, *ACTIVITIES]),
         ("list-members", MEMBERS),
     ):
-        outhaul("load", kind, lines(files / f"{kind}.jsonl", records), "--data", data)
-    permissions = [word for area in AREAS for word in ("--permission", f"Read-Only {area}")]
-    with serve(data) as server, recorded(server.url) as recorder:
-        made = outhaul(
-            *("service", "create", "lookups", "--data", data, "--user", "lookups@example.com"),
-            *(*permissions, "--json"),
-        )
-        known = json.loads(made.out)
-        made_client = MarketoClient("123-ABC-456", known["clientId"], known["clientSecret"])
+        prepare("load", kind, lines(files / f"{kind}.jsonl", records), *where)
+    known = server.of("lookups", AREAS)
+    with recorded(server.url) as recorder:
+        made_client = MarketoClient("123-ABC-456", known.client_id, known.client_secret)
         made_client.host = recorder.url
         yield made_client
     assert len(recorder.calls) > 20

@@ -10,7 +10,7 @@ import pytest
 from marketorestpython.client import MarketoClient
 from marketorestpython.helper.exceptions import MarketoException
 from tests.support.answers import check
-from tests.support.processes import Server, outhaul, serve
+from tests.support.processes import Server, outhaul, prepare
 from tests.support.recorder import recorded
 from tests.support.schemas import Contract
 
@@ -59,16 +59,16 @@ JANUARY = {"startAt": "2026-01-01T00:00:00Z", "endAt": "2026-01-31T23:59:59Z"}
 
 
 @pytest.fixture(scope="module")
-def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`outhaul serve` over the records above, loaded by the commands that load."""
-    files, data = tmp_path_factory.mktemp("files"), tmp_path_factory.mktemp("data")
+def objects(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """A subscription with the records above."""
+    files, data = tmp_path_factory.mktemp("files"), server.data
+    prepare("subscription", "create", "objects", "--data", data)
     _load(files / "catalog.json", json.dumps(CATALOG), data, "catalog")
     _load(files / "leads.csv", LEADS, data, "leads")
     _load(files / "listed.csv", LIST_MEMBERS, data, "list-members")
     _load(files / "members.csv", MEMBERS, data, "program-members")
     _load(files / "boats.csv", BOATS, data, "custom-objects", "--type", "boat_c")
-    with serve(data) as running:
-        yield running
+    return server.of("objects")
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def client(objects: Server, contract: Contract | None) -> Iterator[Any]:
 
 def _load(path: Path, content: str, data: Path, *command: str) -> None:
     path.write_text(content, "utf-8")
-    outhaul("load", command[0], path, *command[1:], "--data", data)
+    prepare("load", command[0], path, *command[1:], "--data", data, "--subscription", "objects")
 
 
 def _export(client: Any, kind: str, *, of: dict[str, str] | None = None, **wanted: Any) -> str:

@@ -1,6 +1,5 @@
 """tap-marketo, unmodified but for where it calls: what fills warehouses day by day."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -9,7 +8,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from tests.support.answers import check
-from tests.support.processes import outhaul, serve
+from tests.support.processes import serve
 from tests.support.recorder import recorded
 from tests.support.schemas import Contract
 from tests.support.tap import INSTALLED, Brought, Connection, Tap
@@ -59,9 +58,8 @@ def test_all_is_synced_and_then_what_is_new(tmp_path: Path, contract: Contract |
     planned = plan(given)
     leads = planned[0]
     again = [connection for connection in planned if connection.name in RESUMED]
-    known = _service(data)
-    with serve(data) as server, recorded(server.url) as recorder:
-        tap = Tap(recorder.url, *known, files)
+    with serve(data, AREAS) as server, recorded(server.url) as recorder:
+        tap = Tap(recorder.url, server.client_id, server.client_secret, files)
         found = tap.discover()
         _check_discovered(found)
 
@@ -86,17 +84,6 @@ def test_all_is_synced_and_then_what_is_new(tmp_path: Path, contract: Contract |
         assert "/rest/v1/activities/deletedleads.json" in refused
     for call in recorder.calls:
         check(call, contract)
-
-
-def _service(data: Path) -> tuple[str, str]:
-    """Make a custom service that may read all that the tap asks for."""
-    permissions = [word for area in AREAS for word in ("--permission", f"Read-Only {area}")]
-    made = outhaul(
-        *("service", "create", "tap", "--data", data, "--user", "tap@example.com"),
-        *(*permissions, "--json"),
-    )
-    known = json.loads(made.out)
-    return known["clientId"], known["clientSecret"]
 
 
 def _sync(

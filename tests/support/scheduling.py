@@ -14,7 +14,7 @@ TOGETHER = {
     "ray": ("integration/export/test_executors.py", "integration/export/ray/"),
     "server": (
         "acceptance/test_cli_extract.py",
-        "acceptance/test_marketorestpython.py",
+        "acceptance/test_marketorestpython",
         "acceptance/test_node_marketo_rest.py",
     ),
 }

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tests.support.processes import outhaul
+from tests.support.processes import prepare
 from tests.support.tap import Connection
 
 from outhaul import sample
@@ -154,12 +154,12 @@ def plan(given: Records) -> Sequence[Connection]:
 def _load_catalog(data: Path, folder: Path, content: Mapping[str, Any]) -> None:
     path = folder / "catalog.json"
     path.write_text(json.dumps(content), "utf-8")
-    outhaul("load", "catalog", path, "--data", data)
+    prepare("load", "catalog", path, "--data", data)
 
 
 def _load(data: Path, kind: str, path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
-    outhaul("load", kind, path, "--data", data)
+    prepare("load", kind, path, "--data", data)
 
 
 def _text(moment: datetime) -> str:
