@@ -278,7 +278,7 @@ class Instance:
 
     def _hold(self, method: str, path: str, status: int, headers: Headers, body: bytes) -> None:
         assert status < 500
-        if "json" not in headers.get("content-type", "") or not body:
+        if "/json" not in headers.get("content-type", "") or not body:
             return
         if ("GET", posixpath.normpath(path)) in HEALTH and status == OK:
             return

@@ -10,7 +10,6 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response, S
 
 from outhaul.errors import Error
 from outhaul.jobs.job import Job
-from outhaul.protocol.dialects import MEDIA_TYPE
 from outhaul.protocol.ranges import ByteRange, UnsatisfiableRangeError, parse_range
 from outhaul.storage.store import FileStore, SignsAddresses
 
@@ -57,7 +56,7 @@ async def file_response(
         _all_of(first, content, job),
         status_code=206 if found else 200,
         headers=common,
-        media_type=MEDIA_TYPE,
+        media_type=job.request.format.media_type,
     )
 
 

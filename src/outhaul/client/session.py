@@ -175,8 +175,7 @@ class Session:
             request = self._client.build_request("GET", path, headers=headers)
             # A file may be elsewhere, in a bucket; the token stays here where that is another host.
             response = self._client.send(request, stream=True, follow_redirects=True)
-            is_json = "json" in response.headers.get("Content-Type", "").lower()
-            if response.status_code in (200, 206) and not is_json:
+            if response.status_code in (200, 206) and not _is_envelope(response):
                 return response
             try:
                 response.read()
@@ -227,6 +226,12 @@ class Session:
 
 def _certain(error: ClientError) -> bool:
     return passes(error) and did_nothing(error)
+
+
+def _is_envelope(response: httpx2.Response) -> bool:
+    """Tell whether an answer is JSON. JSON Lines, which a file can be, have another type."""
+    media_type: str = response.headers.get("Content-Type", "").partition(";")[0]
+    return media_type.strip().lower() in ("application/json", "text/json")
 
 
 def _bearer(token: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
 from outhaul.database.engine import Database
-from outhaul.database.schema import export_job, export_plan, metadata, subscription
+from outhaul.database.schema import export_job, export_part, export_plan, metadata, subscription
 
 if TYPE_CHECKING:
     from tests.support import postgres
@@ -155,29 +155,23 @@ def test_texts_are_in_the_order_of_their_code_points(database: Database) -> None
         assert set(found) == {name for name in [*names, "default"] if name > "a-a"}
 
 
-def test_plans_of_running_jobs_are_moved_to_their_table_and_others_go(
-    make_empty: MakeEmpty,
-) -> None:
-    plan = {"version": 7, "files": ['a"b', "\N{SNOWMAN}"]}
-    jobs = {
-        "running": ("Processing", plan),
-        "not planned yet": ("Processing", None),
-        "done": ("Completed", plan),
-        "cancelled": ("Cancelled", plan),
-    }
+def test_running_jobs_are_planned_again_and_files_stay(make_empty: MakeEmpty) -> None:
+    jobs = {"running": "Processing", "done": "Completed"}
     with opened(make_empty()) as database:
         migrate_to("0004", database)
         with database.write() as connection:
             add_user = "INSERT INTO api_user (id, subscription, email, created_at) VALUES "
             connection.execute(sa.text(f"{add_user} (1, 'default', 'a@b.c', '2026-01-31')"))
-            for name, (state, kept) in jobs.items():
-                values = {"id": name, "state": state, "plan": kept and json.dumps(kept)}
+            for name, state in jobs.items():
+                values = {"id": name, "state": state, "plan": json.dumps({"version": 7})}
                 connection.execute(sa.text(OLD_JOB), values)
+                part = {"job": name, "number": 0, "key": f"{name}/0", "size": 1, "records": 1}
+                connection.execute(export_part.insert().values(part))
         database.migrate()
         with database.read() as connection:
-            rows = connection.execute(sa.select(export_plan)).all()
-            assert [(row.job, row.plan) for row in rows] == [("running", plan)]
+            assert connection.execute(sa.select(export_plan)).all() == []
             assert set(connection.execute(sa.select(export_job.c.id)).scalars()) == set(jobs)
+            assert connection.execute(sa.select(export_part.c.job)).scalars().all() == ["done"]
             assert "plan" not in {
                 column["name"] for column in sa.inspect(connection).get_columns("export_job")
             }

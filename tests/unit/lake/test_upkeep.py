@@ -160,6 +160,28 @@ def test_what_was_replaced_goes_when_it_is_old_and_not_pinned(lake: Lake, catalo
     assert DeltaTable(lake.folder / "leads").to_pyarrow_table().num_rows == 1
 
 
+def test_a_file_that_a_job_pins_just_before_it_is_replaced_stays(
+    lake: Lake, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(lake, catalog, LEADS, {"id": 1, "email": "old"})
+    (file,) = current(lake, LEADS).files
+    pinned: set[str] = set()
+    vacuum = DeltaTable.vacuum
+
+    def overtaken(_: DeltaTable, hours: int, **options: Any) -> list[str]:
+        """List what was replaced; meanwhile a job pins a file, which a load replaces."""
+        pinned.add(file.path)
+        load(lake, catalog, LEADS, {"id": 1, "email": "new"})
+        return vacuum(lake.at(LEADS, current(lake, LEADS).version), hours, **options)
+
+    monkeypatch.setattr(
+        DeltaTable, "vacuum", lambda _, hours, **o: overtaken(retention_hours=hours, **o)
+    )
+    remove_replaced(lake, LEADS, hours=0, pinned=lambda: set(pinned))
+    assert file.path not in {each.path for each in current(lake, LEADS).files}
+    assert file.path in names(lake, LEADS)
+
+
 def test_files_that_were_never_put_in_go_when_they_are_old(lake: Lake, catalog: Catalog) -> None:
     load(lake, catalog, LEADS, {"id": 1})
     kept = {file.path for file in current(lake, LEADS).files}

@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.support.paths import REAL_EXPORTS
+from tests.support.paths import REAL_EXPORTS, needs_real_exports
 
 from outhaul.protocol.dialects import cell, line
 
@@ -68,6 +68,7 @@ def test_a_row_in_each_format() -> None:
     assert line(row, ";") == 'a b;null;"null";"";"say ""hi""";x,y;x\ty;"x;y"\n'
 
 
+@needs_real_exports
 @pytest.mark.parametrize(
     "name",
     [

@@ -1,9 +1,8 @@
 """Gzip of any format, an extension of ours: each part is a member, and members are a file."""
 
-import gzip
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO, cast
 
 import polars as pl
 
@@ -13,6 +12,9 @@ from outhaul.storage.store import Writable
 
 LEVEL = 4
 """Of nine levels of compression; what higher ones save costs as much time again."""
+
+_GZIP = zlib.MAX_WBITS | 16
+"""Has zlib write the head and the sum of a gzip member."""
 
 
 class Gzipped(Format):
@@ -51,9 +53,26 @@ class Gzipped(Format):
 
     @contextmanager
     def part(self, target: Writable) -> Iterator[Writable]:
-        # Without a name and a time in its head: the same records give the same bytes.
-        with (
-            gzip.GzipFile("", "wb", LEVEL, cast("IO[bytes]", target), mtime=0) as member,
-            self._inner.part(member) as content,
-        ):
+        member = _Member(target)
+        with self._inner.part(member) as content:
             yield content
+        member.finish()
+
+
+class _Member:
+    """A gzip member, without a name and a time: the same content gives the same bytes."""
+
+    def __init__(self, target: Writable) -> None:
+        self._target = target
+        self._compressor = zlib.compressobj(LEVEL, wbits=_GZIP)
+
+    def write(self, content: bytes, /) -> int:
+        self._hand_on(self._compressor.compress(content))
+        return len(content)
+
+    def finish(self) -> None:
+        self._hand_on(self._compressor.flush())
+
+    def _hand_on(self, compressed: bytes) -> None:
+        if compressed:
+            self._target.write(compressed)

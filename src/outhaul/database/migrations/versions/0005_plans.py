@@ -11,7 +11,11 @@ TEXT = sa.String().with_variant(postgresql.VARCHAR(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Move the plans of the jobs in Processing. Those of jobs that have ended go."""
+    """Make the table. Jobs in Processing are planned again, from their first part.
+
+    Their plans have a form that is not read any more, and what was rendered by them may not be
+    mixed with what another plan reads.
+    """
     op.create_table(
         "export_plan",
         sa.Column("job", TEXT, nullable=False),
@@ -20,7 +24,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["job"], ["export_job.id"], name="fk_export_plan_job"),
     )
     op.execute(
-        "INSERT INTO export_plan (job, plan) SELECT id, plan FROM export_job "
-        "WHERE state = 'Processing' AND plan IS NOT NULL"
+        "DELETE FROM export_part WHERE job IN "
+        "(SELECT id FROM export_job WHERE state = 'Processing')"
     )
     op.drop_column("export_job", "plan")

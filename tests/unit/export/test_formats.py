@@ -1,0 +1,148 @@
+import gzip
+import io
+import json
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outhaul.errors import ApiError
+from outhaul.export.formats import CSV, FORMATS, JSON_LINES, SSV, TSV, Format, Gzipped, read_format
+from outhaul.export.output import Output
+from outhaul.lake.tables import INSTANT
+from outhaul.settings import Limits
+
+COLUMNS: dict[str, pl.DataType] = {
+    "id": pl.Int64(),
+    "score": pl.Float64(),
+    "name": pl.String(),
+    "isLead": pl.Boolean(),
+    "born": pl.Date(),
+    "createdAt": INSTANT,
+}
+TEXTS = st.sampled_from(["", "null", 'a "b"', "a,b", "x\ty", "two\nlines", "\0", "é😀\u2028"])
+MOMENTS = st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.replace(microsecond=0))
+RECORDS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "id": st.none() | st.integers(-(2**63), 2**63 - 1),
+            "score": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+            "name": st.none() | TEXTS | st.text(st.characters(exclude_categories=["Cs"])),
+            "isLead": st.none() | st.booleans(),
+            "born": st.none() | st.dates(),
+            "createdAt": st.none() | MOMENTS,
+        }
+    ),
+    max_size=5,
+)
+
+
+def written(file_format: Format, parts: Sequence[Sequence[dict[str, Any]]], **more: Any) -> bytes:
+    """Return the file of some records, which are rendered in parts."""
+    names = [*COLUMNS]
+    output = Output(fields=names, headers=names, format=file_format, stand_ins={}, **more)
+    file = b""
+    for number, records in enumerate(parts):
+        target = io.BytesIO()
+        frame = pl.DataFrame(records, schema=COLUMNS)
+        with file_format.part(target) as content:
+            if number == 0:
+                content.write(file_format.header(output.headers))
+            file_format.batch(frame.select(output.cells(COLUMNS)), output.headers, content)
+            if number == len(parts) - 1:
+                content.write(file_format.footer())
+        file += target.getvalue()
+    return file
+
+
+def as_json(value: object) -> object:
+    if isinstance(value, datetime):
+        # The years before 1000 have four digits, too.
+        return value.isoformat().removesuffix("+00:00") + "Z"
+    return value.isoformat() if isinstance(value, date) else value
+
+
+@given(RECORDS, RECORDS)
+def test_json_lines_have_every_value_as_it_is(
+    first: list[dict[str, Any]], second: list[dict[str, Any]]
+) -> None:
+    file = written(JSON_LINES, [first, second])
+    lines = file.decode().split("\n")
+    assert lines.pop() == ""
+    expected = [{name: as_json(value) for name, value in r.items()} for r in [*first, *second]]
+    assert [json.loads(line) for line in lines] == expected
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(parts=st.lists(RECORDS, min_size=1, max_size=3))
+def test_parts_one_after_the_other_are_the_file_of_all_records(
+    name: str, parts: list[list[dict[str, Any]]]
+) -> None:
+    plain = FORMATS[name.removesuffix(".GZ")]
+    whole = written(plain, [[record for records in parts for record in records]])
+    file = written(FORMATS[name], parts)
+    assert (gzip.decompress(file) if name.endswith(".GZ") else file) == whole
+    assert file == written(FORMATS[name], parts), "the same bytes each time"
+
+
+def test_formats_are_named_in_any_case_and_csv_is_the_default() -> None:
+    assert read_format(None) is CSV
+    assert [read_format(text) for text in ("csv", "Tsv", "SSV", "jsonl")] == [
+        CSV,
+        TSV,
+        SSV,
+        JSON_LINES,
+    ]
+    assert read_format("csv.gz") == Gzipped(CSV)
+
+
+@pytest.mark.parametrize(("value", "code"), [("xml", "1003"), (1, "1001"), ("", "1002")])
+def test_what_is_no_format_is_refused(value: object, code: str) -> None:
+    with pytest.raises(ApiError, match="format") as refused:
+        read_format(value)
+    assert refused.value.error.code == code
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_says_what_it_is(name: str) -> None:
+    found = FORMATS[name]
+    assert found.name == name == name.upper()
+    assert found.extension.upper().lstrip(".") == name
+    assert "/" in found.media_type
+    assert found.with_options(found.options()) == found
+
+
+@pytest.mark.parametrize("name", ["SSV", "SSV.GZ"])
+def test_the_separator_of_ssv_is_a_setting_and_is_pinned(name: str) -> None:
+    found = FORMATS[name].for_limits(Limits(ssv_delimiter="semicolon"))
+    assert found.options() == {"separator": ";"}
+    assert found != FORMATS[name]
+    output = Output(fields=["id"], headers=["id"], format=found, stand_ins={}, digits=[])
+    pinned = Output.from_json(json.loads(json.dumps(output.to_json())))
+    assert pinned == output
+    assert pinned.format.header(["a", "b"]) == b"a;b\n"
+
+
+@pytest.mark.parametrize("name", ["CSV", "TSV", "CSV.GZ", "JSONL"])
+def test_others_are_the_same_for_every_subscription(name: str) -> None:
+    assert FORMATS[name].for_limits(Limits(ssv_delimiter="semicolon")) == FORMATS[name]
+
+
+@pytest.mark.parametrize("name", ["JSONL", "JSONL.GZ"])
+def test_json_lines_need_names_that_differ(name: str) -> None:
+    with pytest.raises(ApiError, match="two columns are named 'a'"):
+        FORMATS[name].check_headers(["a", "b", "a"])
+    FORMATS[name].check_headers(["a", "b"])
+    FORMATS["CSV"].check_headers(["a", "a"])
+
+
+def test_booleans_are_digits_where_a_format_has_no_booleans() -> None:
+    record = dict.fromkeys(COLUMNS) | {"isLead": True}
+    _, digit = written(CSV, [[record]], digits=["isLead"]).split()
+    _, word = written(CSV, [[record]]).split()
+    assert (digit, word) == (b"null,null,null,1,null,null", b"null,null,null,true,null,null")
+    assert json.loads(written(JSON_LINES, [[record]], digits=["isLead"]))["isLead"] is True
