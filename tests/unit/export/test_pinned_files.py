@@ -19,7 +19,8 @@ from outhaul.export.plan import Plan
 from outhaul.kinds import KINDS
 from outhaul.kinds.kind import Context
 from outhaul.lake.clauses import AnyOf, MemberOf, OneOf
-from outhaul.lake.snapshot import Lake, Snapshots, TableFile
+from outhaul.lake.files import TableFile
+from outhaul.lake.snapshot import Lake, Snapshots
 from outhaul.lake.tables import LEADS, LEADS_A_RANGE, LIST_MEMBERS
 from outhaul.loading.loads import (
     load_activities,

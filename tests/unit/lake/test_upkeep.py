@@ -174,9 +174,7 @@ def test_a_file_that_a_job_pins_just_before_it_is_replaced_stays(
         load(lake, catalog, LEADS, {"id": 1, "email": "new"})
         return vacuum(lake.at(LEADS, current(lake, LEADS).version), hours, **options)
 
-    monkeypatch.setattr(
-        DeltaTable, "vacuum", lambda _, hours, **o: overtaken(retention_hours=hours, **o)
-    )
+    monkeypatch.setattr(DeltaTable, "vacuum", overtaken)
     remove_replaced(lake, LEADS, hours=0, pinned=lambda: set(pinned))
     assert file.path not in {each.path for each in current(lake, LEADS).files}
     assert file.path in names(lake, LEADS)
