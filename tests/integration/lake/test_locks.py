@@ -34,10 +34,7 @@ def waiting(database: Database) -> bool:
 def test_a_lake_that_machines_share_is_written_by_one_at_a_time(
     database: Database, tmp_path: Path
 ) -> None:
-    # Each has a temporary folder of its own, as machines have: only the database is shared.
-    address = "s3://bucket/lake"
-    settings = Settings(data=tmp_path, lake_url=address, database_url=str(tmp_path))
-    lake = open_lake(settings, "default", database)
+    lake = open_lake(Settings(data=tmp_path), "default", database)
     entered = threading.Event()
 
     def write() -> None:
@@ -45,7 +42,8 @@ def test_a_lake_that_machines_share_is_written_by_one_at_a_time(
             entered.set()
 
     writer = threading.Thread(target=write)
-    with database.hold(f"{address}/default/{LEADS.name}"):
+    # The lock of the folder is free: it is the database's that another machine has.
+    with database.hold(f"{lake.place.url}/{LEADS.name}"):
         writer.start()
         wait_for(lambda: waiting(database) or entered.is_set())
         assert not entered.is_set()
