@@ -9,6 +9,7 @@ from typing import Any
 
 from outhaul.catalog.objects import CustomObjectType, MemberField
 from outhaul.protocol.instants import EXPECTED, parse_asset_instant, render_instant
+from outhaul.protocol.texts import has_surrogate
 
 # How a file names the program of an asset; the second is what live instances call it.
 _PROGRAM = ("program", "programName")
@@ -198,7 +199,7 @@ def _check_writable(value: object, place: str = "") -> None:
     elif isinstance(value, list):
         for n, inner in enumerate(value):
             _check_writable(inner, f"{place}[{n}]")
-    elif isinstance(value, str) and any("\ud800" <= mark <= "\udfff" for mark in value):
+    elif isinstance(value, str) and has_surrogate(value):
         raise CatalogError(f"{place}: {value!r} holds half a surrogate pair")
     elif isinstance(value, float) and not isfinite(value):
         raise CatalogError(f"{place}: {value!r} is no number of JSON")
@@ -316,6 +317,6 @@ def _text(entry: Mapping[str, Any], name: str, place: str) -> str:
     value = entry.get(name)
     if not isinstance(value, str) or not value:
         raise CatalogError(f"{place}.{name}: expected a text, found {value!r}")
-    if any("\ud800" <= mark <= "\udfff" for mark in value):
+    if has_surrogate(value):
         raise CatalogError(f"{place}.{name}: {value!r} holds half a surrogate pair")
     return value

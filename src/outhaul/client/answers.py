@@ -9,6 +9,7 @@ from outhaul.client.errors import AnswerError, HttpError, ProtocolError, refusal
 from outhaul.protocol.answers.envelope import Failure
 from outhaul.protocol.answers.identity import OAuthError
 from outhaul.protocol.answers.model import Answer
+from outhaul.protocol.texts import shortened
 
 A = TypeVar("A", bound=Answer)
 
@@ -87,4 +88,4 @@ def oauth_problem(response: httpx2.Response) -> str:
 
 def _shown(response: httpx2.Response) -> str:
     text = " ".join(response.text.split())
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    return shortened(text, _SHOWN)

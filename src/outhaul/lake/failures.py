@@ -8,6 +8,7 @@ from deltalake.exceptions import DeltaError
 from obstore.exceptions import BaseError
 from polars.exceptions import PolarsError
 
+from outhaul.protocol.texts import shortened
 from outhaul.storage.services import answered, without_queries
 
 _LONGEST = 300
@@ -43,4 +44,4 @@ def in_a_line(error: BaseException) -> str:
         asked = _OBJECT.search(said)
         return f"{asked[1]}: {answer}" if asked else answer
     said = _TRIES.sub("", said)
-    return said if len(said) <= _LONGEST else said[:_LONGEST] + "…"
+    return shortened(said, _LONGEST)

@@ -9,6 +9,7 @@ import polars as pl
 
 from outhaul.lake.conversions import convert, kept_type, render
 from outhaul.lake.tables import INSTANT
+from outhaul.protocol.texts import shortened
 
 _SHOWN = 60
 
@@ -122,7 +123,7 @@ def _unfit(given: pl.Series, where: pl.Series, reason: str) -> list[Misfitting]:
 
 def _shown(value: object) -> str:
     text = value if isinstance(value, str) else str(value)
-    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+    return repr(shortened(text, _SHOWN))
 
 
 def _is_object(text: str | None) -> bool:

@@ -14,9 +14,9 @@ import msgspec
 
 from outhaul.errors import ApiError, Error
 from outhaul.protocol.instants import EXPECTED, parse_instant, render_instant
+from outhaul.protocol.texts import shortened
 
 INTEGER_RANGE = range(-(2**63), 2**63)
-_SHOWN = 80
 
 
 class Window(NamedTuple):
@@ -43,8 +43,7 @@ def wrong_type(value: object, parameter: str, expected: str) -> ApiError:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     except RecursionError:  # nested as deep as could be read, and here the stack is deeper
         text = "…"
-    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-    return Error.WRONG_TYPE(value=shown, parameter=parameter, expected=expected)
+    return Error.WRONG_TYPE(value=shortened(text), parameter=parameter, expected=expected)
 
 
 def read_object(value: object, parameter: str) -> Mapping[str, Any]:

@@ -5,6 +5,8 @@ import binascii
 import json
 from collections.abc import Sequence
 
+from outhaul.protocol.texts import has_surrogate
+
 
 def encode_token(place: Sequence[str]) -> str:
     """Return a token that says after which place the next page begins."""
@@ -21,11 +23,6 @@ def decode_token(token: str, length: int) -> tuple[str, ...]:
         raise ValueError("not a page token") from error
     if not isinstance(place, list) or len(place) != length:
         raise ValueError("not a page token of this list")
-    if not all(isinstance(text, str) and _storable(text) for text in place):
+    if not all(isinstance(text, str) and not has_surrogate(text) for text in place):
         raise ValueError("not a page token of this list")
     return tuple(place)
-
-
-def _storable(text: str) -> bool:
-    """Tell whether a database takes the text: JSON can write half a surrogate pair."""
-    return not any("\ud800" <= mark <= "\udfff" for mark in text)
