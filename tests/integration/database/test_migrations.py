@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,12 +15,17 @@ from alembic import command, op
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from tests.support import postgres
 
 from outhaul.database.engine import Database
-from outhaul.database.schema import export_job, export_part, export_plan, metadata, subscription
-
-if TYPE_CHECKING:
-    from tests.support import postgres
+from outhaul.database.schema import (
+    Text,
+    export_job,
+    export_part,
+    export_plan,
+    metadata,
+    subscription,
+)
 
 # Says that it is ready, and then migrates each database whose URL it is told.
 MIGRATE = """
@@ -45,6 +50,16 @@ INSERT INTO export_job
     (id, subscription, api_user, kind, state, request, created_at, plan, attempts)
 VALUES (:id, 'default', 1, 'leads', :state, '{}', '2026-01-31', :plan, 1)
 """
+
+
+COLLATIONS = """
+SELECT c.relname AS table, c.relname || '.' || a.attname AS name, l.collname AS collation
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'
+JOIN pg_collation l ON l.oid = a.attcollation
+WHERE c.relnamespace = 'public'::regnamespace
+"""
+"""The collation of each column that holds texts."""
 
 
 def migrate_to(revision: str, database: Database) -> None:
@@ -175,6 +190,35 @@ def test_running_jobs_are_planned_again_and_files_stay(make_empty: MakeEmpty) ->
             assert "plan" not in {
                 column["name"] for column in sa.inspect(connection).get_columns("export_job")
             }
+
+
+def test_every_text_of_postgresql_is_compared_by_code_points(
+    postgresql: postgres.Server,
+) -> None:
+    # The language of a test server may compare by code points anyway, and then the test above
+    # passes without the collation.
+    def collations(database: Database) -> dict[str, str]:
+        with database.read() as connection:
+            found = connection.execute(sa.text(COLLATIONS))
+            return {row.name: row.collation for row in found if row.table in metadata.tables}
+
+    texts = {
+        f"{table.name}.{column.name}"
+        for table in metadata.tables.values()
+        for column in table.columns
+        if isinstance(column.type, Text)
+    }
+    expected = dict.fromkeys(texts, "C")
+    url = postgresql.create_empty()
+    with opened(url) as database:
+        with database.write() as connection:
+            metadata.create_all(connection)
+        assert collations(database) == expected
+        with database.write() as connection:
+            metadata.drop_all(connection)
+        database.migrate()
+        assert collations(database) == expected
+    postgresql.drop(url)
 
 
 def test_a_migration_that_breaks_off_leaves_nothing(

@@ -126,15 +126,17 @@ def test_the_listener_ends_when_it_is_closed(database: Database, listening: Wake
 
 
 def test_a_signal_handler_may_end_the_waits_of_the_thread_that_it_interrupts(
-    wakeups: Wakeups,
+    database: Database,
 ) -> None:
+    wakeups = Wakeups(database)
+
     def interrupted() -> None:
         with wakeups._changed:  # as in the midst of `wait`
             wakeups.end()
 
     thread = Thread(target=interrupted, daemon=True)
     thread.start()
-    thread.join(60)
+    thread.join(20)
     assert not thread.is_alive()
     wakeups.wait(wakeups.count, HOUR)
 
