@@ -14,7 +14,9 @@ from urllib.parse import quote
 import anyio
 import httpx2
 from starlette.datastructures import Headers
+from starlette.routing import BaseRoute
 from starlette.testclient import TestClient
+from tests.support.description import UNDESCRIBED, Description
 from tests.support.schemas import HEALTH, Contract
 
 from outhaul import sample
@@ -125,6 +127,14 @@ class Instance:
 
     def openapi(self) -> dict[str, Any]:
         return self._app.openapi()
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return self._app.routes
+
+    @property
+    def description(self) -> Description:
+        """The description; it is the same of all instances, and made once."""
+        return _description(self._app.openapi)
 
     @contextmanager
     def running(self) -> Iterator["Instance"]:
@@ -277,8 +287,10 @@ class Instance:
         )
 
     def _hold(self, method: str, path: str, status: int, headers: Headers, body: bytes) -> None:
+        __tracebackhide__ = True
         assert status < 500
-        if "/json" not in headers.get("content-type", "") or not body:
+        self.description.check(method, path, status, headers, body)
+        if path in UNDESCRIBED or "/json" not in headers.get("content-type", "") or not body:
             return
         if ("GET", posixpath.normpath(path)) in HEALTH and status == OK:
             return
@@ -290,6 +302,15 @@ class Instance:
 
 
 Serve = Callable[..., Instance]
+
+
+_DESCRIPTIONS: list[Description] = []
+
+
+def _description(openapi: Callable[[], Mapping[str, Any]]) -> Description:
+    if not _DESCRIPTIONS:
+        _DESCRIPTIONS.append(Description(openapi()))
+    return _DESCRIPTIONS[0]
 
 
 async def _exchange(app: Any, scope: dict[str, Any], body: Sequence[bytes]) -> RawAnswer:

@@ -12,6 +12,7 @@ from outhaul.api.bulk import bulk_calls
 from outhaul.api.calls import Call
 from outhaul.api.counting import Counting
 from outhaul.api.description import describe
+from outhaul.api.docs import DOCS, docs_page
 from outhaul.api.errors import install_error_handlers
 from outhaul.api.gate import Gate
 from outhaul.api.health import ALIVE, OTHERS, READY, health_calls, refuse
@@ -45,6 +46,7 @@ def create_app(
         app.add_api_route(path, refuse, methods=[*OTHERS], response_model=None)
     # FastAPI would describe what it reads of the endpoints; ours say more, and nothing untrue.
     app.openapi = cache(partial(describe, calls))  # type: ignore[method-assign]
+    app.add_api_route(DOCS, docs_page(app.openapi), methods=["GET"], response_model=None)
     install_error_handlers(app)
     app.add_middleware(Counting, meter=service.meter)
     app.add_middleware(Gate, limits=settings.limits_of({}))

@@ -15,7 +15,7 @@ from outhaul.protocol.answers.envelope import Failure
 ABOUT = """Bulk extract of records that are stored in open tables.
 
 A call that fails is answered with HTTP status 200 and a failure envelope, except where another
-status is listed. `https` addresses, limits and permissions depend on the installation."""
+status is listed."""
 
 HEADER_TOKEN = "bearer"  # noqa: S105 - the name of a security scheme
 QUERY_TOKEN = "access_token"  # noqa: S105 - same

@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response, S
 
 from outhaul.errors import Error
 from outhaul.jobs.job import Job
+from outhaul.protocol.conditions import has_tag
 from outhaul.protocol.ranges import ByteRange, UnsatisfiableRangeError, parse_range
 from outhaul.storage.store import FileStore, SignsAddresses
 
@@ -21,6 +22,7 @@ async def file_response(
 ) -> Response:
     """Return the file of a Completed job, or the bytes of it that a `Range` header asks for.
 
+    A client whose `If-None-Match` names the file has it already, and gets status 304.
     A range under an `If-Range` that names another file gives the whole file (RFC 9110, 13.1.5).
     Where the store fails before there is anything to send, this is an error; after that the
     connection breaks off.
@@ -28,6 +30,8 @@ async def file_response(
     size = job.file_size or 0
     tag = f'"{job.checksum}"'
     common = {"Accept-Ranges": "bytes", "ETag": tag}
+    if has_tag(headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=common)
     wanted = headers.get("range") if headers.get("if-range", tag) == tag else None
     try:
         found = parse_range(wanted, size)

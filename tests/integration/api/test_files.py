@@ -199,6 +199,20 @@ def test_a_range_beyond_the_end(file: File, header: str) -> None:
     assert answer.headers["Content-Type"].startswith("text/plain")
 
 
+class TestIfNoneMatch:
+    def test_of_the_file_gives_nothing_but_its_tag(self, file: File) -> None:
+        tag = file.get().headers["ETag"]
+        for named in (tag, f"W/{tag}", f'"x", {tag}', "*"):
+            answer = file.get("bytes=3-5", **{"If-None-Match": named})
+            assert answer.status_code == 304
+            assert answer.content == b""
+            assert answer.headers["ETag"] == tag
+
+    def test_of_another_gives_what_is_asked_for(self, file: File) -> None:
+        assert file.get(**{"If-None-Match": '"x"'}).content == file.content
+        assert file.get("bytes=3-5", **{"If-None-Match": '"x"'}).status_code == 206
+
+
 class TestIfRange:
     def test_of_the_file_gives_the_range(self, file: File) -> None:
         tag = file.get().headers["ETag"]

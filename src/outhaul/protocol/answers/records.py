@@ -1,12 +1,15 @@
 """Leads and activities as look-ups show them."""
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from outhaul.protocol.answers.model import Answer, Instant, OpenAnswer
 
-AttributeValue: TypeAlias = str | int | float | bool | None
+AttributeValue: TypeAlias = Annotated[
+    str | int | float | bool | None,
+    WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
+]
 
 
 class Lead(OpenAnswer):
