@@ -19,9 +19,9 @@ from tests.support.description import Description
 from tests.support.instance import BODIES, TOKEN, WINDOW, Instance, base, refusal
 
 from outhaul import api
-from outhaul.api.calls import Parameter
 from outhaul.errors import Error
 from outhaul.kinds import KINDS
+from outhaul.protocol.parameters import Parameter
 
 PAGING_TOKEN = "/rest/v1/activities/pagingtoken.json"
 SERVED_WITHOUT_DESCRIPTION = {"/docs", "/openapi.json"}

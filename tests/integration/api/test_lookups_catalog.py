@@ -12,8 +12,9 @@ from tests.support.paths import DOCS
 from outhaul import sample
 from outhaul.api.lookups import FAMILIES
 from outhaul.api.lookups.answering import Lookup
+from outhaul.api.lookups.assets import form as shown_form
 from outhaul.catalog.built_in import standard_entries
-from outhaul.catalog.entries import parse_catalog
+from outhaul.catalog.entries import Asset, AssetType, parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.protocol.answers.envelope import NO_ASSETS
 
@@ -602,3 +603,11 @@ def test_an_answer_about_assets_has_its_arrays(shared: Instance) -> None:
     answer: RawAnswer = shared.raw("GET", f"{ASSET}/programs.json", user="marketer")
     body = answer.json()
     assert (body["errors"], body["warnings"]) == ([], [])
+
+
+@pytest.mark.parametrize(("location", "shown"), [(True, 120), ("x", 120), (None, 120), (90, 90)])
+def test_a_form_has_the_usual_look_where_its_own_is_of_another_type(
+    location: object, shown: int
+) -> None:
+    entry = Asset(type=AssetType.FORM, id=1, name="x", description={"buttonLocation": location})
+    assert shown_form(entry, {}).to_wire()["buttonLocation"] == shown
