@@ -18,7 +18,8 @@ from outhaul import server
 from outhaul.cli import app
 from outhaul.cli import serve as commands
 from outhaul.declaration import group_of, option_name
-from outhaul.settings import S3, AzureStorage, GoogleStorage, Limits, Settings
+from outhaul.settings import Limits, Settings
+from outhaul.store_access import S3, AzureStorage, GoogleStorage
 
 LIMITS: Mapping[str, Any] = {
     "date_range_days": 32,
@@ -153,7 +154,7 @@ def test_all_that_serve_is_told_is_found_in_its_worker(
 ) -> None:
     served: list[Settings] = []
     monkeypatch.setattr(commands, "check_executor", lambda _: None)
-    monkeypatch.setattr(commands, "reach_places", lambda _: None)
+    monkeypatch.setattr(commands, "prepare_locations", lambda _: None)
     monkeypatch.setattr(
         commands, "serve_until_stopped", lambda settings, _: served.append(settings)
     )

@@ -21,8 +21,8 @@ import pytest
 from pydantic import SecretStr
 from tests.support.ports import HOST, free_ports
 
-from outhaul.settings import Access, AzureStorage
 from outhaul.storage.location import Location
+from outhaul.store_access import Access, AzureStorage
 
 ACCOUNT = "tests"
 KEY = base64.b64encode(b"a key of tests").decode()

@@ -24,8 +24,8 @@ from pydantic import SecretStr
 from tests.support.azure import Container
 from tests.support.ports import HOST, free_ports
 
-from outhaul.settings import S3, Access
 from outhaul.storage.location import Location
+from outhaul.store_access import S3, Access
 
 KEY_ID = "tests"
 SECRET = "a-secret-of-tests"

@@ -32,7 +32,7 @@ if __name__ == "__main__":
     # The databases, buckets and clusters that the settings name do not exist.
     stand_ins: dict[str, Any] = {
         "check_executor": lambda _: None,
-        "reach_places": lambda _: None,
+        "prepare_locations": lambda _: None,
         "open_database": lambda _: nullcontext(),
         "Worker": Recorder,
     }

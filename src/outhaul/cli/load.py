@@ -30,7 +30,7 @@ from outhaul.loading.loads import (
     load_program_members,
 )
 from outhaul.loading.readers import FileError, Report
-from outhaul.settings import PlaceMissingError, Settings
+from outhaul.settings import LocationMissingError, Settings
 from outhaul.smart_lists.stored import store_entries
 
 app = typer.Typer(
@@ -247,7 +247,7 @@ def _load(  # noqa: PLR0913 - what the commands have in common
 ) -> None:
     """Load files one after the other, up to the first that does not fit."""
     done: list[Loaded] = []
-    with named_errors(PlaceMissingError):
+    with named_errors(LocationMissingError):
         location_of_lakes(settings)
     with open_database(settings, subscription) as database, _progress() as progress:
         store = Catalog(database, subscription)

@@ -24,7 +24,7 @@ from pydantic.fields import FieldInfo
 
 from outhaul.cli.console import fail
 from outhaul.declaration import Computed, Option, marked, option_name
-from outhaul.settings import PlaceMissingError, Settings
+from outhaul.settings import LocationMissingError, Settings
 
 Command = Callable[..., None]
 
@@ -93,7 +93,7 @@ def make_settings(
     given |= {name: value for name, value in values.items() if value is not None}
     try:
         return Settings.model_validate(given)
-    except PlaceMissingError as error:
+    except LocationMissingError as error:
         fail(str(error))
     except ValidationError as error:
         problems = "; ".join(

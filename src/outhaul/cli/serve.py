@@ -10,7 +10,7 @@ import typer
 
 from outhaul.cli.console import errors, named_errors
 from outhaul.cli.options import takes
-from outhaul.cli.store import open_database, reach_places
+from outhaul.cli.store import open_database, prepare_locations
 from outhaul.database.engine import DatabaseUnavailableError
 from outhaul.export.opening import check_executor
 from outhaul.export.ray.cluster import RayMissingError
@@ -39,7 +39,7 @@ def serve(*, settings: Settings) -> None:
     """
     with named_errors(RayMissingError):
         check_executor(settings)
-    reach_places(settings)
+    prepare_locations(settings)
     with named_errors(PortTakenError, DatabaseUnavailableError):
         serve_until_stopped(settings, lambda url: errors.print(f"outhaul serves {url}"))
 
@@ -59,7 +59,7 @@ def worker(
     """
     with named_errors(RayMissingError):
         check_executor(settings)
-    reach_places(settings)
+    prepare_locations(settings)
     with open_database(settings):
         pass  # made and migrated
     running = Worker(settings)

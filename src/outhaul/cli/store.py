@@ -14,7 +14,7 @@ from outhaul.cli.console import fail, named_errors
 from outhaul.database.engine import Database, DatabaseUnavailableError, is_away, reason
 from outhaul.lake.failures import LakeError
 from outhaul.lake.snapshot import check_lakes, location_of_lakes
-from outhaul.settings import PlaceMissingError, Settings
+from outhaul.settings import LocationMissingError, Settings
 from outhaul.storage.opening import check_files, location_of_files
 
 Subscription = Annotated[
@@ -53,14 +53,14 @@ def open_database(settings: Settings, subscription: str | None = None) -> Iterat
         database.close()
 
 
-def reach_places(settings: Settings) -> None:
+def prepare_locations(settings: Settings) -> None:
     """Make the data folder; end the command where there is no place for lake and export files.
 
     A slip in the name of a bucket, or in its keys, is told when a process starts, and not by the
     first call.
     """
-    with named_errors(PlaceMissingError):
-        settings.check_places()
+    with named_errors(LocationMissingError):
+        settings.check_locations()
     if settings.data is not None:
         make_folder(settings.data)
     try:

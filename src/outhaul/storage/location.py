@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 
-from outhaul.settings import Access, Settings
+from outhaul.settings import Settings
 from outhaul.storage.services import SERVICES, BucketHandle, allows_http, options_of, reason
 from outhaul.storage.store import FilesError
+from outhaul.store_access import Access
 from outhaul.store_url import FILE, StoreUrl
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from obstore.store import AzureStore, GCSStore, S3Store
 from pydantic import SecretStr
 
-from outhaul.settings import S3, Access, AzureStorage, GoogleStorage
+from outhaul.store_access import S3, Access, AzureStorage, GoogleStorage
 
 BucketHandle = S3Store | GCSStore | AzureStore
 

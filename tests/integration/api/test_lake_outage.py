@@ -12,7 +12,8 @@ from tests.support.object_store import SECRET, Bucket, wire_to
 from tests.support.schemas import Contract
 from tests.support.template import Template, copy_file
 
-from outhaul.settings import S3, Settings
+from outhaul.settings import Settings
+from outhaul.store_access import S3
 
 CLOSED = "http://127.0.0.1:9"
 AWAY = ("713", "Transient error: the records cannot be read")

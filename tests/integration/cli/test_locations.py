@@ -16,8 +16,8 @@ from typer.testing import CliRunner, Result
 from outhaul.cli import app
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import LEADS
-from outhaul.settings import S3, Access, AzureStorage
 from outhaul.storage import location
+from outhaul.store_access import S3, Access, AzureStorage
 
 CLOSED = "http://127.0.0.1:9"
 LEADS_CSV = "id,email\n1,a@example.com\n2,b@example.com\n"

@@ -34,8 +34,9 @@ from outhaul.loading.loads import (
     load_program_members,
 )
 from outhaul.reading.pages import RecordPage, read_page
-from outhaul.settings import S3, Limits, Settings
+from outhaul.settings import Limits, Settings
 from outhaul.storage.location import WITNESS, Location
+from outhaul.store_access import S3
 
 NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
 LEAD_COUNT, ACTIVITY_COUNT = 200, 2_000

@@ -18,11 +18,12 @@ from tests.support.azure import ACCOUNT, KEY, VERSION, Container
 from tests.support.object_store import wire_to
 
 from outhaul.protocol.dialects import MEDIA_TYPE
-from outhaul.settings import AzureStorage, Settings
+from outhaul.settings import Settings
 from outhaul.storage.bucket import BucketStore
 from outhaul.storage.location import Location
 from outhaul.storage.opening import check_files
 from outhaul.storage.store import FilesError
+from outhaul.store_access import AzureStorage
 
 PATIENCE = {"read_patience": timedelta(seconds=0.2), "write_patience": timedelta(seconds=0.5)}
 PART = "job/attempt/000000"

@@ -18,9 +18,9 @@ from tests.support.azure import Container
 from tests.support.object_store import SECRET, Bucket, Wire, wire_to
 
 from outhaul.protocol.dialects import MEDIA_TYPE
-from outhaul.settings import S3
 from outhaul.storage.bucket import PART_CHUNK_BYTES, WHOLE_CHUNK_BYTES, BucketStore
 from outhaul.storage.store import FilesError
+from outhaul.store_access import S3
 
 PATIENCE = {"read_patience": timedelta(seconds=0.2), "write_patience": timedelta(seconds=0.5)}
 KEY = "job/attempt/000000"
@@ -28,7 +28,7 @@ LARGE = 4 * PART_CHUNK_BYTES
 KILLED_WRITER = """
 import os, sys
 from outhaul.storage.bucket import BucketStore
-from outhaul.settings import S3
+from outhaul.store_access import S3
 from outhaul.storage.location import Location
 access = S3.model_validate(S3.given_by(os.environ))
 files = BucketStore(Location(url=sys.argv[1], access=access))
