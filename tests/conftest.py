@@ -10,6 +10,8 @@ import structlog
 from tests.support import connections, examples, postgres, skips
 from tests.support.azure import Azurite, Container
 from tests.support.azure import azurite as running_azurite
+from tests.support.google import Google, GoogleBucket
+from tests.support.google import google as running_google
 from tests.support.object_store import Bucket, ObjectStore
 from tests.support.object_store import object_store as running_object_store
 from tests.support.paths import PROTOCOL
@@ -105,6 +107,13 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def google(object_store: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Google]:
+    """What Google's service shares with S3, for all tests of this process that need it."""
+    with running_google(object_store, tmp_path_factory.mktemp("google")) as running:
+        yield running
+
+
 @pytest.fixture
 def container(azurite: Azurite) -> Container:
     made = azurite.bucket()
@@ -112,9 +121,18 @@ def container(azurite: Azurite) -> Container:
     return made
 
 
+@pytest.fixture(params=["object_store", "azurite", "google"], ids=["s3", "azure", "google"])
+def every_bucket(request: pytest.FixtureRequest) -> Bucket | Container | GoogleBucket:
+    """A bucket of each storage service, one after the other, for what needs no wire to it."""
+    server: ObjectStore | Azurite | Google = request.getfixturevalue(request.param)
+    made = server.bucket()
+    made.make()
+    return made
+
+
 @pytest.fixture(params=["object_store", "azurite"], ids=["s3", "azure"])
 def any_bucket(request: pytest.FixtureRequest) -> Bucket | Container:
-    """A bucket of each storage service, one after the other."""
+    """A bucket of each service that a wire can lead to, one after the other."""
     server: ObjectStore | Azurite = request.getfixturevalue(request.param)
     made = server.bucket()
     made.make()

@@ -208,8 +208,8 @@ class Wire:
     """Bytes that may come back before it is cut."""
     sent: float = float("-inf")
     """Bytes that went there beyond those after which it is held."""
-    replaces: tuple[bytes, bytes] = (b"", b"")
-    """Bytes that are sent, and as many that arrive in their stead."""
+    replaces: dict[bytes, bytes] = field(default_factory=dict)
+    """Bytes of a request, and those that arrive instead."""
     is_held: threading.Event = field(default_factory=threading.Event)
     goes_on: threading.Event = field(default_factory=threading.Event)
     _pairs: list[tuple[socket.socket, socket.socket]] = field(default_factory=list)
@@ -286,7 +286,8 @@ class Wire:
                             return
                 else:
                     self._count_sent(len(content))
-                    content = content.replace(*self.replaces) if self.replaces[0] else content
+                    for found, instead in self.replaces.items():
+                        content = content.replace(found, instead)
                 sink.sendall(content)
         for each in (source, sink):
             with suppress(OSError):

@@ -170,7 +170,7 @@ def test_a_lake_where_commits_would_be_lost(
     # A signature would cover the field.
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     with wire_to(bucket) as (reached, wire):
-        wire.replaces = (b"if-none-match:", b"no-such-field:")
+        wire.replaces = {b"if-none-match:": b"no-such-field:"}
         said = run(*command, "--data", "data", "--lake-url", reached.url, access=reached.access)
     assert f"the lake, {reached.url}, cannot be used, see --lake-url: {reached.url}" in said
     assert "commits to tables would be lost" in said

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.support.azure import Container
+from tests.support.google import GoogleBucket
 from tests.support.object_store import Bucket, wire_to
 
 from outhaul import sample
@@ -51,6 +52,7 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
 }
 NUMBERS = count()
 Loader = Callable[..., Any]
+AnyBucket = Bucket | Container | GoogleBucket
 
 
 @pytest.fixture
@@ -61,8 +63,8 @@ def catalog(database: Database) -> Catalog:
 
 
 @pytest.fixture
-def lake(any_bucket: Bucket | Container) -> Lake:
-    return Lake(any_bucket.location / "lake" / "default")
+def lake(every_bucket: AnyBucket) -> Lake:
+    return Lake(every_bucket.location / "lake" / "default")
 
 
 @pytest.fixture
@@ -160,7 +162,7 @@ def test_who_deletes_a_lead_deletes_it_for_good(lake: Lake, put: Loader) -> None
     assert sorted(snapshot.scan(snapshot.files).collect()["id"]) == [2, 3]
 
 
-def test_it_is_kept_tidy(lake: Lake, put: Loader, any_bucket: Bucket | Container) -> None:
+def test_it_is_kept_tidy(lake: Lake, put: Loader, every_bucket: AnyBucket) -> None:
     for number in range(3):
         put(load_activities, lake, [activity(number)])
     before = lake.snapshot(ACTIVITIES)
@@ -168,7 +170,7 @@ def test_it_is_kept_tidy(lake: Lake, put: Loader, any_bucket: Bucket | Container
     assert compact(lake, ACTIVITIES) == 3
     replaced = [file.path for file in before.files]
     remove_replaced(lake, ACTIVITIES, hours=0, pinned=lambda: replaced[:1])
-    stored = {key for key in sorted(any_bucket.keys()) if key.endswith(".parquet")}
+    stored = {key for key in sorted(every_bucket.keys()) if key.endswith(".parquet")}
     snapshot = lake.snapshot(ACTIVITIES)
     assert snapshot is not None
     kept = [replaced[0], *(file.path for file in snapshot.files)]
@@ -190,10 +192,10 @@ def test_a_commit_fails_where_another_came_first(lake: Lake, put: Loader) -> Non
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_machines_that_load_at_once_wait_for_each_other(
-    database: Database, any_bucket: Bucket | Container, put: Loader, tmp_path: Path
+    database: Database, every_bucket: AnyBucket, put: Loader, tmp_path: Path
 ) -> None:
     # Places of their own to lock files in, as on machines of their own: only the database is left.
-    settings = Settings(data=tmp_path, lake_url=f"{any_bucket.url}/lake", **any_bucket.settings)
+    settings = Settings(data=tmp_path, lake_url=f"{every_bucket.url}/lake", **every_bucket.settings)
 
     class Machine(Lake):
         @property
@@ -236,7 +238,7 @@ def test_nothing_is_committed_where_a_second_object_of_a_name_is_not_refused(
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     with wire_to(bucket) as (reached, wire):
         # As with a service that does not know the condition of a put, and ignores it.
-        wire.replaces = (b"if-none-match:", b"no-such-field:")
+        wire.replaces = {b"if-none-match:": b"no-such-field:"}
         settings = Settings(data=tmp_path, lake_url=reached.url, **reached.settings)
         check_lakes(settings)
         for _ in range(2):

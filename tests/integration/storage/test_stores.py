@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 from tests.support.azure import Azurite
+from tests.support.google import Google
 from tests.support.object_store import ObjectStore
 from tests.support.store_suite import Open, StoreSuite
 
@@ -12,7 +13,7 @@ from outhaul.storage.bucket import BucketStore
 from outhaul.storage.folder import FolderStore
 
 
-def opening(server: ObjectStore | Azurite) -> Iterator[Callable[[], Open]]:
+def opening(server: ObjectStore | Azurite | Google) -> Iterator[Callable[[], Open]]:
     with ExitStack() as stack:
 
         def new() -> Open:
@@ -46,3 +47,10 @@ class TestAzure(StoreSuite):
     @classmethod
     def opens(cls, azurite: Azurite) -> Iterator[Callable[[], Open]]:
         yield from opening(azurite)
+
+
+class TestGoogle(StoreSuite):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def opens(cls, google: Google) -> Iterator[Callable[[], Open]]:
+        yield from opening(google)
