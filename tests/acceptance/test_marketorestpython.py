@@ -18,8 +18,8 @@ from tests.support.records import (
     leads_file,
     standard_file,
 )
+from tests.support.waiting import PATIENCE
 
-WAIT_SECONDS = 60
 POLL_SECONDS = 0.2
 
 
@@ -45,7 +45,7 @@ def _export(client: Any, kind: str, **wanted: Any) -> bytes:
 
 
 def _wait(client: Any, kind: str, job_id: str) -> Any:
-    until = time.monotonic() + WAIT_SECONDS
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         (job,) = client.execute(method=f"get_{kind}_export_job_status", job_id=job_id)
         if job["status"] not in ("Queued", "Processing"):

@@ -13,8 +13,8 @@ from tests.support.answers import check
 from tests.support.processes import Server, outhaul, prepare
 from tests.support.recorder import recorded
 from tests.support.schemas import Contract
+from tests.support.waiting import PATIENCE
 
-WAIT_SECONDS = 60
 POLL_SECONDS = 0.2
 
 CATALOG = {
@@ -93,7 +93,7 @@ def _export(client: Any, kind: str, *, of: dict[str, str] | None = None, **wante
     named = {"job_id": created["exportId"], **of}
     (queued,) = client.execute(method=f"enqueue_{kind}_export_job", **named)
     assert queued["status"] == "Queued"
-    until = time.monotonic() + WAIT_SECONDS
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         (job,) = client.execute(method=f"get_{kind}_export_job_status", **named)
         if job["status"] not in ("Queued", "Processing"):

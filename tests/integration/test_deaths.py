@@ -11,6 +11,7 @@ from typing import Any
 import obstore
 import pytest
 import sqlalchemy as sa
+from tests.support.processes import STOP_SECONDS
 from tests.support.sites import PART_RECORDS, Fleet, Process, Site, killed, site
 from tests.support.waiting import wait_for
 
@@ -36,7 +37,6 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="lo
 WINDOW = {"startAt": "2025-12-22T00:00:00Z", "endAt": "2026-01-20T23:59:59Z"}
 BODY: dict[str, Any] = {"filter": {"createdAt": WINDOW}}
 LEADS: dict[str, Any] = {"fields": ["id", "email"], "filter": {"createdAt": WINDOW}}
-STOP_SECONDS = 10
 """What a worker has to hand back its jobs."""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.support.waiting import PATIENCE
 
 from outhaul.accounts.services import create_service
 from outhaul.accounts.tokens import Caller, issue_token
@@ -283,7 +284,7 @@ def test_it_stops_when_it_is_told_to(house: House) -> None:
     thread = threading.Thread(target=house.janitor.run, args=(stop,))
     thread.start()
     stop.set()
-    thread.join(30)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 

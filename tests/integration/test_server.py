@@ -107,8 +107,7 @@ def test_a_running_job_that_is_cancelled_stops_and_leaves_nothing_behind(serve: 
         answer = server.call("POST", f"{job}/cancel")
         if answer["success"]:
             break
-    # A second or so, on a machine that has nothing else to do.
-    wait_for(lambda: not (server.data / "files" / job).exists(), 10)
+    wait_for(lambda: not (server.data / "files" / job).exists())
     assert server.status(job)["status"] == "Cancelled"
     file = server.calls.get(f"/bulk/v1/activities/export/{job}/file.json")
     assert file.status_code == 404
@@ -133,7 +132,7 @@ def test_the_worker_ends_with_a_server_that_is_killed(serve: Serve) -> None:
     worker = server.worker
     server.process.kill()
     server.process.wait(PATIENCE)
-    wait_for(lambda: not running(worker), 10)
+    wait_for(lambda: not running(worker))
     serve().completed(job)
 
 

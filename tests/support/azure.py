@@ -27,7 +27,7 @@ from outhaul.store_access import Access, AzureStorage
 ACCOUNT = "tests"
 KEY = base64.b64encode(b"a key of tests").decode()
 PREFIX = "some/prefix"
-START_SECONDS = 60
+START_SECONDS = 120
 PATIENCE = timedelta(seconds=10)
 VERSION = "2021-08-06"
 PROGRAM = Path(__file__).parent / "node_modules" / ".bin" / "azurite-blob"

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,8 +61,12 @@ class Bench:
 
     def on_disk(self, prefix: str) -> dict[Path, tuple[int, int]]:
         """Return what there is under a prefix, begun or whole: its bytes, and when it changed."""
-        found = {path: path.stat() for path in (self.settings.files_folder / prefix).rglob("0*")}
-        return {path: (status.st_size, status.st_mtime_ns) for path, status in found.items()}
+        found = {}
+        for path in (self.settings.files_folder / prefix).rglob("0*"):
+            with suppress(FileNotFoundError):  # it was begun, and is whole now, by another name
+                status = path.stat()
+                found[path] = status.st_size, status.st_mtime_ns
+        return found
 
     def wait_until_busy(self, prefix: str) -> None:
         folder = self.settings.files_folder / prefix

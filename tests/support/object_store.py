@@ -31,7 +31,7 @@ KEY_ID = "tests"
 SECRET = "a-secret-of-tests"
 OPEN = "open-"
 """How the names of buckets begin that need no signature; `AWS_SKIP_SIGNATURE` leaves it out."""
-START_SECONDS = 60
+START_SECONDS = 120
 # A server has one port for HTTP and one for its own protocol.
 SERVERS = ("s3", "master", "filer", "volume", "admin")
 

@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-WAIT_SECONDS = 60
+from tests.support.waiting import PATIENCE
+
 POLL_SECONDS = 0.2
 NO_HEADERS: Mapping[str, str] = {}
 
@@ -46,7 +47,7 @@ class Plain:
 
     def reached(self, kind: str, export_id: str, state: str) -> dict[str, Any]:
         """Wait until an export is in a state; return it. None is passed by unseen for long."""
-        until = time.monotonic() + WAIT_SECONDS
+        until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             job = self._job(f"/bulk/v1/{kind}/export/{export_id}/status.json")
             if job["status"] == state:

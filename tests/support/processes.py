@@ -15,15 +15,16 @@ from typing import Self
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
+from tests.support.waiting import PATIENCE
 from typer.testing import CliRunner
 
 from outhaul.cli import app
 
 COMMAND = (sys.executable, "-m", "outhaul")
 SERVES = "outhaul serves "
-START_SECONDS = 60
-STOP_SECONDS = 30
-RUN_SECONDS = 120
+START_SECONDS = PATIENCE
+STOP_SECONDS = PATIENCE
+RUN_SECONDS = PATIENCE
 
 AREAS = ("Lead", "Activity", "Custom Object")
 """What the custom service of a test may read, unless the test says otherwise."""

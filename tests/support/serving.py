@@ -95,5 +95,5 @@ class Server:
         """End it as a service manager does; both processes must be gone in time."""
         worker = self.worker
         self.process.terminate()
-        assert self.process.wait(10) == 0, self.log.read_text()
+        assert self.process.wait(PATIENCE) == 0, self.log.read_text()
         assert not running(worker)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-PATIENCE = 60
-"""Seconds after which something that should happen is said not to."""
+PATIENCE = 120
+"""Seconds after which something that should happen is said not to. A busy machine takes long."""
 
 
 def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:

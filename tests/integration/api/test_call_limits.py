@@ -8,6 +8,7 @@ import anyio
 import pytest
 import sqlalchemy as sa
 from tests.support.instance import TOKEN, UNKNOWN_ID, Instance, Serve, base, refusal, result
+from tests.support.waiting import PATIENCE
 
 from outhaul.accounts.subscriptions import override_limits
 from outhaul.database.schema import usage
@@ -165,7 +166,7 @@ class TestAtOnce:
         assert refusal(instance.jobs()) == AT_ONCE
         assert refusal(instance.get("/no/such/path")) == AT_ONCE
         portal.call(reading.set)
-        download.result(timeout=60)
+        download.result(timeout=PATIENCE)
         assert len(result(instance.jobs())) == 1
 
     @pytest.mark.parametrize(("method", "path", "request_"), CALLS)

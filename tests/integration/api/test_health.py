@@ -14,13 +14,13 @@ from structlog.testing import capture_logs
 from tests.support import postgres
 from tests.support.instance import Instance, Serve, refusal
 from tests.support.object_store import SECRET, Bucket, Wire, wire_to
+from tests.support.waiting import PATIENCE
 
 from outhaul.api import create_app
 from outhaul.database.engine import Database
 from outhaul.settings import Settings
 
 ALIVE, READY = "/healthz", "/readyz"
-PATIENCE = 60
 PASSWORD = "hush-hush"
 METHODS = ("POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 

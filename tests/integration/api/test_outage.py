@@ -14,13 +14,13 @@ from tests.support import postgres
 from tests.support.instance import TOKEN, Clock, Instance, Serve, base, only, refusal
 from tests.support.schemas import Contract
 from tests.support.template import Template
+from tests.support.waiting import PATIENCE
 
 from outhaul.database import engine
 from outhaul.jobs.queue import Queue
 from outhaul.settings import Settings
 from outhaul.worker import Worker
 
-PATIENCE = 60
 AWAY = ("713", "Transient error: the database cannot be reached")
 
 

@@ -13,11 +13,11 @@ import httpx2
 import psycopg
 import pytest
 from tests.support import postgres
+from tests.support.waiting import PATIENCE
 from typer.testing import CliRunner, Result
 
 from outhaul.cli import app
 
-PATIENCE = 60
 PASSWORD = "hush-hush"
 AWAY = f"postgresql://etl:{PASSWORD}@127.0.0.1:1/outhaul"
 SERVICE = ("service", "create", "x", "--user", "etl@example.com", "--permission", "Read-Only Lead")

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.waiting import PATIENCE
 
 from outhaul.database.engine import Database
 from outhaul.database.schema import Instant, api_user, subscription
@@ -165,11 +166,11 @@ def test_a_writer_waits_for_the_one_before_it_and_sees_what_it_wrote(database: D
         with database.write() as connection:
             lock_default(connection)
             waiting = pool.submit(second)
-            assert begun.wait(10)
+            assert begun.wait(PATIENCE)
             time.sleep(0.1)
             assert not waiting.done()
             add(connection, "one")
-        assert waiting.result(10) == {"default", "one"}
+        assert waiting.result(PATIENCE) == {"default", "one"}
 
 
 def test_writers_wait_also_for_those_of_other_processes(

@@ -7,6 +7,7 @@ from threading import Thread
 import pytest
 import sqlalchemy as sa
 from tests.support import postgres
+from tests.support.waiting import PATIENCE
 
 from outhaul.database.engine import Database
 from outhaul.database.wakeups import Wakeups, wake_workers
@@ -100,7 +101,7 @@ def test_nobody_waits_after_the_end(wakeups: Wakeups, end: Callable[[Wakeups], N
     waiting = Thread(target=wakeups.wait, args=(wakeups.count, HOUR))
     waiting.start()
     end(wakeups)
-    waiting.join(60)
+    waiting.join(PATIENCE)
     assert not waiting.is_alive()
     wakeups.wait(wakeups.count, HOUR)
 
@@ -110,7 +111,7 @@ def test_the_listener_ends_when_it_is_closed(database: Database, listening: Wake
     listener = listening._thread
     assert listener is not None
     listening.close()
-    listener.join(60)
+    listener.join(PATIENCE)
     assert not listener.is_alive()
     statement = sa.text(
         "SELECT count(*) FROM pg_stat_activity "
@@ -136,7 +137,7 @@ def test_a_signal_handler_may_end_the_waits_of_the_thread_that_it_interrupts(
 
     thread = Thread(target=interrupted, daemon=True)
     thread.start()
-    thread.join(20)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
     wakeups.wait(wakeups.count, HOUR)
 

@@ -10,6 +10,7 @@ from threading import Barrier, Event
 
 import pytest
 import sqlalchemy as sa
+from tests.support.waiting import PATIENCE
 
 from outhaul.accounts.tokens import Caller
 from outhaul.database.engine import Database
@@ -247,12 +248,12 @@ def test_a_file_is_not_published_between_a_look_at_the_quota_and_what_comes_of_i
     def look(*given: object) -> None:
         check(*given)  # type: ignore[arg-type]
         looked.set()
-        assert go_on.wait(60)
+        assert go_on.wait(PATIENCE)
 
     monkeypatch.setattr(JobStore, "_check_quota", look)
     with ThreadPoolExecutor(2) as pool:
         created = pool.submit(store.create, "leads", export_request, MOMENT)
-        assert looked.wait(60)
+        assert looked.wait(PATIENCE)
         publishing = pool.submit(queue.publish, job.id, manifest(job.id), MOMENT)
         waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
         with machines[2].write() as connection:
