@@ -1,4 +1,4 @@
-"""An export job, and the only ways in which it changes its state."""
+"""An export job, and the transitions between its states."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Job:
     """SHA-256 of the whole file, in hexadecimal digits."""
     error_message: str | None = None
     attempts: int = 0
-    """Attempts that count: not those that were handed back, or died after they left a part."""
+    """Attempts that count. Those that were handed back, or published a part, do not."""
 
     def to_answer(self) -> ExportJob:
         """Return the job as answers show it: what is not reached yet is left out."""

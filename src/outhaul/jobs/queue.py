@@ -1,10 +1,10 @@
 """The queue as workers see it: claim a job, hold it by a lease, publish it or give it up.
 
-A worker that lost its lease cannot change the job any more: every statement here names the
-worker, and is in a transaction of its own. What a crash interrupts has either happened or not.
+A worker that lost its lease cannot change the job: every change here checks that the worker holds
+the job. Each change is one transaction, so a crash leaves it done or not done.
 
-A lease that ran out is still held as long as nobody took the job over: its worker was away for a
-while, but its work is as good as ever.
+An expired lease is still held until another worker takes the job up. Its worker was away for a
+while, but its work is valid.
 """
 
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ from outhaul.settings import Settings
 from outhaul.storage.manifest import Manifest, Part
 
 MAX_ATTEMPTS = 3
-"""Attempts after which a job is given up; one whose worker died after it left a part is none."""
+"""Attempts after which a job is given up. An attempt that left a part and died is not counted."""
 
-# Only jobs in Processing have a lease; the state is asked for all the same, as this is checked
-# again when a lock was waited for.
+# Only jobs in Processing have a lease. The state is compared all the same: PostgreSQL checks the
+# conditions again after it waited for a lock.
 _EXPIRED = sa.select(export_job.c.id).where(
     export_job.c.state == State.PROCESSING.value,
     export_job.c.lease_until <= sa.bindparam("moment"),
@@ -36,7 +36,7 @@ _EXPIRED = sa.select(export_job.c.id).where(
 
 
 class LeaseLostError(Exception):
-    """The job is no longer this worker's: it was cancelled, or taken up by another."""
+    """The job is no longer this worker's: it was cancelled, or another worker took it up."""
 
 
 class Queue:
@@ -48,10 +48,10 @@ class Queue:
         self._worker = worker
 
     def claim(self, moment: datetime) -> Job | None:
-        """Take a job of a subscription that may run one more; `outhaul.jobs.turns` says which.
+        """Take the next job; `outhaul.jobs.turns` says which that is.
 
-        A job whose worker let its lease run out comes first, until it has had its attempts; then
-        it is Failed. Returns `None` where there is nothing to do.
+        Jobs with an expired lease come first. One that has had its attempts becomes Failed.
+        Returns `None` if there is nothing to do.
         """
         with self._database.read() as connection:
             abandoned = connection.execute(_EXPIRED.limit(1), {"moment": moment}).first()
@@ -62,8 +62,8 @@ class Queue:
             with self._database.read() as connection:
                 waiting = subscriptions_in_turn(connection)  # jobs that were given up left room
         free = [row.name for row in waiting if self._may_run(row.processing, row.limit_overrides)]
-        # One that is locked is tried again at the end, and then waited for: who holds it may
-        # leave work for us, and nobody would tell us of it.
+        # Locked subscriptions come last, and are then waited for: a transaction that holds such a
+        # lock may leave a job that this worker is not told of.
         locked = []
         for name in free:
             with self._database.write() as connection:
@@ -79,14 +79,14 @@ class Queue:
         return None
 
     def check(self, job_id: str) -> None:
-        """Raise `LeaseLostError` where the job is not this worker's any more."""
+        """Raise `LeaseLostError` if this worker does not hold the job any more."""
         with self._database.read() as connection:
             mine = sa.select(export_job.c.id).where(*self._mine(job_id))
             if connection.execute(mine).first() is None:
                 raise LeaseLostError(job_id)
 
     def renew(self, job_id: str, moment: datetime) -> None:
-        """Hold a job for another while. Raises `LeaseLostError`."""
+        """Extend the lease to `lease_seconds` from `moment`. Raises `LeaseLostError`."""
         with self._database.write() as connection:
             self._change(connection, job_id, lease_until=moment + self._lease)
 
@@ -107,7 +107,7 @@ class Queue:
             return plan
 
     def parts(self, job_id: str) -> list[Part]:
-        """Return the parts of a job that attempts have left so far, in order."""
+        """Return the published parts of a job, in order."""
         with self._database.read() as connection:
             rows = connection.execute(
                 sa.select(export_part)
@@ -120,12 +120,11 @@ class Queue:
             ]
 
     def publish_part(self, job: Job, part: Part) -> None:
-        """Leave a part of a job for the attempts to come, if any. Raises `LeaseLostError`.
+        """Record a part, so that a later attempt need not render it. Raises `LeaseLostError`.
 
-        No caller sees it before the file is published. Should the worker die from here on, the
-        attempt does not count: a job that gets on is not what ends its workers, and it cannot get
-        on more often than it has parts. `job` is as it was claimed. To leave a part again, when it
-        is not known whether it was left, changes nothing.
+        No client sees the part before the file is published. Publishing a part refunds the
+        attempt: a job that makes progress is not the cause of the crash. It can be refunded at
+        most once per part. `job` is as it was claimed. Publishing a part again changes nothing.
         """
         with self._database.write() as connection:
             self._change(connection, job.id, attempts=job.attempts - 1)
@@ -133,7 +132,7 @@ class Queue:
             connection.execute(row.on_conflict_do_nothing())
 
     def drop_parts(self, job_id: str) -> None:
-        """Let the next attempt begin with nothing. Raises `LeaseLostError`."""
+        """Forget all parts: the next attempt renders them again. Raises `LeaseLostError`."""
         with self._database.write() as connection:
             self._lock(connection, job_id)
             connection.execute(export_part.delete().where(export_part.c.job == job_id))
@@ -141,8 +140,8 @@ class Queue:
     def publish(self, job_id: str, manifest: Manifest, moment: datetime) -> None:
         """Make a job Completed and its file visible, both at once. Raises `LeaseLostError`."""
         with self._database.write() as connection:
-            # The day's quota is measured under this lock: it has this file in it, or it was
-            # measured before. The order is that of `JobStore`: subscription, then job.
+            # The daily quota is measured under this lock, so each measurement is either before
+            # this file or includes it. Lock order: subscription row, then job row.
             found = sa.select(export_job.c.subscription).where(export_job.c.id == job_id)
             lock_subscription(connection, connection.execute(found).scalar() or "")
             self._change(
@@ -161,10 +160,10 @@ class Queue:
             connection.execute(
                 export_part.insert(), [_row(job_id, part) for part in manifest.parts]
             )
-            wake_workers(connection)  # there is room for another
+            wake_workers(connection)  # another job may start
 
     def kept(self, job_id: str) -> tuple[State, frozenset[str]]:
-        """Return the state of a job, whoever holds it, and the keys of its parts."""
+        """Return the state of a job and the keys of its parts; any worker may ask."""
         with self._database.read() as connection:
             state = sa.select(export_job.c.state).where(export_job.c.id == job_id)
             keys = sa.select(export_part.c.key).where(export_part.c.job == job_id)
@@ -187,10 +186,10 @@ class Queue:
             wake_workers(connection)
 
     def release(self, job: Job, *, counts: bool) -> None:
-        """Hand a job, as it was claimed, back for another attempt. Raises `LeaseLostError`.
+        """End the lease: another attempt may begin at once. Raises `LeaseLostError`.
 
-        One that a stopping worker hands back does not count (`counts` is false); one that ended
-        by an error does, whatever it left.
+        `job` is as it was claimed. `counts` says whether this attempt counts: it does after an
+        error, and it does not when the worker stops.
         """
         with self._database.write() as connection:
             self._change(
@@ -207,7 +206,7 @@ class Queue:
         return timedelta(seconds=self._settings.lease_seconds)
 
     def _change(self, connection: sa.Connection, job_id: str, **values: object) -> None:
-        """Change a job that this worker holds; one that it does not hold is left alone."""
+        """Change a job that this worker holds. Raises `LeaseLostError`."""
         changed = connection.execute(
             export_job.update().where(*self._mine(job_id)).values(**values)
         )
@@ -226,11 +225,10 @@ class Queue:
         )
 
     def _take_up(self, moment: datetime) -> Job | None:
-        """Take a job whose worker let its lease run out, the oldest first.
+        """Take a job whose lease has expired, the oldest first.
 
-        The number of jobs in Processing stays as it is, so that no subscription is locked. Rows
-        that are locked are left to who holds them: the worker that renews after all, or another
-        that takes them up.
+        The number of jobs in Processing does not change, so no subscription is locked. Locked rows
+        are skipped: their worker is renewing the lease, or another worker is taking the job up.
         """
         with self._database.write() as connection:
             self._give_up(connection, moment)
@@ -245,8 +243,8 @@ class Queue:
             return None if job_id is None else self._hold(connection, job_id, moment)
 
     def _give_up(self, connection: sa.Connection, moment: datetime) -> None:
-        """Make jobs Failed that ended the process of every worker that took them."""
-        # Two who give up the same jobs would wait for each other if either waited at all.
+        """Make jobs Failed whose lease expired at every attempt."""
+        # Locked rows are skipped: two workers that give up the same jobs would wait for each other.
         spent = connection.execute(
             _EXPIRED.where(export_job.c.attempts >= MAX_ATTEMPTS).with_for_update(skip_locked=True),
             {"moment": moment},
@@ -272,8 +270,8 @@ class Queue:
     def _start(self, connection: sa.Connection, name: str, moment: datetime) -> Job | None:
         """Take the next job of a subscription, whose row is locked.
 
-        Only here does the number of its jobs in Processing grow, and only under that lock: what
-        is counted holds until the transaction ends.
+        The number of its jobs in Processing grows only here, under that lock. The count is
+        therefore valid until the transaction ends.
         """
         overrides, processing = connection.execute(
             sa.select(
@@ -289,7 +287,7 @@ class Queue:
         if not self._may_run(processing, overrides):
             return None
         for user in users_in_turn(connection, name):
-            # Its owner may be about to cancel it: then it is the turn of the one behind it.
+            # A locked job is about to be cancelled: the next one is taken instead.
             found = first_waiting(name, user).with_for_update(skip_locked=True)
             job_id = connection.execute(found).scalar()
             if job_id is not None:
@@ -298,7 +296,7 @@ class Queue:
         return None
 
     def _hold(self, connection: sa.Connection, job_id: str, moment: datetime) -> Job:
-        """Make a job, whose row is locked, this worker's for another attempt."""
+        """Begin an attempt of this worker at a job, whose row is locked."""
         connection.execute(
             export_job.update()
             .where(export_job.c.id == job_id)

@@ -1,6 +1,6 @@
-"""What is kept of jobs, and for how long: files, statuses, parts (bulk extract, limits).
+"""How long jobs, their files and their parts are stored (bulk extract, limits).
 
-Every statement here leaves things as they are to be, whoever else does the same at the moment.
+Several processes may run these at the same moment: the result is that of one.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,13 +16,13 @@ from outhaul.protocol.states import State
 from outhaul.settings import Limits, Settings
 
 AT_ONCE = 500
-"""Jobs that one statement is about."""
+"""The number of jobs in one statement."""
 
 _OPEN = (State.CREATED.value, State.QUEUED.value, State.PROCESSING.value)
 
 
 class Retention:
-    """The jobs of all subscriptions, as whoever cleans up sees them."""
+    """The jobs of all subscriptions, for the janitor."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
@@ -31,10 +31,10 @@ class Retention:
     def kept_parts(
         self, jobs: Collection[str], moment: datetime
     ) -> Mapping[str, frozenset[str] | None]:
-        """Return the keys of the parts that are to be kept of each of some jobs, by their ids.
+        """Return, for each job id, the keys of the parts that must not be deleted.
 
-        Of a job that has not ended all parts are, which is said by `None`; of one that failed or
-        was cancelled none is, nor of one that there is not (any more).
+        `None` means all parts: the job has not ended. The set is empty for a job that failed, was
+        cancelled, or does not exist.
         """
         found: dict[str, frozenset[str] | None] = dict.fromkeys(jobs, frozenset())
         limits = self._limits()
@@ -66,9 +66,9 @@ class Retention:
         return found
 
     def forget(self, moment: datetime) -> int:
-        """Remove the jobs whose status is not kept any more; return how many.
+        """Delete the jobs that ended more than `status_days` ago; return how many.
 
-        A job that was never enqueued is kept as long after it was made.
+        For a job that was never enqueued, the days count from its creation.
         """
         removed = 0
         for name, limits in self._limits().items():
@@ -86,7 +86,7 @@ class Retention:
                     ),
                 )
                 .limit(AT_ONCE)
-                # What another removes at the moment is left to it.
+                # Locked rows are skipped: another process is deleting them.
                 .with_for_update(skip_locked=True)
             )
             while True:

@@ -1,7 +1,7 @@
 """Export jobs as their owners see and change them: create, enqueue, cancel, look, list.
 
-Who counts a subscription's jobs or the sizes of its files, and acts on that, locks the row of the
-subscription first, and that of a job only then: nobody waits for one who waits for him.
+Lock order: subscription row, then job row. Counting jobs or file sizes, and acting on the count,
+happens under the subscription lock, so this order cannot deadlock.
 """
 
 import uuid
@@ -27,8 +27,7 @@ from outhaul.settings import Limits
 _OPEN = (State.QUEUED.value, State.PROCESSING.value)
 _MEGABYTE = 1_000_000
 
-# What holds for the jobs that are there for a caller: it made them, and they have not ended
-# longer ago than their status is kept.
+# The jobs that a caller can see: those that it created, until their status is forgotten.
 _THEIRS = (
     export_job.c.api_user == sa.bindparam("user"),
     export_job.c.kind == sa.bindparam("kind"),
@@ -66,7 +65,7 @@ _PARTS = (
 
 
 class JobStore:
-    """The jobs of one caller: those of others, and those that ended long ago, are not there."""
+    """The jobs of one caller. Other callers' jobs, and forgotten ones, do not exist here."""
 
     def __init__(self, database: Database, caller: Caller, limits: Limits) -> None:
         self._database = database
@@ -74,7 +73,7 @@ class JobStore:
         self._limits = limits
 
     def create(self, kind: str, request: ExportRequest, moment: datetime) -> Job:
-        """Make a job in state Created. Raises 1029 where the day's quota is used up."""
+        """Create a job. Raises 1029 when the daily quota is used up."""
         job = Job(
             id=str(uuid.uuid4()),
             subscription=self._caller.subscription,
@@ -104,8 +103,8 @@ class JobStore:
     def enqueue(self, kind: str, job_id: str, moment: datetime) -> Job:
         """Put a job into the queue.
 
-        Raises 1029 where it was put there before, where the queue is full, and where the day's
-        quota is used up; 1003 where it was cancelled.
+        Raises 1029 when the job was enqueued before, when the queue is full, and when the daily
+        quota is used up. Raises 1003 when the job was cancelled.
         """
         with self._database.write() as connection:
             self._lock(connection)
@@ -125,18 +124,18 @@ class JobStore:
             return self._job(connection, kind, job_id, moment)
 
     def cancel(self, kind: str, job_id: str, moment: datetime) -> Job:
-        """End a job that is not done yet; one that is cancelled already stays so.
+        """End a job that is not done yet. Cancelling a cancelled job changes nothing.
 
-        Raises 1003 where it is Completed or Failed.
+        Raises 1003 when the job is Completed or Failed.
         """
         with self._database.write() as connection:
-            # The subscription may stay as it is: its queue only becomes shorter.
+            # No subscription lock: the queue only becomes shorter, so no count is exceeded.
             job = self._locked_job(connection, kind, job_id, moment)
             if job.state is State.CANCELLED:
                 return job
             if job.state not in sources(State.CANCELLED):
                 raise Error.JOB_STATE(export_id=job_id, state=job.state.value, action="cancelled")
-            # The worker that holds it, if one does, finds its lease gone and cleans up.
+            # A worker that holds the job finds its lease gone, and cleans up.
             connection.execute(
                 export_job.update()
                 .where(export_job.c.id == job_id)
@@ -149,11 +148,11 @@ class JobStore:
             )
             drop_plans(connection, [job_id])
             if job.state is State.PROCESSING:
-                wake_workers(connection)  # there is room for another
+                wake_workers(connection)  # another job may start
             return self._job(connection, kind, job_id, moment)
 
     def get(self, kind: str, job_id: str, moment: datetime) -> Job:
-        """Return a job. Raises 1003 where there is none of this id for the caller."""
+        """Return a job. Raises 1003 when the caller has no job with this id."""
         with self._database.read() as connection:
             return self._job(connection, kind, job_id, moment)
 
@@ -166,7 +165,7 @@ class JobStore:
         size: int | None = None,
         token: str | None = None,
     ) -> tuple[list[Job], str | None]:
-        """Return jobs of the last days, oldest first, and the token of the next page if any."""
+        """Return jobs of the last `list_days`, oldest first, and the next page's token, if any."""
         size = min(size or self._limits.list_page, self._limits.list_page)
         where = [
             *_THEIRS,
@@ -176,8 +175,8 @@ class JobStore:
             where.append(export_job.c.state.in_([state.value for state in states]))
         if token is not None:
             where.append(self._after(token))
-        place = (export_job.c.created_at, export_job.c.id)
-        statement = sa.select(*JOB_COLUMNS).where(*where).order_by(*place).limit(size + 1)
+        order = (export_job.c.created_at, export_job.c.id)
+        statement = sa.select(*JOB_COLUMNS).where(*where).order_by(*order).limit(size + 1)
         with self._database.read() as connection:
             rows = connection.execute(statement, self._theirs(kind, moment))
             jobs = [to_job(row) for row in rows]
@@ -189,7 +188,8 @@ class JobStore:
     def file(self, kind: str, job_id: str, moment: datetime) -> tuple[Job, list[tuple[str, int]]]:
         """Return a Completed job, and key and size (bytes) of each part of its file, in order.
 
-        Raises `LookupError` where there is no such file: for the caller, yet, or any more.
+        Raises `LookupError` when the caller has no such job, when the job is not Completed, and
+        when its file has expired.
         """
         with self._database.read() as connection:
             found = self._find(connection, kind, job_id, moment)
@@ -226,7 +226,7 @@ class JobStore:
     def _locked_job(
         self, connection: sa.Connection, kind: str, job_id: str, moment: datetime
     ) -> Job:
-        """Return a job that nobody else changes before the transaction ends."""
+        """Lock the row of a job until the transaction ends; return the job."""
         row = connection.execute(
             _JOB.with_for_update(), {"job": job_id, **self._theirs(kind, moment)}
         ).first()
@@ -235,12 +235,12 @@ class JobStore:
         return to_job(row)
 
     def _lock(self, connection: sa.Connection) -> None:
-        """Keep others from queueing and publishing jobs of the subscription, if that is counted."""
+        """Lock the subscription if a limit counts its jobs or sizes: no other can add to these."""
         if self._limits.queued_jobs is not None or self._limits.daily_export_mb is not None:
             lock_subscription(connection, self._caller.subscription)
 
     def _check_queue(self, connection: sa.Connection) -> None:
-        """Raise 1029 where the queue is full: the rule is of a subscription, not of a user."""
+        """Raise 1029 when the queue is full. All users of a subscription share one queue."""
         if self._limits.queued_jobs is None:
             return
         waiting = sa.select(sa.func.count()).where(
@@ -250,7 +250,7 @@ class JobStore:
             raise Error.QUEUE_FULL()
 
     def _check_quota(self, connection: sa.Connection, moment: datetime) -> None:
-        """Raise 1029 where the exports that were finished today reach the day's size."""
+        """Raise 1029 when the files that were completed today reach the daily quota."""
         limit = self._limits.daily_export_mb
         if limit is None:
             return
@@ -266,7 +266,7 @@ class JobStore:
 
     def _after(self, token: str) -> sa.ColumnElement[bool]:
         try:
-            moment, last = _place(token)
+            moment, last = _position(token)
         except (ValueError, OverflowError):
             raise Error.INVALID(
                 parameter="nextPageToken", problem="it is not a token of this list"
@@ -277,10 +277,10 @@ class JobStore:
         )
 
 
-def _place(token: str) -> tuple[datetime, str]:
-    """Return creation and id of the job that a page ended with.
+def _position(token: str) -> tuple[datetime, str]:
+    """Return when the last job of a page was created, and its id.
 
-    Raises `ValueError`, and `OverflowError` for a moment that is off the calendar in UTC.
+    Raises `ValueError`, and `OverflowError` when the moment in UTC is outside the calendar.
     """
     created, last = decode_token(token, 2)
     moment = datetime.fromisoformat(created)
@@ -292,8 +292,8 @@ def _place(token: str) -> tuple[datetime, str]:
 def lock_subscription(connection: sa.Connection, name: str, *, wait: bool = True) -> bool:
     """Lock the row of a subscription until the transaction ends.
 
-    Who inserts rows that refer to it is not held up. Returns false where another has locked it,
-    and we were not to wait.
+    FOR NO KEY UPDATE: others can still insert rows that refer to the subscription. Returns false
+    if `wait` is false and another transaction holds the lock.
     """
     row = sa.select(subscription.c.name).where(subscription.c.name == name)
     locked = row.with_for_update(key_share=True, skip_locked=not wait)

@@ -1,9 +1,9 @@
 """Whose job is next: subscriptions take turns, and within a subscription its users do.
 
-Before the others comes who has fewest jobs in Processing, then whose latest start is longest ago
-(never is longest of all), and of a user the job that was queued first. Starts are numbered rather
-than timed: clocks of several machines differ. Nobody waits for more than one start of each other
-user, however many jobs these have queued.
+Fewest jobs in Processing come first. Among equals, the one whose latest start is longest ago comes
+first; one that never started a job comes before all. A user's jobs start in the order in which they
+were queued. Starts are numbered, not timed: the clocks of several machines differ. A user therefore
+waits for at most one start of each other user, however many jobs these have queued.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from outhaul.protocol.states import State
 
 
 def subscriptions_in_turn(connection: sa.Connection) -> list[sa.Row[Any]]:
-    """Return name, limit_overrides and number of jobs in Processing of those that have a queue."""
+    """Return name, limit_overrides and jobs in Processing of subscriptions with queued jobs."""
     processing = (
         sa.select(sa.func.count())
         .where(
@@ -25,8 +25,8 @@ def subscriptions_in_turn(connection: sa.Connection) -> list[sa.Row[Any]]:
         .scalar_subquery()
         .label("processing")
     )
-    # One look into the index for each. Without the order PostgreSQL might read the table from its
-    # beginning, in the hope that a job of the queue comes soon, past all those that ended.
+    # One index look-up per subscription. The order has PostgreSQL use the index: otherwise it may
+    # scan the table from its beginning, past all jobs that have ended.
     waiting = (
         sa.select(export_job.c.id)
         .where(
@@ -46,7 +46,7 @@ def subscriptions_in_turn(connection: sa.Connection) -> list[sa.Row[Any]]:
 
 
 def users_in_turn(connection: sa.Connection, name: str) -> list[int]:
-    """Return the API users of a subscription that have jobs in the queue."""
+    """Return the API users of a subscription that have queued jobs, the next one first."""
     processing = (
         sa.select(sa.func.count())
         .where(
@@ -82,7 +82,7 @@ def users_in_turn(connection: sa.Connection, name: str) -> list[int]:
 
 
 def first_waiting(name: str, user: int) -> sa.Select[str]:
-    """Return the statement for the id of the job that a user has queued first."""
+    """Return a statement that selects the id of the job that a user queued first."""
     return (
         sa.select(export_job.c.id)
         .where(
@@ -96,9 +96,9 @@ def first_waiting(name: str, user: int) -> sa.Select[str]:
 
 
 def take_turn(connection: sa.Connection, name: str, user: int) -> None:
-    """Note that a job of a user is started. The subscription's row is locked.
+    """Record that a job of a user starts. The subscription's row is locked.
 
-    Two subscriptions may be given one number at once: then both have just had their turn.
+    Two subscriptions may get the same number at the same moment: both have just had their turn.
     """
     latest = connection.execute(sa.select(sa.func.max(subscription.c.turn))).scalar_one()
     connection.execute(

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier, Event
@@ -13,19 +13,22 @@ import sqlalchemy as sa
 from tests.support.waiting import PATIENCE
 
 from outhaul.accounts.tokens import Caller
+from outhaul.database import engine
 from outhaul.database.engine import Database
 from outhaul.database.schema import export_job
 from outhaul.errors import ApiError, Error
 from outhaul.export.request import ExportRequest
 from outhaul.jobs.job import Job
-from outhaul.jobs.queue import LeaseLostError, Queue
+from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
+from outhaul.jobs.retention import Retention
 from outhaul.jobs.store import JobStore
 from outhaul.protocol.states import State
 from outhaul.settings import Limits, Settings
 from outhaul.storage.manifest import Manifest, Part
 
 MOMENT = datetime(2026, 1, 31, 18, tzinfo=UTC)
-SETTINGS = Settings(data=Path("unused"), lease_seconds=30)
+LEASE = timedelta(seconds=30)
+SETTINGS = Settings(data=Path("unused"), lease_seconds=LEASE.total_seconds())
 OPEN = Limits(queued_jobs=None, daily_export_mb=None)
 MANY = 6
 
@@ -262,6 +265,78 @@ def test_a_file_is_not_published_between_a_look_at_the_quota_and_what_comes_of_i
         go_on.set()
         assert created.result().state is State.CREATED
         publishing.result()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_job_cannot_change_while_it_is_decided_whether_it_may(
+    machines: list[Database],
+    make_caller: MakeCaller,
+    export_request: ExportRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = JobStore(machines[0], make_caller(), OPEN)
+    job = store.create("leads", export_request, MOMENT)
+    tried = []
+
+    def change() -> None:
+        with machines[1].write() as connection:
+            connection.execute(sa.text("SET LOCAL lock_timeout = '50ms'"))
+            connection.execute(export_job.update().values(state=State.CANCELLED.value))
+
+    def meanwhile(*_: object) -> None:
+        with pytest.raises(sa.exc.OperationalError):
+            change()
+        tried.append(job.id)
+
+    # It is known by now in which state the job is.
+    monkeypatch.setattr(JobStore, "_check_quota", meanwhile)
+    assert store.enqueue("leads", job.id, MOMENT).state is State.QUEUED
+    assert tried == [job.id]
+
+
+@contextmanager
+def locked(machine: Database, job: Job) -> Iterator[None]:
+    """Hold the row of a job, as one does who is about to change it."""
+    with machine.write() as connection:
+        connection.execute(
+            sa.select(export_job.c.id).where(export_job.c.id == job.id).with_for_update()
+        )
+        yield
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_nobody_waits_for_a_job_that_another_is_about_to_change(
+    machines: list[Database],
+    make_caller: MakeCaller,
+    export_request: ExportRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_MILLISECONDS", 200)  # whoever waits fails soon
+    store = JobStore(machines[0], make_caller(), OPEN)
+    first, second = (store.create("leads", export_request, MOMENT) for _ in range(2))
+    for n, job in enumerate((first, second)):
+        store.enqueue("leads", job.id, MOMENT + timedelta(seconds=n))
+    queue = Queue(machines[1], SETTINGS, "worker")
+
+    with locked(machines[0], first):  # by its owner, who cancels it
+        claimed = queue.claim(MOMENT)
+    assert claimed is not None
+    assert claimed.id == second.id
+    store.cancel("leads", first.id, MOMENT)
+
+    with locked(machines[0], second):  # by its worker, which renews its lease
+        assert queue.claim(MOMENT + LEASE) is None
+    with machines[2].write() as connection:
+        connection.execute(export_job.update().values(attempts=MAX_ATTEMPTS))
+    with locked(machines[0], second):
+        assert queue.claim(MOMENT + LEASE) is None
+    assert store.get("leads", second.id, MOMENT).state is State.PROCESSING
+
+    retention = Retention(machines[1], SETTINGS)
+    days = timedelta(days=Limits().status_days)
+    with locked(machines[0], first):  # by another janitor, which deletes it
+        assert retention.forget(MOMENT + days) == 0
+    assert retention.forget(MOMENT + days) == 1
 
 
 def test_a_job_that_another_took_over_meanwhile_is_not_published(
