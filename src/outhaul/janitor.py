@@ -20,8 +20,9 @@ from outhaul.clock import now, quota_date
 from outhaul.database.engine import Database, is_away
 from outhaul.export.plan import Plan
 from outhaul.jobs.retention import Retention
+from outhaul.kinds.registry import all_tables
 from outhaul.lake.snapshot import Lake, open_lake
-from outhaul.lake.tables import TABLES, Table, custom_objects
+from outhaul.lake.tables import Table
 from outhaul.lake.upkeep import compact, remove_replaced
 from outhaul.settings import Settings
 from outhaul.storage.store import FileStore
@@ -106,19 +107,12 @@ class Janitor:
             return [
                 partial(self._keep_table, name, open_lake(self._settings, name, self._database), of)
                 for name in names
-                for of in self._tables(name)
+                for of in all_tables(Catalog(self._database, name))
             ]
         except Exception as error:
             if not is_away(error):
                 log.exception("the subscriptions cannot be read; trying again later")
             return []
-
-    def _tables(self, name: str) -> list[Table]:
-        types = Catalog(self._database, name).custom_object_types()
-        return [
-            *TABLES,
-            *(custom_objects(of, lead=entry.lead_link) for of, entry in types.items()),
-        ]
 
     def _keep_table(self, name: str, lake: Lake, table: Table) -> None:
         if files := compact(lake, table):

@@ -25,7 +25,7 @@ from outhaul.janitor import Janitor
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
 from outhaul.kinds import find_kind
-from outhaul.kinds.kind import Context
+from outhaul.kinds.filter import Context
 from outhaul.lake.failures import in_a_line
 from outhaul.lake.snapshot import open_lake
 from outhaul.protocol.states import State

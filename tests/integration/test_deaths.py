@@ -26,7 +26,8 @@ from outhaul.export.request import read_request
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, Queue
 from outhaul.jobs.store import JobStore
-from outhaul.kinds import KINDS
+from outhaul.kinds import find_kind
+from outhaul.kinds.activities import ACTIVITIES
 from outhaul.protocol.states import State
 from outhaul.settings import Limits
 from outhaul.storage.opening import open_files
@@ -50,7 +51,8 @@ class Desk:
     expected: bytes
 
     def put(self, kind: str = "activities", body: dict[str, Any] = BODY) -> Job:
-        request = read_request(KINDS[kind], body, self.site.context("default"))
+        context = self.site.context("default")
+        request = read_request(find_kind(kind, context), body, context)
         job = self.jobs.create(kind, request, now())
         return self.jobs.enqueue(kind, job.id, now())
 
@@ -265,7 +267,7 @@ class LakeFile:
 @pytest.fixture
 def lake_file(place: Site) -> Iterator[LakeFile]:
     where = place.lake("default").place / "activities"
-    snapshot = place.lake("default").snapshot(KINDS["activities"].table)
+    snapshot = place.lake("default").snapshot(ACTIVITIES.table)
     assert snapshot is not None
     path = snapshot.files[len(snapshot.files) // 2].path
     name = path.rpartition("/")[2]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.support.loads import load_leads
 from tests.support.waiting import PATIENCE
 
 from outhaul.accounts.services import create_service
@@ -25,11 +26,10 @@ from outhaul.janitor import Janitor
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import Queue
 from outhaul.jobs.store import JobStore
-from outhaul.kinds import KINDS
-from outhaul.kinds.kind import Context
+from outhaul.kinds import find_kind
+from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake, open_lake
 from outhaul.lake.tables import LEADS
-from outhaul.loading.loads import load_leads
 from outhaul.protocol.dialects import MEDIA_TYPE
 from outhaul.settings import Limits, Settings
 from outhaul.storage.folder import FolderStore
@@ -75,7 +75,9 @@ class House:
     def created(self) -> Job:
         context = Context(catalog=self.catalog, limits=OPEN, moment=NOW)
         body = {"fields": ["id"], "filter": {"createdAt": WINDOW}}
-        return self.jobs.create("leads", read_request(KINDS["leads"], body, context), self.clock())
+        return self.jobs.create(
+            "leads", read_request(find_kind("leads", context), body, context), self.clock()
+        )
 
     def processing(self) -> Job:
         self.jobs.enqueue("leads", self.created().id, self.clock())
@@ -246,7 +248,7 @@ def test_the_lake_is_kept_tidy_and_what_a_plan_has_stays(house: House) -> None:
     house.load(id=2, createdAt="2026-01-10T00:00:00Z")
     job = house.processing()
     context = Context(catalog=house.catalog, limits=OPEN, moment=NOW)
-    plan = make_plan(KINDS["leads"], job.request, context, house.lake, 1_000)
+    plan = make_plan(find_kind("leads", context), job.request, context, house.lake, 1_000)
     house.queue().pin(job.id, plan.to_json())
     pinned = {file.path for file in plan.reading.files}
     assert pinned == house.lake_files()

@@ -29,8 +29,8 @@ from outhaul.export.request import read_request
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, Queue
 from outhaul.jobs.store import JobStore
-from outhaul.kinds import KINDS
-from outhaul.kinds.kind import Context
+from outhaul.kinds import find_kind
+from outhaul.kinds.filter import Context
 from outhaul.protocol.states import State
 from outhaul.settings import Limits, Settings
 from outhaul.storage.folder import FolderStore
@@ -57,7 +57,7 @@ class Bench:
             catalog=Catalog(self.database, "default"), limits=Limits(), moment=self.moment
         )
         job = self.jobs.create(
-            "activities", read_request(KINDS["activities"], BODY, context), self.moment
+            "activities", read_request(find_kind("activities", context), BODY, context), self.moment
         )
         return self.jobs.enqueue("activities", job.id, self.moment)
 

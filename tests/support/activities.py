@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
+from tests.support.loads import load_activities
 
 from outhaul.accounts.services import Credentials, create_service
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now
 from outhaul.database.engine import Database
 from outhaul.lake.snapshot import Lake
-from outhaul.loading.loads import load_activities
 from outhaul.settings import Settings
 
 DAYS = {"startAt": "2026-01-01T00:00:00Z", "endAt": "2026-01-20T23:59:59Z"}

@@ -7,22 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from tests.support.loads import load_activities, load_leads, load_list_members, load_program_members
 
 from outhaul.catalog.store import Catalog
-from outhaul.lake.deletions import DELETE_LEAD
+from outhaul.kinds.activities import DELETE_LEAD
+from outhaul.kinds.program_members import TABLE as PROGRAM_MEMBERS
 from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import (
     DELETED_LEADS,
     LEADS,
     LIST_MEMBERS,
-    PROGRAM_MEMBERS,
     Table,
-)
-from outhaul.loading.loads import (
-    load_activities,
-    load_leads,
-    load_list_members,
-    load_program_members,
 )
 from outhaul.loading.merge import Merged
 

@@ -8,7 +8,7 @@ from outhaul.export.plan import Plan, make_plan
 from outhaul.export.render import render_part
 from outhaul.export.request import read_request
 from outhaul.kinds import find_kind
-from outhaul.kinds.kind import Context
+from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake
 
 

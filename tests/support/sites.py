@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.support.azure import Container
+from tests.support.loads import load_activities, load_leads, load_list_members, load_program_members
 from tests.support.object_store import Bucket
 from tests.support.processes import COMMAND, SERVES, START_SECONDS, STOP_SECONDS, environment
 
@@ -30,14 +31,8 @@ from outhaul.export.plan import make_plan
 from outhaul.export.render import render_part
 from outhaul.export.request import read_request
 from outhaul.kinds import find_kind
-from outhaul.kinds.kind import Context
+from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake, open_lake
-from outhaul.loading.loads import (
-    load_activities,
-    load_leads,
-    load_list_members,
-    load_program_members,
-)
 from outhaul.settings import Limits, Settings
 
 MOMENT = datetime(2026, 1, 20, 12, tzinfo=UTC)

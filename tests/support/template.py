@@ -10,6 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.instance import ACTIVITY_COUNT, LEAD_COUNT, NOW, USERS, Clock, Instance, Serve
+from tests.support.loads import (
+    load_activities,
+    load_custom_objects,
+    load_leads,
+    load_list_members,
+    load_program_members,
+)
 from tests.support.schemas import Contract
 
 from outhaul import sample
@@ -18,13 +25,6 @@ from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
 from outhaul.lake.snapshot import Lake
-from outhaul.loading.loads import (
-    load_activities,
-    load_custom_objects,
-    load_leads,
-    load_list_members,
-    load_program_members,
-)
 from outhaul.settings import Settings
 
 # The clock of an instance stands still, and tests make more calls than 100.

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 from tests.support.catalogs import with_lists
+from tests.support.loads import load_activities, load_leads, load_list_members
 from tests.support.offline import offline
 
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
-from outhaul.kinds.kind import Context
+from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake
-from outhaul.loading.loads import load_activities, load_leads, load_list_members
 from outhaul.settings import Limits
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -10,7 +10,6 @@ from starlette.responses import PlainTextResponse, Response
 
 from outhaul.accounts.tokens import Caller
 from outhaul.api.bulk_shapes import (
-    API_NAME,
     BATCH_SIZE,
     EXPORT_ID,
     FILE,
@@ -30,17 +29,17 @@ from outhaul.errors import ApiError, Error
 from outhaul.export.request import read_request
 from outhaul.jobs.job import Job
 from outhaul.jobs.store import JobStore
-from outhaul.kinds.kind import Kind
+from outhaul.kinds.registry import AnyKind, name_jobs
 from outhaul.protocol.answers.envelope import Found
 from outhaul.protocol.body import parse_object, wrong_type
 from outhaul.protocol.parameters import Parameter
 from outhaul.protocol.states import State, parse_state
 
 
-def bulk_calls(service: Service, kind: Kind) -> list[Call]:
+def bulk_calls(service: Service, kind: AnyKind) -> list[Call]:
     """Return the calls of one kind."""
     routes = _Routes(service, kind)
-    typed = () if kind.of_type is None else (API_NAME,)
+    typed = () if kind.type_parameter is None else (kind.type_parameter,)
 
     def call(
         method: Literal["GET", "POST"],
@@ -74,7 +73,7 @@ def bulk_calls(service: Service, kind: Kind) -> list[Call]:
 class _Routes:
     """The endpoints of one kind. Parameters that clients add of their own are ignored."""
 
-    def __init__(self, service: Service, kind: Kind) -> None:
+    def __init__(self, service: Service, kind: AnyKind) -> None:
         self._service = service
         self._kind = kind
 
@@ -85,15 +84,15 @@ class _Routes:
         if content_type.partition(";")[0].strip().lower() != "application/json":
             raise Error.CONTENT_TYPE_INVALID(content_type=content_type)
         body = await request.body()
-        job = await run_in_threadpool(self._create, caller, body, _type_of(request))
+        job = await run_in_threadpool(self._create, caller, body, self._type_of(request))
         return self._answer(request, [job])
 
     def _create(self, caller: Caller, body: bytes, type_name: str | None) -> Job:
         context = self._service.context(caller)
-        kind = self._kind.resolve(context, type_name)
+        kind = self._kind.kind_of(context.catalog, type_name)
         wanted = read_request(kind, parse_object(body), context)
         jobs = self._service.jobs(caller)
-        return jobs.create(kind.job_kind(type_name), wanted, self._service.clock())
+        return jobs.create(name_jobs(kind, type_name), wanted, self._service.clock())
 
     def enqueue(self, request: Request) -> Response:
         """Put an export job into the queue."""
@@ -142,7 +141,7 @@ class _Routes:
         """Return a job and the parts of its file. Raises `LookupError` where there is none."""
         jobs = self._service.jobs(self._caller(request))
         # Every piece of a file comes through here: a type that there is not has no jobs either.
-        kind = self._kind.job_kind(_type_of(request))
+        kind = name_jobs(self._kind, self._type_of(request))
         try:
             job_id = _job_id(request)
         except ApiError as error:
@@ -152,11 +151,19 @@ class _Routes:
     def _jobs(self, request: Request) -> tuple[JobStore, str]:
         """Return the caller's jobs, and which of them the path is about."""
         caller = self._caller(request)
-        type_name = _type_of(request)
-        kind = self._kind
+        type_name = self._type_of(request)
         if type_name is not None:
-            kind = kind.resolve(self._service.context(caller), type_name)
-        return self._service.jobs(caller), kind.job_kind(type_name)
+            self._kind.kind_of(self._service.context(caller).catalog, type_name)
+        return self._service.jobs(caller), name_jobs(self._kind, type_name)
+
+    def _type_of(self, request: Request) -> str | None:
+        """Return the type of records that the path names, where the kind has types."""
+        parameter = self._kind.type_parameter
+        if parameter is None:
+            return None
+        name: str = request.path_params[parameter.name]
+        # PostgreSQL fails on a question about NUL bytes, and no type has one in its name.
+        return name.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
     def _caller(self, request: Request) -> Caller:
         caller = self._service.caller(request)
@@ -168,13 +175,6 @@ class _Routes:
     ) -> Response:
         found = Found([job.to_answer() for job in jobs], next_page_token)
         return JsonResponse(JobPage.of(call_id(request), found))
-
-
-def _type_of(request: Request) -> str | None:
-    """Return the type of records that the path names, where the kind has types."""
-    name: str | None = request.path_params.get("apiName")
-    # PostgreSQL fails on a question about NUL bytes, and no type has one in its name.
-    return name and name.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _job_id(request: Request) -> str:

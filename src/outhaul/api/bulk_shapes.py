@@ -4,7 +4,7 @@ from typing import Any
 
 from outhaul.api.calls import TEXT, Reply
 from outhaul.export.formats import FORMATS
-from outhaul.kinds.kind import Kind
+from outhaul.kinds.kind import Exported
 from outhaul.protocol.answers.envelope import Failure, Page
 from outhaul.protocol.answers.exports import DEFAULT_FORMAT, ExportJob
 from outhaul.protocol.parameters import Parameter, path_parameter
@@ -33,7 +33,6 @@ NEXT_PAGE_TOKEN = Parameter(
 )
 LISTING = (STATUS, BATCH_SIZE, NEXT_PAGE_TOKEN)
 
-API_NAME = path_parameter("apiName", TEXT_SHAPE, "The name of a custom object type.")
 EXPORT_ID = path_parameter("exportId", {"type": "string", "format": "uuid"}, "The id of a job.")
 
 RANGE = Parameter(
@@ -95,7 +94,7 @@ FILE = {
 }
 
 
-def request_shape(kind: Kind) -> Shape:
+def request_shape(kind: Exported) -> Shape:
     """Return the shape of what a create call of a kind is sent."""
     filters = {entry.name: entry.shape for entry in kind.filters}
     some: dict[str, Any] = {
@@ -110,7 +109,7 @@ def request_shape(kind: Kind) -> Shape:
         "properties": {
             "filter": {
                 "description": "Which records are exported. An array counts as one object.",
-                "anyOf": [{**some, **kind.rule_shape}, {"type": "array", "items": some}],
+                "anyOf": [{**some, **kind.rule.shape}, {"type": "array", "items": some}],
             },
             "fields": {
                 **fields,

@@ -18,7 +18,7 @@ from outhaul.clock import now
 from outhaul.database.engine import Database, is_away, reason
 from outhaul.errors import Error
 from outhaul.jobs.store import JobStore
-from outhaul.kinds.kind import Context
+from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake, check_lakes, open_lake
 from outhaul.protocol.answers.envelope import request_id
 from outhaul.settings import Limits, Settings

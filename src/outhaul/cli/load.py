@@ -2,6 +2,8 @@
 
 import json as json_module
 from collections.abc import Callable, Sequence
+from functools import partial
+from inspect import Parameter
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -10,35 +12,30 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from outhaul.accounts.services import DEFAULT_SUBSCRIPTION
-from outhaul.catalog.entries import CatalogError, Entries, LeadField, parse_catalog
-from outhaul.catalog.objects import MemberField
+from outhaul.catalog.entries import CatalogError, Entries, parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.cli.console import Json, errors, fail, named_errors, print_json
-from outhaul.cli.options import takes
+from outhaul.cli.generated import Makers, group_of, type_parameter
+from outhaul.cli.options import (
+    Command,
+    parameter,
+    takes,
+    variable_of,
+    with_parameters,
+)
 from outhaul.cli.store import Subscription, lake_named, open_database
 from outhaul.clock import now
+from outhaul.kinds.kind import Records, TypeUnknownError
+from outhaul.kinds.loading import Loading
+from outhaul.kinds.registry import REGISTRY
 from outhaul.lake.commits import TableChangedError
 from outhaul.lake.conversions import data_type
 from outhaul.lake.failures import LakeError
 from outhaul.lake.snapshot import Lake, location_of_lakes, open_lake
-from outhaul.loading.loads import (
-    Loaded,
-    load_activities,
-    load_custom_objects,
-    load_leads,
-    load_list_members,
-    load_program_members,
-)
+from outhaul.loading.loads import Loaded, load_file
 from outhaul.loading.readers import FileError, Report
 from outhaul.settings import LocationMissingError, Settings
 from outhaul.smart_lists.stored import store_entries
-
-app = typer.Typer(
-    help="Load records and catalogs. A file is loaded whole or not at all, and loading it again "
-    "changes nothing.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 
 Paths = Annotated[
     list[Path],
@@ -51,146 +48,75 @@ Paths = Annotated[
 Load = Callable[[Lake, Catalog, Path, Report], Loaded]
 
 
-@app.command()
-@takes("data", "database_url", "lake_url")
-def leads(
-    paths: Paths,
-    *,
-    infer_fields: Annotated[
-        bool,
-        typer.Option(
-            "--infer-fields",
-            envvar="OUTHAUL_INFER_FIELDS",
-            help="Take in columns that the catalog does not know, as new fields.",
-        ),
-    ] = False,
-    subscription: Subscription = DEFAULT_SUBSCRIPTION,
-    settings: Settings,
-    json: Json = False,
-) -> None:
-    """Load leads; they merge by id.
-
-    Example: `outhaul load leads leads.csv --data ./data --infer-fields`
-    """
-
-    def load(lake: Lake, catalog: Catalog, path: Path, report: Report) -> Loaded:
-        loaded = load_leads(lake, catalog, path, now(), report, infer_fields=infer_fields)
-        catalog.store(Entries(lead_fields=_fields(catalog, loaded)))
-        return loaded
-
-    _load("leads", paths, settings, load, subscription=subscription, as_json=json)
+def _commands() -> Makers:
+    return {records.name: partial(_command, records) for records in REGISTRY.all()}
 
 
-@app.command()
-@takes("data", "database_url", "lake_url")
-def activities(
-    paths: Paths,
-    *,
-    subscription: Subscription = DEFAULT_SUBSCRIPTION,
-    settings: Settings,
-    json: Json = False,
-) -> None:
-    """Load activities; they merge by marketoGUID. Those of type 37 delete their leads for good.
-
-    Example: `outhaul load activities 2026-01.csv 2026-02.csv --data ./data`
-    """
-    _load(
-        "activities",
-        paths,
-        settings,
-        lambda lake, catalog, path, report: load_activities(lake, catalog, path, now(), report),
-        subscription=subscription,
-        as_json=json,
-    )
+def _help(name: str) -> str:
+    return next(records.load_help for records in REGISTRY.all() if records.name == name)
 
 
-@app.command("list-members")
-@takes("data", "database_url", "lake_url")
-def list_members(
-    paths: Paths,
-    *,
-    subscription: Subscription = DEFAULT_SUBSCRIPTION,
-    settings: Settings,
-    json: Json = False,
-) -> None:
-    """Load members of static lists: pairs of listId and leadId.
+def _command(records: Records) -> Command:
+    """Return the command that loads some records."""
 
-    Example: `outhaul load list-members members.jsonl --data ./data`
-    """
-    _load(
-        "list members",
-        paths,
-        settings,
-        lambda lake, catalog, path, report: load_list_members(lake, catalog, path, now(), report),
-        subscription=subscription,
-        as_json=json,
-    )
+    def load(  # noqa: PLR0913 - an argument for each option
+        paths: Sequence[Path],
+        subscription: str,
+        settings: Settings,
+        *,
+        infer_fields: bool = False,
+        type_name: str | None = None,
+        json: bool = False,
+    ) -> None:
+        def load_one(lake: Lake, catalog: Catalog, path: Path, report: Report) -> Loaded:
+            loading = _loading(records, catalog, type_name)
+            return load_file(loading, lake, catalog, path, now(), report, infer=infer_fields)
+
+        _load(records.plural, paths, settings, load_one, subscription=subscription, as_json=json)
+
+    return takes("data", "database_url", "lake_url")(with_parameters(load, _parameters(records)))
 
 
-@app.command("program-members")
-@takes("data", "database_url", "lake_url")
-def program_members(
-    paths: Paths,
-    *,
-    infer_fields: Annotated[
-        bool,
-        typer.Option(
-            "--infer-fields",
-            envvar="OUTHAUL_INFER_FIELDS",
-            help="Take in columns that the catalog does not know, as new fields of members.",
-        ),
-    ] = False,
-    subscription: Subscription = DEFAULT_SUBSCRIPTION,
-    settings: Settings,
-    json: Json = False,
-) -> None:
-    """Load program members; they merge by programId and leadId.
-
-    Example: `outhaul load program-members members.csv --data ./data`
-    """
-
-    def load(lake: Lake, catalog: Catalog, path: Path, report: Report) -> Loaded:
-        loaded = load_program_members(lake, catalog, path, now(), report, infer_fields=infer_fields)
-        catalog.store(Entries(member_fields=_member_fields(catalog, loaded)))
-        return loaded
-
-    _load("program members", paths, settings, load, subscription=subscription, as_json=json)
+def _parameters(records: Records) -> list[Parameter]:
+    """Return the parameters that the command has, in the order of its help."""
+    found = [parameter("paths", Paths)]
+    if records.infer_help is not None:
+        infer = typer.Option(
+            "--infer-fields", envvar=variable_of("--infer-fields"), help=records.infer_help
+        )
+        found.append(parameter("infer_fields", Annotated[bool, infer], default=False))
+    if records.type_option is not None:
+        found.append(type_parameter(records.type_option))
+    return [
+        *found,
+        parameter("subscription", Subscription, DEFAULT_SUBSCRIPTION),
+        parameter("settings", Settings),
+        parameter("json", Json, default=False),
+    ]
 
 
-@app.command("custom-objects")
-@takes("data", "database_url", "lake_url")
-def custom_objects(
-    paths: Paths,
-    *,
-    type_name: Annotated[
-        str,
-        typer.Option(
-            "--type",
-            envvar="OUTHAUL_TYPE",
-            metavar="API_NAME",
-            help="API name of the type of which they are: boat_c.",
-        ),
-    ],
-    subscription: Subscription = DEFAULT_SUBSCRIPTION,
-    settings: Settings,
-    json: Json = False,
-) -> None:
-    """Load custom objects of one type of the catalog; they merge by marketoGUID.
+def _loading(records: Records, catalog: Catalog, type_name: str | None) -> Loading:
+    try:
+        return records.loading_of(catalog, type_name)
+    except TypeUnknownError as error:
+        option = records.type_option
+        raise typer.BadParameter(
+            str(error), param_hint=None if option is None else option.flag
+        ) from None
 
-    Example: `outhaul load custom-objects boats.csv --type boat_c --data ./data`
-    """
 
-    def load(lake: Lake, catalog: Catalog, path: Path, report: Report) -> Loaded:
-        known = catalog.custom_object_types()
-        if type_name not in known:
-            raise typer.BadParameter(
-                f"the catalog has no custom object type {type_name!r}; "
-                f"it has {', '.join(known) or 'none'}",
-                param_hint="--type",
-            )
-        return load_custom_objects(lake, catalog, path, now(), report, api_name=type_name)
+app = typer.Typer(
+    help="Load records and catalogs. A file is loaded whole or not at all, and loading it again "
+    "changes nothing.",
+    cls=group_of(_commands, _help),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
-    _load("custom objects", paths, settings, load, subscription=subscription, as_json=json)
+
+@app.callback()
+def _group() -> None:
+    """Let Typer make a group of it, though it has one command of its own."""
 
 
 @app.command()
@@ -317,48 +243,6 @@ def _summary(loaded: Loaded) -> dict[str, Any]:
         "deleted": counts.deleted,
         "inferredFields": {name: data_type(of) for name, of in loaded.inferred.items()},
     }
-
-
-def _fields(catalog: Catalog, loaded: Loaded) -> tuple[LeadField, ...]:
-    """Return the entries of inferred fields, as `describe.json` would show them."""
-    known = catalog.lead_fields()
-    free = max(entry.id for entry in known.values()) + 1
-    return tuple(
-        LeadField(
-            id=free + n,
-            name=name,
-            display_name=name,
-            data_type=data_type(of),
-            description={
-                "id": free + n,
-                "displayName": name,
-                "dataType": data_type(of),
-                "rest": {"name": name, "readOnly": False},
-            },
-        )
-        for n, (name, of) in enumerate(loaded.inferred.items())
-        if name not in known
-    )
-
-
-def _member_fields(catalog: Catalog, loaded: Loaded) -> tuple[MemberField, ...]:
-    """Return the entries of inferred fields, as `programs/members/describe.json` shows them."""
-    known = catalog.member_fields()
-    return tuple(
-        MemberField(
-            name=name,
-            data_type=data_type(of),
-            description={
-                "name": name,
-                "displayName": name,
-                "dataType": data_type(of),
-                "updateable": True,
-                "crmManaged": False,
-            },
-        )
-        for name, of in loaded.inferred.items()
-        if name not in known
-    )
 
 
 def _read_catalog(path: Path) -> Entries:

@@ -12,9 +12,9 @@ in which they are named; those that are declared to be first stand before the co
 """
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
-from inspect import Parameter, signature
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from outhaul.cli.console import fail
-from outhaul.declaration import Computed, Option, marked, option_name
+from outhaul.declaration import PREFIX, Computed, Option, marked, option_name
 from outhaul.settings import LocationMissingError, Settings
 
 Command = Callable[..., None]
@@ -49,12 +49,27 @@ def takes(*names: str, variables: Collection[str] = ()) -> Callable[[Command], C
                 parameters += [_parameter(name) for name in names if not _is_first(name)]
             else:
                 parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
-        # Typer reads both.
-        run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {each.name: each.annotation for each in parameters}
-        return run
+        return with_parameters(run, parameters)
 
     return decorate
+
+
+def with_parameters(command: Command, parameters: Sequence[Parameter]) -> Command:
+    """Let Typer find these parameters in a command that takes whatever is named."""
+    # Typer reads both.
+    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command
+
+
+def parameter(name: str, kind: Any, default: Any = Parameter.empty) -> Parameter:  # noqa: ANN401
+    """Return a parameter of a command: `kind` is annotated with what Typer makes of it."""
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+
+def variable_of(flag: str) -> str:
+    """Return the environment variable that is named after an option."""
+    return PREFIX + flag.removeprefix("--").replace("-", "_").upper()
 
 
 def option(name: str, *, text: str | None = None) -> Any:  # noqa: ANN401 - typer's own type

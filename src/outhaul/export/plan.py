@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from outhaul.export.output import Output
 from outhaul.export.request import ExportRequest
-from outhaul.kinds.kind import Context, Kind
+from outhaul.kinds.filter import Context
+from outhaul.kinds.kind import Kind
 from outhaul.lake.snapshot import Lake, Snapshots
 from outhaul.reading.planning import cut, pin_reading
 from outhaul.reading.reading import Reading

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from outhaul.export.formats import FORMATS, Format, read_format
-from outhaul.kinds.kind import Context, Kind
+from outhaul.kinds.filter import Context
+from outhaul.kinds.kind import Kind
 from outhaul.protocol.body import read_headers
 
 

@@ -1,19 +1,7 @@
-"""What can be exported: one module declares one kind, and the rest follows from it."""
+"""What can be loaded, described and exported: one module declares one kind, whole."""
 
-from outhaul.kinds.activities import ACTIVITIES
-from outhaul.kinds.custom_objects import CUSTOM_OBJECTS
-from outhaul.kinds.kind import Context, Kind
-from outhaul.kinds.leads import LEADS
-from outhaul.kinds.program_members import PROGRAM_MEMBERS
+from outhaul.kinds.filter import Context
+from outhaul.kinds.kind import Kind
+from outhaul.kinds.registry import KINDS, find_kind, register
 
-KINDS = {kind.name: kind for kind in (LEADS, ACTIVITIES, PROGRAM_MEMBERS, CUSTOM_OBJECTS)}
-"""All kinds by name."""
-
-
-def find_kind(job_kind: str, context: Context) -> Kind:
-    """Return the kind of a job (`Kind.job_kind`)."""
-    name, _, type_name = job_kind.partition("/")
-    return KINDS[name].resolve(context, type_name or None)
-
-
-__all__ = ["KINDS", "Context", "Kind", "find_kind"]
+__all__ = ["KINDS", "Context", "Kind", "find_kind", "register"]

@@ -1,21 +1,33 @@
 """Activities (bulk activity extract): a window, and filters by type and primary attribute."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from outhaul.catalog import entries
 from outhaul.catalog.entries import AssetType
-from outhaul.catalog.store import Catalog
 from outhaul.errors import Error
-from outhaul.kinds.filters import window
-from outhaul.kinds.kind import Context, Filter, Kind
+from outhaul.kinds.describing import Asked, Description
+from outhaul.kinds.filter import Context, Filter, FiltersError, Rule
+from outhaul.kinds.kind import Kind
+from outhaul.kinds.loading import Column, Deleting, Loading
+from outhaul.kinds.options import WINDOW, integers_option, texts_option
+from outhaul.kinds.shared_filters import created_at
 from outhaul.lake.clauses import AnyOf, Clause, OneOf
-from outhaul.lake.deletions import DELETE_LEAD
 from outhaul.lake.tables import ACTIVITIES as TABLE
+from outhaul.protocol.answers.descriptions import ActivityType
+from outhaul.protocol.answers.envelope import Found
 from outhaul.protocol.body import read_integers, read_texts
+from outhaul.protocol.parameters import OFFSET
 from outhaul.protocol.shapes import INTEGER, TEXT, array_of, described
+
+if TYPE_CHECKING:
+    from outhaul.catalog.store import Catalog
+
+DELETE_LEAD = 37
+"""The activity type that says that a lead is deleted."""
 
 DEFAULT_FIELDS = (
     "marketoGUID",
@@ -48,7 +60,7 @@ ASSET_GROUPS = (
 )
 
 
-def check_types(types: Collection[int], parameter: str, catalog: Catalog) -> None:
+def check_types(types: Collection[int], parameter: str, catalog: "Catalog") -> None:
     """Raise 1003 where a type is none of the catalog's, or that of deletions.
 
     These have a look-up of their own, and come from no other.
@@ -115,12 +127,13 @@ def _values_clause(filters: Mapping[str, Any], context: Context) -> Clause:
 
 
 _FILTERS = (
-    window("createdAt", "activityDate"),
+    created_at("activityDate", first=True),
     Filter(
         name="activityTypeIds",
         shape=array_of(INTEGER),
         read=_read_types,
         clause=_types_clause,
+        option=integers_option("--activity-type-ids", "Only these types: {}.", "1,12,13"),
     ),
     Filter(
         name="primaryAttributeValueIds",
@@ -130,6 +143,12 @@ _FILTERS = (
         ),
         read=_read_value_ids,
         clause=_value_ids_clause,
+        option=integers_option(
+            "--primary-attribute-value-ids",
+            "Only activities about these assets or lead fields, 50 ids at most: {}. Needs "
+            "--activity-type-ids of one group, such as forms.",
+            "16,102,95",
+        ),
     ),
     Filter(
         name="primaryAttributeValues",
@@ -140,6 +159,11 @@ _FILTERS = (
         ),
         read=_read_values,
         clause=_values_clause,
+        option=texts_option(
+            "--primary-attribute-values",
+            "The same by name: '{}'.",
+            "GL_OP_ALL_2021.MPS Outbound",
+        ),
     ),
 )
 
@@ -173,19 +197,86 @@ def _asset_group(types: list[int] | None, filter_name: str) -> AssetGroup:
     )
 
 
+def _check_options(filters: Mapping[str, Any]) -> None:
+    if "createdAt" not in filters:
+        raise FiltersError(f"activities need a period: {WINDOW}", "createdAt")
+    if "primaryAttributeValueIds" in filters and "primaryAttributeValues" in filters:
+        raise FiltersError("it excludes --primary-attribute-values", "primaryAttributeValueIds")
+
+
 def _fields(_: Context) -> Mapping[str, pl.DataType]:
     return {name: TABLE.columns[name] for name in (*DEFAULT_FIELDS, *FURTHER_FIELDS)}
 
 
+def _columns(catalog: "Catalog") -> Iterable[Column]:
+    needed = ("marketoGUID", "leadId", "activityDate", "activityTypeId")
+    for name, of in TABLE.columns.items():
+        if name == "activityTypeId":
+            yield Column(
+                name=name,
+                type=of,
+                required=True,
+                members=catalog.activity_types().keys(),
+                members_of="an activity type of the catalog",
+            )
+        else:
+            yield Column(
+                name=name,
+                type=of,
+                required=name in needed,
+                positive=name == "leadId",
+                json_object=name == "attributes",
+            )
+
+
+def activity_types(asked: Asked) -> Found:
+    """List the types of activities, from `offset` on."""
+    types = list(asked.catalog.activity_types().values())
+    return Found([described_type(entry) for entry in types[asked.offset() :]])
+
+
+def described_type(entry: entries.ActivityType) -> dict[str, Any]:
+    """Return an activity type as `activities/types.json` shows it; not all have a primary one."""
+    shown = {"id": entry.id, "name": entry.name, "attributes": [], **entry.description}
+    return {name: value for name, value in shown.items() if value is not None}
+
+
 ACTIVITIES = Kind(
     name="activities",
+    plural="activities",
     path="activities",
     permissions=frozenset({"Read-Only Activity", "Read-Write Activity"}),
-    table=TABLE,
     filters=_FILTERS,
-    check=_check,
-    rule_shape={"required": ["createdAt"]},
+    rule=Rule(check=_check, shape={"required": ["createdAt"]}, check_options=_check_options),
     fields=_fields,
+    fields_example="leadId,activityDate,attributes",
     default_fields=DEFAULT_FIELDS,
     stand_ins={"attributes": "{}"},
+    extract_help="""Extract activities of a period, all of them or of some types.
+
+    Example: `outhaul extract activities --activity-type-ids 1,12,13
+    --created-at 2026-01-01T00:00:00Z/2026-01-31T23:59:59Z --output activities.csv`
+    """,
+    load_help=f"""Load activities; they merge by marketoGUID. Those of type {DELETE_LEAD} delete
+    their leads for good.
+
+    Example: `outhaul load activities 2026-01.csv 2026-02.csv --data ./data`
+    """,
+    loading=Loading(
+        table=TABLE,
+        columns=_columns,
+        deleting=Deleting(
+            condition=pl.col("activityTypeId") == DELETE_LEAD,
+            lead="leadId",
+            moment="activityDate",
+        ),
+    ),
+    descriptions=(
+        Description(
+            path="/rest/v1/activities/types.json",
+            find=activity_types,
+            result=ActivityType,
+            parameters=(OFFSET,),
+        ),
+    ),
 )

@@ -1,33 +1,69 @@
 """Custom objects (bulk custom object extract): those of one type that belong to some leads."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from outhaul.catalog.objects import CustomObjectType
+from outhaul.catalog.objects import OWN_FIELDS, CustomObjectType
 from outhaul.errors import Error
-from outhaul.kinds.filters import (
-    EXACTLY_ONE,
+from outhaul.kinds.describing import Asked, Description, described_field
+from outhaul.kinds.filter import Context, Filter, Rule
+from outhaul.kinds.kind import Kind, KindFamily
+from outhaul.kinds.loading import Column, Loading
+from outhaul.kinds.options import TypeOption
+from outhaul.kinds.shared_filters import (
     exactly_one_of,
     smart_list_id,
     smart_list_name,
     static_list_id,
     static_list_name,
-    window,
+    updated_at,
 )
-from outhaul.kinds.kind import Context, Filter, Kind
-from outhaul.lake.tables import CHANGED_AT, column_type, custom_objects
+from outhaul.lake.tables import CHANGED_AT, INSTANT, Table, column_type
+from outhaul.protocol.answers.descriptions import CustomObjectDescription
+from outhaul.protocol.answers.envelope import Found
+from outhaul.protocol.parameters import path_parameter, texts
+from outhaul.protocol.shapes import TEXT
 
-NAME = "custom-objects"
-PATH = "customobjects/{apiName}"
-PERMISSIONS = frozenset({"Read-Only Custom Object", "Read-Write Custom Object"})
+if TYPE_CHECKING:
+    from outhaul.catalog.store import Catalog
+
+# When the original came to have such objects: shown where a declaration says nothing.
+_SINCE = "2021-01-01T00:00:00Z"
+
+
+def table_of(api_name: str, *, lead: str | None) -> Table:
+    """Return the table of one custom object type; its column `lead`, if any, holds a lead's id.
+
+    Partitions are the first byte of the marketoGUID, which follow the order of the ids.
+    """
+    link = {} if lead is None else {lead: pl.Int64()}
+    return Table(
+        name=f"custom_objects_{api_name}",
+        key=("marketoGUID",),
+        order=("marketoGUID",),
+        partition="outhaul_initial",
+        partition_value=pl.col("marketoGUID")
+        .str.encode("hex")
+        .str.slice(0, 2)
+        .str.to_integer(base=16),
+        columns={
+            "marketoGUID": pl.String(),
+            **link,
+            "createdAt": INSTANT,
+            "updatedAt": INSTANT,
+            CHANGED_AT: INSTANT,
+        },
+        statistics=("marketoGUID", *link, CHANGED_AT),
+        lead=lead,
+    )
 
 
 def _filters(lead: str) -> tuple[Filter, ...]:
     """Return the filters; `lead` is the column that holds a lead's id."""
     return (
-        window("updatedAt", CHANGED_AT, needs_setting="updated_at_filter"),
+        updated_at("Custom objects"),
         static_list_id("staticListId", lead),
         static_list_name("staticListName", lead),
         smart_list_id("smartListId", lead),
@@ -35,63 +71,140 @@ def _filters(lead: str) -> tuple[Filter, ...]:
     )
 
 
-def columns(declared: CustomObjectType) -> Mapping[str, pl.DataType]:
-    """Return the fields of a type, and what they are kept as."""
-    always = custom_objects(declared.api_name, lead=declared.lead_link).columns
-    return {name: always.get(name, column_type(of)) for name, of in declared.fields.items()}
-
-
-def _of_type(context: Context, api_name: str) -> Kind:
-    """Return what the kind is for one type. Raises 1003 with the names that there are."""
-    known = context.catalog.custom_object_types()
-    declared = known.get(api_name)
-    if declared is None:
-        raise Error.INVALID(
-            parameter="apiName",
-            problem=f"there is no custom object type '{api_name}'; "
-            f"there are {', '.join(known) or 'none'}",
-        )
-    lead = declared.lead_link
-    filters = _filters(lead or "")
+def _rule(declared: CustomObjectType, filters: tuple[Filter, ...]) -> Rule:
     exactly_one = exactly_one_of(filters)
 
     def check(given: Mapping[str, Any], context: Context) -> None:
-        exactly_one(given, context)
-        if lead is None and "updatedAt" not in given:
+        exactly_one.check(given, context)
+        if declared.lead_link is None and "updatedAt" not in given:
             raise Error.INVALID(
                 parameter="filter",
-                problem=f"records of '{api_name}' are not linked to leads by their id; "
+                problem=f"records of '{declared.api_name}' are not linked to leads by their id; "
                 "the only filter is updatedAt",
             )
 
+    return Rule(check=check, shape=exactly_one.shape, check_options=exactly_one.check_options)
+
+
+def _kind(declared: CustomObjectType) -> Kind:
+    table = table_of(declared.api_name, lead=declared.lead_link)
+    filters = _filters(declared.lead_link or "")
+    columns = {
+        name: table.columns.get(name, column_type(of)) for name, of in declared.fields.items()
+    }
+
+    def loadable(_: "Catalog") -> Iterable[Column]:
+        needed = {*table.key, *declared.dedupe_fields}
+        return [Column(name=name, type=of, required=name in needed) for name, of in columns.items()]
+
     return Kind(
-        name=NAME,
-        path=PATH,
-        permissions=PERMISSIONS,
-        table=custom_objects(api_name, lead=lead),
+        name=_NAME,
+        plural=_PLURAL,
+        path=_PATH,
+        permissions=_PERMISSIONS,
         filters=filters,
-        check=check,
-        rule_shape=EXACTLY_ONE,
-        fields=lambda _: columns(declared),
+        rule=_rule(declared, filters),
+        fields=lambda _: columns,
+        fields_example=_FIELDS,
+        extract_help=_EXTRACT_HELP,
+        load_help=_LOAD_HELP,
+        loading=Loading(table=table, columns=loadable),
     )
 
 
-def _no_check(_filters: Mapping[str, Any], _context: Context) -> None:
-    """Hold a request to nothing: only a type can be asked for."""
+def custom_object_types(asked: Asked) -> Found:
+    """List the custom object types: those that `names` has, or all."""
+    known = asked.catalog.custom_object_types()
+    names = asked.names("names")
+    return Found(
+        [described_object(entry) for name, entry in known.items() if not names or name in names]
+    )
 
 
-def _no_fields(_: Context) -> Mapping[str, pl.DataType]:
-    return {}
+def custom_object_type(asked: Asked) -> Found:
+    """Describe one custom object type."""
+    name = asked.path_text("customObjectName")
+    known = asked.catalog.custom_object_types()
+    if name not in known:
+        raise Error.INVALID(
+            parameter="customObjectName",
+            problem=f"there is no custom object type '{name}'; "
+            f"there are {', '.join(known) or 'none'}",
+        )
+    return Found([described_object(known[name])])
 
 
-CUSTOM_OBJECTS = Kind(
-    name=NAME,
-    path=PATH,
-    permissions=PERMISSIONS,
-    table=custom_objects("", lead=None),
+def described_object(entry: CustomObjectType) -> dict[str, Any]:
+    """Return a custom object type as `describe.json` shows it, with all that it must have."""
+    shown = {
+        "apiName": entry.api_name,
+        "displayName": entry.api_name,
+        "pluralName": entry.description.get("displayName", entry.api_name),
+        "description": "",
+        "createdAt": _SINCE,
+        "updatedAt": _SINCE,
+        "idField": "marketoGUID",
+        "dedupeFields": [],
+        "searchableFields": [["marketoGUID"]],
+        "relationships": [],
+        "state": "approved",
+        "status": "approved",
+        "version": "approved",
+        **{name: value for name, value in entry.description.items() if value is not None},
+    }
+    declared = {field["name"]: field for field in entry.description.get("fields", [])}
+    shown["fields"] = [
+        described_field(name, of, declared.get(name, {"updateable": name not in OWN_FIELDS}))
+        for name, of in entry.fields.items()
+    ]
+    return shown
+
+
+_NAME = "custom-objects"
+_PLURAL = "custom objects"
+_PATH = "customobjects/{apiName}"
+_PERMISSIONS = frozenset({"Read-Only Custom Object", "Read-Write Custom Object"})
+_FIELDS = "marketoGUID,leadId"
+_EXTRACT_HELP = """Extract custom objects of one type, by one filter: updated, or of the leads of a
+    list.
+
+    Example: `outhaul extract custom-objects --type boat_c --fields marketoGUID,leadId
+    --static-list-id 1001 --output boats.csv`
+    """
+_LOAD_HELP = """Load custom objects of one type of the catalog; they merge by marketoGUID.
+
+    Example: `outhaul load custom-objects boats.csv --type boat_c --data ./data`
+    """
+
+CUSTOM_OBJECTS = KindFamily(
+    name=_NAME,
+    plural=_PLURAL,
+    noun="custom object type",
+    path=_PATH,
+    parameter=path_parameter("apiName", TEXT, "The name of a custom object type."),
+    option=TypeOption(
+        help="API name of the custom object type: boat_c.", example="boat_c", metavar="API_NAME"
+    ),
+    permissions=_PERMISSIONS,
     filters=_filters(""),
-    check=_no_check,
-    rule_shape=EXACTLY_ONE,
-    fields=_no_fields,
-    of_type=_of_type,
+    rule=exactly_one_of(_filters("")),
+    fields_example=_FIELDS,
+    extract_help=_EXTRACT_HELP,
+    load_help=_LOAD_HELP,
+    types=lambda catalog: catalog.custom_object_types(),
+    make_kind=_kind,
+    descriptions=(
+        Description(
+            path="/rest/v1/customobjects.json",
+            find=custom_object_types,
+            result=CustomObjectDescription,
+            parameters=(texts("names", "Only the types that have one of these API names."),),
+        ),
+        Description(
+            path="/rest/v1/customobjects/{customObjectName}/describe.json",
+            find=custom_object_type,
+            result=CustomObjectDescription,
+            parameters=(path_parameter("customObjectName", TEXT, "The API name of a type."),),
+        ),
+    ),
 )

@@ -1,29 +1,61 @@
 """Leads (bulk lead extract): exactly one filter, and the fields that the catalog has."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from outhaul.kinds.filters import (
-    EXACTLY_ONE,
+from outhaul.catalog.built_in import standard_entries
+from outhaul.catalog.entries import Entries, LeadField
+from outhaul.kinds.describing import Asked, Description
+from outhaul.kinds.filter import Context
+from outhaul.kinds.kind import Kind
+from outhaul.kinds.loading import Column, Inferring, Loading
+from outhaul.kinds.shared_filters import (
+    created_at,
     exactly_one_of,
     smart_list_id,
     smart_list_name,
     static_list_id,
     static_list_name,
-    window,
+    updated_at,
 )
-from outhaul.kinds.kind import Context, Kind
-from outhaul.lake.tables import CHANGED_AT, column_type
+from outhaul.lake.conversions import data_type
 from outhaul.lake.tables import LEADS as TABLE
+from outhaul.lake.tables import column_type
+from outhaul.protocol.answers import descriptions as answers
+from outhaul.protocol.answers.envelope import Found
+
+if TYPE_CHECKING:
+    from outhaul.catalog.store import Catalog
 
 ECIDS = "ecids"
 """The Experience Cloud ids of a lead: exported on request, but no field of the catalog."""
 
+# By these the original finds leads without a custom field, in the order of its answer.
+_SEARCHABLE = (
+    "cookies",
+    "department",
+    "email",
+    "facebookId",
+    "id",
+    "leadPartitionId",
+    "linkedInId",
+    "sfdcAccountId",
+    "sfdcContactId",
+    "sfdcId",
+    "sfdcLeadId",
+    "sfdcLeadOwnerId",
+    "sfdcOpptyId",
+    "twitterId",
+)
+_SEARCHABLE_TYPES = ("string", "email", "integer")
+"""The types of the custom fields that it finds leads by."""
+
 _FILTERS = (
-    window("createdAt", "createdAt"),
+    created_at("createdAt"),
     # Not the visible field, which only standard fields move (bulk lead extract, filters).
-    window("updatedAt", CHANGED_AT, needs_setting="updated_at_filter"),
+    updated_at("Leads"),
     static_list_id("staticListId"),
     static_list_name("staticListName"),
     smart_list_id("smartListId"),
@@ -39,13 +71,124 @@ def lead_columns(context: Context) -> Mapping[str, pl.DataType]:
     return {**fields, ECIDS: pl.String()} if context.limits.ecids else fields
 
 
+def _loadable(catalog: "Catalog") -> Iterable[Column]:
+    yield Column(name="id", type=pl.Int64(), required=True, positive=True)
+    for name, entry in catalog.lead_fields().items():
+        if name not in {"id", ECIDS}:
+            yield Column(name=name, type=column_type(entry.data_type))
+    yield Column(name=ECIDS, type=pl.String())
+
+
+def _inferred(catalog: "Catalog", found: Mapping[str, pl.DataType]) -> Entries:
+    """Return the entries of new fields, as `describe.json` would show them."""
+    known = catalog.lead_fields()
+    free = max(entry.id for entry in known.values()) + 1
+    return Entries(
+        lead_fields=tuple(
+            LeadField(
+                id=free + n,
+                name=name,
+                display_name=name,
+                data_type=data_type(of),
+                description={
+                    "id": free + n,
+                    "displayName": name,
+                    "dataType": data_type(of),
+                    "rest": {"name": name, "readOnly": False},
+                },
+            )
+            for n, (name, of) in enumerate(found.items())
+            if name not in known
+        )
+    )
+
+
+def describe(asked: Asked) -> Found:
+    """List the fields of leads, with the names that they have in both APIs."""
+    return Found([described_field(entry) for entry in asked.catalog.lead_fields().values()])
+
+
+def describe2(asked: Asked) -> Found:
+    """List the fields of leads, and those that leads can be looked up by."""
+    fields = asked.catalog.lead_fields()
+    lead = {
+        "name": "API Lead",
+        "searchableFields": [[name] for name in searchable(fields)],
+        "fields": [described_again(entry) for entry in fields.values()],
+    }
+    return Found([lead])
+
+
+def searchable(fields: Mapping[str, LeadField]) -> list[str]:
+    """Return the names of the fields that leads can be looked up by.
+
+    They are some of the standard fields, and the custom fields of some types. `fields` are all
+    fields of leads, by name.
+    """
+    standard = {entry.name for entry in standard_entries().lead_fields}
+    own = [
+        name
+        for name, entry in fields.items()
+        if name not in standard and entry.data_type in _SEARCHABLE_TYPES
+    ]
+    return [*(name for name in _SEARCHABLE if name in fields), *own]
+
+
+def described_field(entry: LeadField) -> dict[str, Any]:
+    """Return a lead field as `leads/describe.json` shows it."""
+    shown = {
+        "id": entry.id,
+        "displayName": entry.display_name,
+        "dataType": entry.data_type,
+        "rest": {"name": entry.name, "readOnly": False},
+        **entry.description,
+    }
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def described_again(entry: LeadField) -> dict[str, Any]:
+    """Return a lead field as `leads/describe2.json` shows it."""
+    description = described_field(entry)
+    shown: dict[str, Any] = {
+        "name": entry.name,
+        "displayName": entry.display_name,
+        "dataType": entry.data_type,
+        "updateable": not description["rest"].get("readOnly", False),
+        "crmManaged": False,
+    }
+    return shown if "length" not in description else {**shown, "length": description["length"]}
+
+
 LEADS = Kind(
     name="leads",
+    plural="leads",
     path="leads",
     permissions=frozenset({"Read-Only Lead", "Read-Write Lead"}),
-    table=TABLE,
     filters=_FILTERS,
-    check=exactly_one_of(_FILTERS),
-    rule_shape=EXACTLY_ONE,
+    rule=exactly_one_of(_FILTERS),
     fields=lead_columns,
+    fields_example="id,email,createdAt",
+    extract_help="""Extract leads, by one filter: created, updated, or on a list.
+
+    Example: `outhaul extract leads --fields id,email,updatedAt
+    --created-at 2026-01-01T00:00:00Z/2026-01-31T23:59:59Z --output leads.csv`
+    """,
+    load_help="""Load leads; they merge by id.
+
+    Example: `outhaul load leads leads.csv --data ./data --infer-fields`
+    """,
+    loading=Loading(
+        table=TABLE,
+        columns=_loadable,
+        inferring=Inferring(
+            help="Take in columns that the catalog does not know, as new fields.",
+            entries=_inferred,
+        ),
+    ),
+    descriptions=(
+        Description(path="/rest/v1/leads/describe.json", find=describe, result=answers.LeadField),
+        Description(
+            path="/rest/v1/leads/describe2.json", find=describe2, result=answers.RecordDescription
+        ),
+    ),
 )

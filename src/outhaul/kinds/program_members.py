@@ -1,17 +1,25 @@
 """Program members (bulk program member extract): of some programs, with fields of their leads."""
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from outhaul.catalog.entries import Entries
+from outhaul.catalog.objects import MemberField
 from outhaul.errors import Error
-from outhaul.kinds.filters import window
-from outhaul.kinds.kind import Context, Filter, Kind
+from outhaul.kinds.describing import Asked, Description, described_field
+from outhaul.kinds.filter import Context, Filter, Rule
+from outhaul.kinds.kind import Kind
 from outhaul.kinds.leads import lead_columns
+from outhaul.kinds.loading import Column, Inferring, Loading, Noting
+from outhaul.kinds.options import Option, integers_option, text_option, texts_option
+from outhaul.kinds.shared_filters import updated_at
 from outhaul.lake.clauses import Clause, OneOf
-from outhaul.lake.tables import CHANGED_AT, LEADS, Join, column_type
-from outhaul.lake.tables import PROGRAM_MEMBERS as TABLE
+from outhaul.lake.conversions import data_type
+from outhaul.lake.tables import CHANGED_AT, INSTANT, LEADS, Join, Table, column_type
+from outhaul.protocol.answers.descriptions import RecordDescription
+from outhaul.protocol.answers.envelope import Found
 from outhaul.protocol.body import (
     read_boolean,
     read_integer,
@@ -21,7 +29,38 @@ from outhaul.protocol.body import (
 )
 from outhaul.protocol.shapes import BOOLEAN, INTEGER, TEXT, array_of, described, one_of
 
+if TYPE_CHECKING:
+    from outhaul.catalog.store import Catalog
+
 MOST_PROGRAMS = 10
+
+TABLE = Table(
+    name="program_members",
+    key=("programId", "leadId"),
+    order=("leadId",),
+    partition="outhaul_program",
+    partition_value=pl.col("programId"),
+    columns={
+        "programId": pl.Int64(),
+        "leadId": pl.Int64(),
+        "statusName": pl.String(),
+        "nurtureCadence": pl.String(),
+        "isExhausted": pl.Boolean(),
+        "createdAt": INSTANT,
+        "updatedAt": INSTANT,
+        CHANGED_AT: INSTANT,
+    },
+    statistics=("programId", "leadId", CHANGED_AT),
+    lead="leadId",
+    goes_with="leadId",
+)
+
+_DESCRIBED = "API Program Membership"
+
+# When the original came to have such an object.
+_SINCE = "2021-01-01T00:00:00Z"
+
+_SEARCHABLE = ("leadId", "statusName", "reachedSuccess")
 
 # A live instance writes the first of each pair, and its schema names the second.
 _CADENCES = (("pause", "paused"), ("norm", "normal"))
@@ -103,8 +142,25 @@ _FILTERS = (
         shape=array_of(INTEGER, at_most=MOST_PROGRAMS),
         read=_read_programs,
         clause=_programs_clause,
+        option=integers_option(
+            "--program-ids",
+            f"Members of these programs, {MOST_PROGRAMS} at most: {{}}.",
+            "1004,1005",
+            required=True,
+            alone="programId",
+        ),
     ),
-    Filter(name="isExhausted", shape=BOOLEAN, read=_read_exhausted, clause=_exhausted_clause),
+    Filter(
+        name="isExhausted",
+        shape=BOOLEAN,
+        read=_read_exhausted,
+        clause=_exhausted_clause,
+        option=Option(
+            flag="--exhausted/--not-exhausted",
+            help="Only members who have had all content of an engagement program, or have not.",
+            type=bool,
+        ),
+    ),
     Filter(
         name="nurtureCadence",
         shape=one_of(
@@ -113,14 +169,16 @@ _FILTERS = (
         ),
         read=_read_cadence,
         clause=_cadence_clause,
+        option=text_option("--nurture-cadence", "Only members of this cadence: {}, pause.", "norm"),
     ),
     Filter(
         name="statusNames",
         shape=described(array_of(TEXT), "The member has one of these statuses."),
         read=_read_statuses,
         clause=_statuses_clause,
+        option=texts_option("--status-names", "Only members of this status: '{}'.", "Attended"),
     ),
-    window("updatedAt", CHANGED_AT, needs_setting="updated_at_filter"),
+    updated_at("Program members"),
 )
 
 
@@ -154,17 +212,112 @@ def _first_fields(filters: Mapping[str, Any]) -> Collection[str]:
     return ("programId",) if "programIds" in filters else ()
 
 
+def _loadable(catalog: "Catalog") -> Iterable[Column]:
+    for name, entry in catalog.member_fields().items():
+        yield Column(
+            name=name,
+            type=TABLE.columns.get(name, column_type(entry.data_type)),
+            required=name in TABLE.key,
+            positive=name in TABLE.key,
+        )
+
+
+def _inferred(catalog: "Catalog", found: Mapping[str, pl.DataType]) -> Entries:
+    """Return the entries of new fields, as `programs/members/describe.json` shows them."""
+    known = catalog.member_fields()
+    return Entries(
+        member_fields=tuple(
+            MemberField(
+                name=name,
+                data_type=data_type(of),
+                description={
+                    "name": name,
+                    "displayName": name,
+                    "dataType": data_type(of),
+                    "updateable": True,
+                    "crmManaged": False,
+                },
+            )
+            for name, of in found.items()
+            if name not in known
+        )
+    )
+
+
+def _note_statuses(catalog: "Catalog", found: Collection[tuple[Any, ...]]) -> None:
+    catalog.note_member_statuses({(program, status) for program, status in found})
+
+
+def describe(asked: Asked) -> Found:
+    """List the fields of program members."""
+    return Found([{"name": _DESCRIBED, "fields": _described_fields(asked)}])
+
+
+def describe_again(asked: Asked) -> Found:
+    """List the fields of program members, and those that members can be looked up by."""
+    fields = _described_fields(asked)
+    names = {entry["name"] for entry in fields}
+    described = {
+        "name": _DESCRIBED,
+        "description": "API Program Membership Map",
+        "createdAt": _SINCE,
+        "updatedAt": _SINCE,
+        "dedupeFields": ["leadId", "programId"],
+        "searchableFields": [[name] for name in _SEARCHABLE if name in names],
+        "fields": fields,
+    }
+    return Found([described])
+
+
+def _described_fields(asked: Asked) -> list[dict[str, Any]]:
+    return [
+        described_field(entry.name, entry.data_type, entry.description)
+        for entry in asked.catalog.member_fields().values()
+    ]
+
+
 PROGRAM_MEMBERS = Kind(
     name="program-members",
+    plural="program members",
     path="program/members",
     permissions=frozenset({"Read-Only Lead", "Read-Write Lead"}),
-    table=TABLE,
     filters=_FILTERS,
-    check=_check,
-    rule_shape={"oneOf": [{"required": ["programId"]}, {"required": ["programIds"]}]},
+    rule=Rule(
+        check=_check,
+        shape={"oneOf": [{"required": ["programId"]}, {"required": ["programIds"]}]},
+    ),
     fields=_fields,
+    fields_example="leadId,statusName,email",
     digits=_digits,
     first_fields=_first_fields,
     own_fields=_own_columns,
     join=Join(table=LEADS, left="leadId", right="id"),
+    extract_help="""Extract members of one program, or of several, with fields of their leads.
+
+    Example: `outhaul extract program-members --program-ids 1004,1005
+    --fields leadId,statusName,email --output members.csv`
+    """,
+    load_help="""Load program members; they merge by programId and leadId.
+
+    Example: `outhaul load program-members members.csv --data ./data`
+    """,
+    loading=Loading(
+        table=TABLE,
+        columns=_loadable,
+        inferring=Inferring(
+            help="Take in columns that the catalog does not know, as new fields of members.",
+            entries=_inferred,
+        ),
+        noting=Noting(columns=("programId", "statusName"), store=_note_statuses),
+    ),
+    descriptions=(
+        Description(
+            path="/rest/v1/program/members/describe.json", find=describe, result=RecordDescription
+        ),
+        Description(
+            path="/rest/v1/programs/members/describe.json",
+            find=describe_again,
+            result=RecordDescription,
+        ),
+    ),
 )

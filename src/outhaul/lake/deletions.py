@@ -6,22 +6,14 @@ whichever order, the one that comes second leaves it out: the merge does not tak
 finds it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
 
 from outhaul.lake.commits import commit, make_snapshot, write_file
 from outhaul.lake.snapshot import Lake
-from outhaul.lake.tables import DELETED_LEADS, TABLES, Table
-
-DELETE_LEAD = 37
-
-DELETES = pl.col("activityTypeId") == DELETE_LEAD
-"""Which activities say that their lead is deleted."""
-
-DELETION: Sequence[str] = ("leadId", "activityDate")
-"""The columns of such an activity that make up a deletion: the lead and the moment."""
+from outhaul.lake.tables import DELETED_LEADS, Table
 
 
 def deleted_leads(lake: Lake) -> pl.Series:
@@ -40,15 +32,15 @@ def without(ids: pl.Series, records: pl.DataFrame, column: str) -> pl.DataFrame:
     return records if among.is_empty() else records.filter(~_is_one_of(column, among))
 
 
-def delete_leads(lake: Lake, deletions: pl.DataFrame) -> None:
-    """Record deletions, and take their leads out of all tables that go with leads.
+def delete_leads(lake: Lake, deletions: pl.DataFrame, tables: Iterable[Table]) -> None:
+    """Record deletions, and take their leads out of those of some tables that go with leads.
 
-    They have the columns `DELETION`. Each step can be taken again; what is done then stays as it
-    is.
+    `deletions` have the columns `leadId` and `deletedAt`. Each step can be taken again; what is
+    done then stays as it is.
     """
     record(lake, deletions)
     leads = deletions["leadId"].unique()
-    for table in TABLES:
+    for table in tables:
         if table.goes_with is not None:
             sweep(lake, table, table.goes_with, leads)
 
@@ -59,9 +51,8 @@ def record(lake: Lake, deletions: pl.DataFrame) -> None:
     A partition has one file, so that the ids of all are read at once.
     """
     table = DELETED_LEADS
-    lead, moment = DELETION
     by_partition = (
-        deletions.select(leadId=lead, deletedAt=moment)
+        deletions.select("leadId", "deletedAt")
         .with_columns(table.partition_value.alias(table.partition))
         .partition_by(table.partition, as_dict=True, include_key=False)
     )

@@ -1,4 +1,8 @@
-"""The tables of a lake: columns, what identifies a record, order, partitions."""
+"""What a table of a lake is: columns, what identifies a record, order, partitions.
+
+A kind declares its table in its own module. Those of leads, activities and list members are here,
+because clauses and the rules of smart lists read them too.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -142,27 +146,6 @@ LIST_MEMBERS = Table(
     goes_with="leadId",
 )
 
-PROGRAM_MEMBERS = Table(
-    name="program_members",
-    key=("programId", "leadId"),
-    order=("leadId",),
-    partition="outhaul_program",
-    partition_value=pl.col("programId"),
-    columns={
-        "programId": pl.Int64(),
-        "leadId": pl.Int64(),
-        "statusName": pl.String(),
-        "nurtureCadence": pl.String(),
-        "isExhausted": pl.Boolean(),
-        "createdAt": INSTANT,
-        "updatedAt": INSTANT,
-        CHANGED_AT: INSTANT,
-    },
-    statistics=("programId", "leadId", CHANGED_AT),
-    lead="leadId",
-    goes_with="leadId",
-)
-
 DELETED_LEADS = Table(
     name="deleted_leads",
     key=("leadId",),
@@ -172,36 +155,6 @@ DELETED_LEADS = Table(
     columns={"leadId": pl.Int64(), "deletedAt": INSTANT},
     statistics=("leadId", "deletedAt"),
 )
-
-TABLES = (ACTIVITIES, LIST_MEMBERS, PROGRAM_MEMBERS, LEADS, DELETED_LEADS)
-"""Those that there are in any lake; of custom objects there is one for each type."""
-
-
-def custom_objects(api_name: str, *, lead: str | None) -> Table:
-    """Return the table of one custom object type; its column `lead`, if any, holds a lead's id.
-
-    Partitions are the first byte of the marketoGUID, which follow the order of the ids.
-    """
-    link = {} if lead is None else {lead: pl.Int64()}
-    return Table(
-        name=f"custom_objects_{api_name}",
-        key=("marketoGUID",),
-        order=("marketoGUID",),
-        partition="outhaul_initial",
-        partition_value=pl.col("marketoGUID")
-        .str.encode("hex")
-        .str.slice(0, 2)
-        .str.to_integer(base=16),
-        columns={
-            "marketoGUID": pl.String(),
-            **link,
-            "createdAt": INSTANT,
-            "updatedAt": INSTANT,
-            CHANGED_AT: INSTANT,
-        },
-        statistics=("marketoGUID", *link, CHANGED_AT),
-        lead=lead,
-    )
 
 
 def column_type(data_type: str) -> pl.DataType:

@@ -1,12 +1,12 @@
 """What a column takes: which values fit its type, which do not and why, and what type fits."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
 import polars as pl
 
+from outhaul.kinds.loading import Column
 from outhaul.lake.conversions import convert, kept_type, render
 from outhaul.lake.tables import INSTANT
 from outhaul.protocol.texts import shortened
@@ -27,20 +27,6 @@ class Misfitting(NamedTuple):
 
     record: int
     reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """What a column of a table takes."""
-
-    name: str
-    type: pl.DataType
-    required: bool = False
-    positive: bool = False
-    members: Collection[int] | None = None
-    """The only values that there are, where the catalog knows them."""
-    members_of: str = ""
-    json_object: bool = False
 
 
 def fit(batch: pl.DataFrame, columns: Iterable[Column]) -> tuple[pl.DataFrame, list[Misfitting]]:

@@ -1,6 +1,6 @@
-"""What can be loaded and what is checked: activities, leads, members, custom objects."""
+"""Loading a file: its records are read, checked, and merged into a table."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -8,21 +8,12 @@ from typing import Any
 
 import polars as pl
 
-from outhaul.catalog.entries import AssetType, LeadField
 from outhaul.catalog.store import Catalog
-from outhaul.kinds.leads import ECIDS
-from outhaul.lake.deletions import DELETES, DELETION, delete_leads
+from outhaul.kinds.loading import Column, Deleting, Loading
+from outhaul.kinds.registry import all_tables
+from outhaul.lake.deletions import delete_leads
 from outhaul.lake.snapshot import Lake
-from outhaul.lake.tables import (
-    ACTIVITIES,
-    LEADS,
-    LIST_MEMBERS,
-    PROGRAM_MEMBERS,
-    Table,
-    column_type,
-    custom_objects,
-)
-from outhaul.loading.fitting import Column, Narrowest, fit
+from outhaul.loading.fitting import Narrowest, fit
 from outhaul.loading.merge import ColumnChangedError, Merged, merge
 from outhaul.loading.readers import FileError, Misfit, Reader, Report, open_reader
 from outhaul.loading.staging import Staging, staging_folder
@@ -44,167 +35,48 @@ class Loaded:
     """The different values that the columns to note have together."""
 
 
-def load_activities(
-    lake: Lake, catalog: Catalog, path: Path, moment: datetime, report: Report
-) -> Loaded:
-    """Load a file of activities; they merge by marketoGUID.
-
-    Those that delete a lead take it, and what goes with it, out of the lake for good. Raises
-    `FileError`.
-    """
-    columns = [
-        Column(name="marketoGUID", type=pl.String(), required=True),
-        Column(name="leadId", type=pl.Int64(), required=True, positive=True),
-        Column(name="activityDate", type=column_type("datetime"), required=True),
-        Column(
-            name="activityTypeId",
-            type=pl.Int64(),
-            required=True,
-            members=catalog.activity_types().keys(),
-            members_of="an activity type of the catalog",
-        ),
-        Column(name="campaignId", type=pl.Int64()),
-        Column(name="primaryAttributeValueId", type=pl.Int64()),
-        Column(name="primaryAttributeValue", type=pl.String()),
-        Column(name="attributes", type=pl.String(), json_object=True),
-        Column(name="actionResult", type=pl.String()),
-    ]
-    return _Load(lake, ACTIVITIES, path, columns, deletes=DELETES).run(moment, report)
-
-
-def load_leads(  # noqa: PLR0913 - each is a word of the command
+def load_file(  # noqa: PLR0913, PLR0917 - what is loaded, to where, and from where
+    loading: Loading,
     lake: Lake,
     catalog: Catalog,
     path: Path,
     moment: datetime,
     report: Report,
     *,
-    infer_fields: bool = False,
+    infer: bool = False,
 ) -> Loaded:
-    """Load a file of leads; they merge by id, and columns that it does not have stay as they are.
+    """Load a file into a table: records merge by the table's key.
 
-    With `infer_fields`, columns that the catalog does not know are taken in too, in the narrowest
-    type whose every value renders back to the same text. Raises `FileError`.
+    Columns that the file does not have stay as they are. With `infer`, columns that the catalog
+    does not know are taken in too, in the narrowest type whose every value renders back to the same
+    text, and become entries of the catalog. Records that delete a lead take it, and its records in
+    other tables, out of the lake for good. Raises `FileError`.
     """
-    columns = [
-        Column(
-            name=name,
-            type=column_type(entry.data_type),
-            required=name == "id",
-            positive=name == "id",
-        )
-        for name, entry in _lead_columns(catalog.lead_fields()).items()
-    ]
-    return _Load(lake, LEADS, path, columns, infer=infer_fields).run(moment, report)
-
-
-def load_list_members(
-    lake: Lake, catalog: Catalog, path: Path, moment: datetime, report: Report
-) -> Loaded:
-    """Load a file of pairs of listId and leadId; those that are there stay. Raises `FileError`."""
-    columns = [
-        Column(
-            name="listId",
-            type=pl.Int64(),
-            required=True,
-            members=[entry.id for entry in catalog.assets(AssetType.STATIC_LIST)],
-            members_of="a static list of the catalog",
-        ),
-        Column(name="leadId", type=pl.Int64(), required=True, positive=True),
-    ]
-    return _Load(lake, LIST_MEMBERS, path, columns).run(moment, report)
-
-
-def load_program_members(  # noqa: PLR0913 - each is a word of the command
-    lake: Lake,
-    catalog: Catalog,
-    path: Path,
-    moment: datetime,
-    report: Report,
-    *,
-    infer_fields: bool = False,
-) -> Loaded:
-    """Load a file of program members; they merge by programId and leadId.
-
-    Their programs and statuses become known to the catalog; `infer_fields` is as for leads. Raises
-    `FileError`.
-    """
-    columns = [
-        Column(
-            name=name,
-            type=PROGRAM_MEMBERS.columns.get(name, column_type(entry.data_type)),
-            required=name in PROGRAM_MEMBERS.key,
-            positive=name in PROGRAM_MEMBERS.key,
-        )
-        for name, entry in catalog.member_fields().items()
-    ]
-    load = _Load(
-        lake, PROGRAM_MEMBERS, path, columns, infer=infer_fields, note=("programId", "statusName")
-    )
-    loaded = load.run(moment, report)
-    catalog.note_member_statuses(loaded.noted)
+    loaded = _Load(loading, lake, catalog, path, infer=infer).run(moment, report)
+    if loading.noting is not None:
+        loading.noting.store(catalog, loaded.noted)
+    if loading.inferring is not None and loaded.inferred:
+        catalog.store(loading.inferring.entries(catalog, loaded.inferred))
     return loaded
-
-
-def load_custom_objects(  # noqa: PLR0913 - each is a word of the command
-    lake: Lake,
-    catalog: Catalog,
-    path: Path,
-    moment: datetime,
-    report: Report,
-    *,
-    api_name: str,
-) -> Loaded:
-    """Load a file of custom objects of one type; they merge by marketoGUID.
-
-    Each has a value in the fields that tell it from others, its type's dedupe fields. Raises
-    `FileError`, and `KeyError` where the catalog has no such type.
-    """
-    declared = catalog.custom_object_types()[api_name]
-    table = custom_objects(api_name, lead=declared.lead_link)
-    columns = [
-        Column(
-            name=name,
-            type=table.columns.get(name, column_type(of)),
-            required=name in (*table.key, *declared.dedupe_fields),
-        )
-        for name, of in declared.fields.items()
-    ]
-    return _Load(lake, table, path, columns).run(moment, report)
-
-
-def _lead_columns(fields: Mapping[str, LeadField]) -> Mapping[str, LeadField]:
-    ecids = LeadField(id=0, name=ECIDS, display_name="ECIDs", data_type="string")
-    return {"id": LeadField(id=0, name="id", display_name="Id", data_type="integer")} | {
-        **fields,
-        ECIDS: ecids,
-    }
 
 
 class _Load:
     """One file on its way into a table."""
 
-    def __init__(  # noqa: PLR0913 - what differs between the loads
-        self,
-        lake: Lake,
-        table: Table,
-        path: Path,
-        columns: Collection[Column],
-        *,
-        infer: bool = False,
-        note: Sequence[str] = (),
-        deletes: pl.Expr | None = None,
+    def __init__(
+        self, loading: Loading, lake: Lake, catalog: Catalog, path: Path, *, infer: bool
     ) -> None:
-        self._note = note
-        self._noted: set[tuple[Any, ...]] = set()
-        self._deletes = deletes
-        """Which records delete their lead."""
-        self._has_deletions = False
+        self._loading = loading
         self._lake = lake
-        self._table = table
+        self._catalog = catalog
+        self._table = loading.table
         self._path = path
-        snapshot = lake.snapshot(table)
-        self._kept = table.columns if snapshot is None else snapshot.columns
+        self._note = () if loading.noting is None else loading.noting.columns
+        self._noted: set[tuple[Any, ...]] = set()
+        self._has_deletions = False
+        snapshot = lake.snapshot(self._table)
+        self._kept = self._table.columns if snapshot is None else snapshot.columns
+        columns = list(loading.columns(catalog))
         self._catalogued = {column.name for column in columns}
         self._columns = {column.name: column for column in self._as_kept(columns)}
         self._infer = infer
@@ -238,9 +110,9 @@ class _Load:
             if self._misfits:
                 raise FileError(self._path, self._misfits, self._more)
             staging.settle({name: found.type for name, found in self._narrowest.items()})
-            if self._deletes is not None and self._has_deletions:
+            if self._loading.deleting is not None and self._has_deletions:
                 # Before the records: where this is cut off, the file still is to be loaded.
-                delete_leads(self._lake, staging.last_of(self._deletes, DELETION))
+                self._delete_leads(staging, self._loading.deleting)
             try:
                 merged = merge(self._lake, self._table, staging, moment)
             except ColumnChangedError as error:
@@ -270,8 +142,15 @@ class _Load:
             self._noted |= set(noted.iter_rows())
         if not self._misfits and fitted.height:
             staging.add(fitted.with_columns(_text(batch[name]) for name in unknown))
-            if self._deletes is not None and not self._has_deletions:
-                self._has_deletions = fitted.select(self._deletes.any()).item()
+            deleting = self._loading.deleting
+            if deleting is not None and not self._has_deletions:
+                self._has_deletions = fitted.select(deleting.condition.any()).item()
+
+    def _delete_leads(self, staging: Staging, deleting: Deleting) -> None:
+        found = staging.last_of(deleting.condition, [deleting.lead, deleting.moment])
+        deletions = found.select(leadId=deleting.lead, deletedAt=deleting.moment)
+        # Leads come last: until then no record names a lead that is gone.
+        delete_leads(self._lake, deletions, reversed(all_tables(self._catalog)))
 
     def _problem(self, names: Iterable[str], unknown: Collection[str]) -> str | None:
         """Return what is wrong with the columns of a batch, if anything."""
@@ -291,7 +170,7 @@ class _Load:
 
     def _unknown(self, names: Iterable[str]) -> str:
         listed = ", ".join(repr(name) for name in names)
-        if self._table is LEADS or self._table is PROGRAM_MEMBERS:
+        if self._loading.inferring is not None:
             return f"the catalog has no field {listed}; --infer-fields would add it"
         return f"{self._table.name} have no column {listed}; they have {', '.join(self._columns)}"
 

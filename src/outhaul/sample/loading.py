@@ -13,15 +13,13 @@ from outhaul.accounts.services import DEFAULT_SUBSCRIPTION, Credentials, create_
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
+from outhaul.kinds.activities import ACTIVITIES
+from outhaul.kinds.custom_objects import CUSTOM_OBJECTS
+from outhaul.kinds.leads import LEADS
+from outhaul.kinds.list_members import LIST_MEMBERS
+from outhaul.kinds.program_members import PROGRAM_MEMBERS
 from outhaul.lake.snapshot import Lake, open_lake
-from outhaul.lake.tables import LEADS
-from outhaul.loading.loads import (
-    load_activities,
-    load_custom_objects,
-    load_leads,
-    load_list_members,
-    load_program_members,
-)
+from outhaul.loading.loads import load_file
 from outhaul.settings import Settings
 from outhaul.smart_lists.stored import store_entries
 
@@ -31,7 +29,7 @@ PERMISSIONS = ("Read-Only Lead", "Read-Only Activity", "Read-Only Custom Object"
 
 def is_loaded(settings: Settings, database: Database) -> bool:
     """Tell whether the folder's subscription has leads already."""
-    return _lake(settings, database).snapshot(LEADS) is not None
+    return _lake(settings, database).snapshot(LEADS.table) is not None
 
 
 def load_sample(
@@ -47,27 +45,23 @@ def load_sample(
     counts: dict[str, int] = {}
     # The leads come last: where they are, all of the sample is (`is_loaded`).
     steps = (
-        ("list members", load_list_members, sample.list_members()),
-        ("activities", load_activities, sample.activities(until=moment)),
-        ("deletions", load_activities, sample.deletions(until=moment)),
-        (
-            "program members",
-            load_program_members,
-            sample.program_members(until=moment),
-        ),
+        ("list members", LIST_MEMBERS.loading, sample.list_members()),
+        ("activities", ACTIVITIES.loading, sample.activities(until=moment)),
+        ("deletions", ACTIVITIES.loading, sample.deletions(until=moment)),
+        ("program members", PROGRAM_MEMBERS.loading, sample.program_members(until=moment)),
         (
             "custom objects",
-            partial(load_custom_objects, api_name=sample.BOATS),
+            CUSTOM_OBJECTS.loading_of(catalog, sample.BOATS),
             sample.boats(until=moment),
         ),
-        ("leads", load_leads, sample.leads(until=moment)),
+        ("leads", LEADS.loading, sample.leads(until=moment)),
     )
     with TemporaryDirectory() as folder:
-        for what, load, records in steps:
+        for what, loading, records in steps:
             report(what, 0.0)
             path = Path(folder) / f"{what.replace(' ', '-')}.jsonl"
             counts[what] = _write(path, records)
-            load(lake, catalog, path, moment, partial(report, what))
+            load_file(loading, lake, catalog, path, moment, partial(report, what))
             report(what, 1.0)
     return counts
 

@@ -19,6 +19,7 @@ from tests.support.instance import (
     WINDOW,
     Instance,
 )
+from tests.support.loads import load_activities, load_leads, load_list_members, load_program_members
 from tests.support.schemas import Contract
 from tests.support.template import Template, serving
 
@@ -26,12 +27,6 @@ from outhaul import sample
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
 from outhaul.lake.snapshot import Lake
-from outhaul.loading.loads import (
-    load_activities,
-    load_leads,
-    load_list_members,
-    load_program_members,
-)
 from outhaul.settings import Settings
 
 IN_LIST = [
@@ -85,7 +80,8 @@ def after_deletions(
             shutil.rmtree(lake.folder / name)
     database = Database(settings.database_url)
     back = () if request.param == "deleted last" else BACK
-    for load, records in ((load_activities, DELETIONS), *back):
+    deleting: tuple[Callable[..., Any], Iterable[Mapping[str, Any]]] = (load_activities, DELETIONS)
+    for load, records in (deleting, *back):
         path = folder / "records.jsonl"
         path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
         load(lake, Catalog(database, "default"), path, NOW, lambda _: None)

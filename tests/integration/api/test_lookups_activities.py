@@ -18,16 +18,16 @@ from tests.support.instance import (
     refusal,
     result,
 )
+from tests.support.loads import load_activities, load_list_members
 from tests.support.paths import DOCS
 
 from outhaul import sample
-from outhaul.api.lookups import FAMILIES
+from outhaul.api.lookups import families
 from outhaul.api.lookups.answering import Lookup
 from outhaul.catalog.store import Catalog
 from outhaul.lake.snapshot import Lake
-from outhaul.loading.loads import load_activities, load_list_members
 
-LOOKUPS = FAMILIES["activities"]
+LOOKUPS = families()["activities"]
 EACH = pytest.mark.parametrize("lookup", LOOKUPS, ids=lambda lookup: lookup.path)
 PAGED = pytest.mark.parametrize("lookup", LOOKUPS[1:], ids=lambda lookup: lookup.path)
 

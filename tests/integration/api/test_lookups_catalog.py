@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.examples import examples
-from tests.support.instance import Instance, RawAnswer, refusal, result
+from tests.support.instance import USERS, Instance, RawAnswer, refusal, result
 from tests.support.paths import DOCS
 
 from outhaul import sample
-from outhaul.api.lookups import FAMILIES
+from outhaul.api.lookups import families
 from outhaul.api.lookups.answering import Lookup
 from outhaul.api.lookups.assets import form as shown_form
 from outhaul.catalog.built_in import standard_entries
@@ -20,7 +20,7 @@ from outhaul.protocol.answers.envelope import NO_ASSETS
 
 SAMPLE = sample.catalog()
 OWN = ("fields", "lists", "campaigns", "assets")
-LOOKUPS = [lookup for name in OWN for lookup in FAMILIES[name]]
+LOOKUPS = [lookup for name in OWN for lookup in families()[name]]
 EACH = pytest.mark.parametrize("lookup", LOOKUPS, ids=lambda lookup: lookup.path)
 
 LISTS = "/rest/v1/lists"
@@ -33,12 +33,12 @@ UNKNOWN = 2**31 - 1
 
 
 def user_of(lookup: Lookup) -> str:
-    return "etl" if lookup.permissions & {"Read-Only Lead", "Read-Only Activity"} else "marketer"
+    return "etl" if lookup.permissions & {*USERS["etl"]} else "marketer"
 
 
 def url_of(lookup: Lookup) -> str:
     path = lookup.path.replace("{listId}", "1001").replace("{campaignId}", "2001")
-    return path.replace("{id}", "1001")
+    return path.replace("{id}", "1001").replace("{customObjectName}", sample.BOATS)
 
 
 def by_id(kind: str) -> list[dict[str, Any]]:

@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.instance import LEAD_COUNT, NOW, Instance, Serve, refusal, result
+from tests.support.loads import load_leads, load_list_members
 from tests.support.paths import DOCS
 
 from outhaul import sample
-from outhaul.api.lookups import FAMILIES
+from outhaul.api.lookups import families
 from outhaul.api.lookups.answering import Lookup
 from outhaul.catalog.built_in import standard_entries
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.lake.snapshot import Lake
-from outhaul.loading.loads import load_leads, load_list_members
 
-LOOKUPS = FAMILIES["leads"]
+LOOKUPS = families()["leads"]
 EACH = pytest.mark.parametrize("lookup", LOOKUPS, ids=lambda lookup: lookup.path)
 
 LEADS = "/rest/v1/leads.json"
@@ -356,7 +356,7 @@ def test_a_field_is_looked_up_in_the_type_that_it_is_kept_in(own: Instance) -> N
         )
 
     given = {"number": 7, "truth": True, "part": 7.5, "day": "2026-01-31"}
-    load(own, {"id": 1, **given}, infer_fields=True)
+    load(own, {"id": 1, **given}, infer=True)
     declare("string")
     for name, text in (("number", "7"), ("truth", "TRUE"), ("part", "7.5"), ("day", "2026-01-31")):
         assert ids(found_by(own, name, text)) == [1]

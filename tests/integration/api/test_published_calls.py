@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.support.instance import BODIES, NOW, STATIC_LIST, TOKEN, WINDOW, Instance, result
+from tests.support.loads import load_activities
 from tests.support.paths import PROTOCOL
 from tests.support.schemas import MISSING, Contract
 from tests.support.template import Template, serving
@@ -20,7 +21,6 @@ from outhaul import sample
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
 from outhaul.lake.snapshot import Lake
-from outhaul.loading.loads import load_activities
 from outhaul.settings import Settings
 
 CATALOG = sample.catalog()

@@ -15,13 +15,13 @@ from tests.support.instance import (
     refusal,
     result,
 )
+from tests.support.loads import load_leads
 
 from outhaul import sample
 from outhaul.catalog.entries import AssetType, parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.jobs.queue import Queue
 from outhaul.lake.snapshot import Lake
-from outhaul.loading.loads import load_leads
 from outhaul.smart_lists.stored import rules_of
 from outhaul.worker import Worker
 

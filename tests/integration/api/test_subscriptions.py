@@ -20,6 +20,7 @@ from tests.support.instance import (
     refusal,
     result,
 )
+from tests.support.loads import load_activities, load_leads, load_list_members
 from tests.support.schemas import Contract
 
 from outhaul.accounts.services import PERMISSIONS, create_service
@@ -29,7 +30,6 @@ from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
 from outhaul.database.schema import export_job
 from outhaul.lake.snapshot import Lake
-from outhaul.loading.loads import load_activities, load_leads, load_list_members
 from outhaul.settings import Settings
 
 NAMES = ("default", "emea")

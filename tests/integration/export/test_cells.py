@@ -19,6 +19,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.examples import examples
+from tests.support.loads import load_activities, load_leads
 
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
@@ -28,10 +29,9 @@ from outhaul.export.formats.delimited import Delimited
 from outhaul.export.local import LocalExecutor
 from outhaul.export.plan import make_plan
 from outhaul.export.request import read_request
-from outhaul.kinds import KINDS
-from outhaul.kinds.kind import Context
+from outhaul.kinds import find_kind
+from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake
-from outhaul.loading.loads import load_activities, load_leads
 from outhaul.protocol.dialects import line
 from outhaul.settings import Limits
 from outhaul.storage.folder import FolderStore
@@ -117,8 +117,8 @@ def exported(kind: str, fields: list[str], mark: Format, catalog: Catalog, lake:
     context = Context(catalog=catalog, limits=Limits(), moment=MOMENT)
     window = {"startAt": "2026-01-31T00:00:00Z", "endAt": "2026-01-31T23:59:59Z"}
     body = {"fields": fields, "format": mark.name, "filter": {"createdAt": window}}
-    request = read_request(KINDS[kind], body, context)
-    plan = make_plan(KINDS[kind], request, context, lake, 1_000)
+    request = read_request(find_kind(kind, context), body, context)
+    plan = make_plan(find_kind(kind, context), request, context, lake, 1_000)
     files = FolderStore(lake.folder / "files")
     executor = LocalExecutor(files, 1)
     try:

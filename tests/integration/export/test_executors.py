@@ -22,8 +22,8 @@ from outhaul.export.plan import make_plan
 from outhaul.export.ray.executor import RayExecutor
 from outhaul.export.render import render_part
 from outhaul.export.request import read_request
-from outhaul.kinds import KINDS
-from outhaul.kinds.kind import Context
+from outhaul.kinds import find_kind
+from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake
 from outhaul.sample.loading import load_sample
 from outhaul.settings import Limits, Settings
@@ -160,7 +160,8 @@ def test_whatever_a_plan_asks_for_has_the_same_bytes(
 ) -> None:
     lake, context = sample
     name, body = BODIES[what]
-    plan = make_plan(KINDS[name], read_request(KINDS[name], body, context), context, lake, 500)
+    kind = find_kind(name, context)
+    plan = make_plan(kind, read_request(kind, body, context), context, lake, 500)
     alone = io.BytesIO()
     records = sum(
         render_part(plan.task(number, ""), lake, alone, lambda: None)

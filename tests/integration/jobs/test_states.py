@@ -31,6 +31,7 @@ from hypothesis.stateful import (
 from starlette.testclient import TestClient
 from tests.support import postgres
 from tests.support.examples import examples
+from tests.support.loads import load_activities, load_leads
 
 from outhaul.accounts.services import Credentials, create_service
 from outhaul.api import create_app
@@ -40,7 +41,6 @@ from outhaul.database.schema import export_job
 from outhaul.jobs.job import TRANSITIONS, Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
 from outhaul.lake.snapshot import Lake
-from outhaul.loading.loads import load_activities, load_leads
 from outhaul.protocol.dialects import MEDIA_TYPE
 from outhaul.protocol.states import State
 from outhaul.settings import Settings

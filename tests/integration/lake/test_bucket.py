@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.support.azure import Container
 from tests.support.google import GoogleBucket
+from tests.support.loads import load_activities, load_leads, load_list_members, load_program_members
 from tests.support.object_store import Bucket, wire_to
 
 from outhaul import sample
@@ -22,18 +23,12 @@ from outhaul.export.plan import Plan, make_plan
 from outhaul.export.render import render_part
 from outhaul.export.request import read_request
 from outhaul.kinds import KINDS, find_kind
-from outhaul.kinds.kind import Context
+from outhaul.kinds.filter import Context
 from outhaul.lake.commits import TableChangedError, commit, write_file
 from outhaul.lake.failures import LakeError
 from outhaul.lake.snapshot import Lake, check_lakes, location_of_lakes, open_lake
 from outhaul.lake.tables import ACTIVITIES, LEADS
 from outhaul.lake.upkeep import compact, remove_replaced
-from outhaul.loading.loads import (
-    load_activities,
-    load_leads,
-    load_list_members,
-    load_program_members,
-)
 from outhaul.reading.pages import RecordPage, read_page
 from outhaul.settings import Limits, Settings
 from outhaul.storage.location import WITNESS, Location

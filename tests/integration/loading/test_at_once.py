@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from tests.support import deletions
 from tests.support.deletions import deletion, keys, known
+from tests.support.loads import load_activities
 from tests.support.waiting import PATIENCE
 
 from outhaul.catalog.store import Catalog
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import ACTIVITIES, LEADS, LIST_MEMBERS
-from outhaul.loading.loads import load_activities
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -49,15 +49,21 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from outhaul.catalog.store import Catalog
-from outhaul.loading.loads import load_activities
+from outhaul.kinds.activities import ACTIVITIES
+from outhaul.loading.loads import load_file
 from outhaul.lake.snapshot import Lake
 from outhaul.database.engine import Database
 
 folder, database, *paths = sys.argv[1:]
 catalog = Catalog(Database(database), "default")
 for path in paths:
-    load_activities(
-        Lake(Path(folder)), catalog, Path(path), datetime(2026, 1, 31, tzinfo=UTC), lambda _: None
+    load_file(
+        ACTIVITIES.loading,
+        Lake(Path(folder)),
+        catalog,
+        Path(path),
+        datetime(2026, 1, 31, tzinfo=UTC),
+        lambda _: None,
     )
 """
 
@@ -117,17 +123,26 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from outhaul.catalog.store import Catalog
-from outhaul.loading import loads
+from outhaul.kinds.registry import REGISTRY
+from outhaul.loading.loads import load_file
 from outhaul.lake.snapshot import Lake
 from outhaul.database.engine import Database
 
 folder, database, *files = sys.argv[1:]
 catalog = Catalog(Database(database), "default")
+found = [records for records in REGISTRY.all() if records.type_option is None]
+loadings = {records.name: records.loading_of(catalog, None) for records in found}
 print("ready", flush=True)
 sys.stdin.readline()
 for path in map(Path, files):
-    load = getattr(loads, "load_" + path.parent.name)
-    load(Lake(Path(folder)), catalog, path, datetime(2026, 1, 31, tzinfo=UTC), lambda _: None)
+    load_file(
+        loadings[path.parent.name.replace("_", "-")],
+        Lake(Path(folder)),
+        catalog,
+        path,
+        datetime(2026, 1, 31, tzinfo=UTC),
+        lambda _: None,
+    )
 """
 
 

@@ -30,8 +30,8 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from outhaul.catalog.store import Catalog
-from outhaul.loading import merge
-from outhaul.loading import loads, staging
+from outhaul.kinds.activities import ACTIVITIES
+from outhaul.loading import loads, merge, staging
 from outhaul.lake.snapshot import Lake
 from outhaul.database.engine import Database
 
@@ -52,7 +52,8 @@ elif step == "writing":
     merge.write_file = write_and_die
 elif step == "committing":
     merge.commit = die
-loads.load_activities(
+loads.load_file(
+    ACTIVITIES.loading,
     Lake(Path(folder)),
     Catalog(Database(database), "default"),
     Path(path),
@@ -97,6 +98,7 @@ from pathlib import Path
 from outhaul.catalog.store import Catalog
 from outhaul.lake import deletions
 from outhaul.loading import merge
+from outhaul.kinds.activities import ACTIVITIES
 from outhaul.loading import loads
 from outhaul.lake.snapshot import Lake
 from outhaul.database.engine import Database
@@ -112,7 +114,8 @@ def commit_and_die(*arguments, **named):
         os.kill(os.getpid(), signal.SIGKILL)
 
 deletions.commit = merge.commit = commit_and_die
-loads.load_activities(
+loads.load_file(
+    ACTIVITIES.loading,
     Lake(Path(folder)),
     Catalog(Database(database), "default"),
     Path(path),

@@ -9,6 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.loads import (
+    load_activities,
+    load_custom_objects,
+    load_leads,
+    load_list_members,
+    load_program_members,
+)
 from tests.support.opened_files import opened_files
 from tests.support.plans import planned, rendered
 
@@ -17,18 +24,11 @@ from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
 from outhaul.export.plan import Plan
 from outhaul.kinds import KINDS
-from outhaul.kinds.kind import Context
+from outhaul.kinds.filter import Context
 from outhaul.lake.clauses import AnyOf, MemberOf, OneOf
 from outhaul.lake.files import TableFile
 from outhaul.lake.snapshot import Lake, Snapshots
 from outhaul.lake.tables import LEADS, LEADS_A_RANGE, LIST_MEMBERS
-from outhaul.loading.loads import (
-    load_activities,
-    load_custom_objects,
-    load_leads,
-    load_list_members,
-    load_program_members,
-)
 from outhaul.reading.planning import cut, pin_reading
 from outhaul.settings import Limits
 from outhaul.smart_lists.clause import InSmartList

@@ -17,9 +17,9 @@ from outhaul.export.local import LocalExecutor
 from outhaul.export.plan import Plan, make_plan
 from outhaul.export.render import render_part
 from outhaul.export.request import read_request
-from outhaul.kinds import KINDS
+from outhaul.kinds import find_kind
 from outhaul.kinds.activities import DEFAULT_FIELDS
-from outhaul.kinds.kind import Context
+from outhaul.kinds.filter import Context
 from outhaul.lake import tables
 from outhaul.lake.failures import LakeError
 from outhaul.lake.snapshot import Lake
@@ -36,8 +36,8 @@ TEXTS = ["plain", "null", "", None, 'a "quoted" one', "a, b; c", "two\nlines", "
 def plan_of(
     lake: Lake, context: Context, kind: str, part_records: int = 1_000, **body: Any
 ) -> Plan:
-    request = read_request(KINDS[kind], body, context)
-    return make_plan(KINDS[kind], request, context, lake, part_records)
+    request = read_request(find_kind(kind, context), body, context)
+    return make_plan(find_kind(kind, context), request, context, lake, part_records)
 
 
 def rendered(plan: Plan, lake: Lake) -> str:

@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.loads import (
+    load_custom_objects,
+    load_leads,
+    load_list_members,
+    load_program_members,
+)
 
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
@@ -17,17 +23,11 @@ from outhaul.export.plan import Plan, make_plan
 from outhaul.export.render import render_part
 from outhaul.export.request import read_request
 from outhaul.kinds import find_kind
-from outhaul.kinds.kind import Context
+from outhaul.kinds.filter import Context
 from outhaul.lake.clauses import Between
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import LEADS_A_RANGE
-from outhaul.loading.loads import (
-    Loaded,
-    load_custom_objects,
-    load_leads,
-    load_list_members,
-    load_program_members,
-)
+from outhaul.loading.loads import Loaded
 from outhaul.loading.readers import FileError
 from outhaul.settings import Limits
 
@@ -188,7 +188,7 @@ def test_members_that_do_not_fit(there: Subscription, record: dict[str, Any], re
 
 
 def test_inferred_columns_of_members(there: Subscription) -> None:
-    loaded = there.load("program-members", member(11, 1, favourite=1), infer_fields=True)
+    loaded = there.load("program-members", member(11, 1, favourite=1), infer=True)
     assert list(loaded.inferred) == ["favourite"]
 
 

@@ -40,12 +40,13 @@ from outhaul.lake.tables import (
     DELETED_LEADS,
     LEADS,
     LIST_MEMBERS,
-    TABLES,
     Table,
 )
 from outhaul.loading import loads, merge, readers
 from outhaul.loading.merge import MANY_FILES, Merged
 from outhaul.loading.readers import FileError
+
+TABLES = (*WITH_LEADS, ACTIVITIES, DELETED_LEADS)
 
 
 def versions(lake: Lake) -> dict[str, int]:

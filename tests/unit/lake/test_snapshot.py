@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from tests.support.loads import load_activities, load_leads
 
 from outhaul.catalog.store import Catalog
 from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import ACTIVITIES, LEADS, LIST_MEMBERS, column_type, parse_type, type_name
-from outhaul.loading.loads import load_activities, load_leads
 from outhaul.loading.merge import MANY_FILES
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -70,7 +70,7 @@ def test_a_version_has_the_columns_that_it_had(
 ) -> None:
     for fields in ({}, {"shoeSize": 43}):
         path = write(tmp_path, "leads", [{"id": 1 + len(fields), **fields}])
-        load_leads(lake, catalog, path, MOMENT, lambda _: None, infer_fields=True)
+        load_leads(lake, catalog, path, MOMENT, lambda _: None, infer=True)
     versions = [lake.snapshot(LEADS, version) for version in range(4)]
     assert ["shoeSize" in found.columns for found in versions if found] == [
         False,

@@ -10,13 +10,13 @@ from typing import Any
 import polars as pl
 import pytest
 from deltalake import DeltaTable
+from tests.support.loads import load_activities, load_leads
 
 from outhaul.catalog.store import Catalog
 from outhaul.lake.commits import TableChangedError, commit, write_file
 from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import ACTIVITIES, LEADS, Table
 from outhaul.lake.upkeep import compact, remove_replaced
-from outhaul.loading.loads import load_activities, load_leads
 
 NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
 NUMBERS = count()

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
+from outhaul.kinds.loading import Column
 from outhaul.lake.conversions import convert, data_type, render
 from outhaul.lake.tables import INSTANT, column_type
-from outhaul.loading.fitting import Column, Misfitting, Narrowest, fit
+from outhaul.loading.fitting import Misfitting, Narrowest, fit
 
 EXAMPLES = examples(150)
 WHOLE, NUMBER, FLAG, DAY, TEXT = pl.Int64(), pl.Float64(), pl.Boolean(), pl.Date(), pl.String()

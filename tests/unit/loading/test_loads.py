@@ -2,23 +2,18 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import polars as pl
 import pytest
+from tests.support.loads import load_activities, load_leads, load_list_members
 
 from outhaul.catalog.entries import Entries, LeadField
 from outhaul.catalog.store import Catalog
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import ACTIVITIES, LEADS, Table
 from outhaul.loading import readers
-from outhaul.loading.loads import (
-    MISFITS_SHOWN,
-    Loaded,
-    load_activities,
-    load_leads,
-    load_list_members,
-)
+from outhaul.loading.loads import MISFITS_SHOWN, Loaded
 from outhaul.loading.readers import FileError
 from outhaul.loading.staging import staging_folder
 
@@ -48,7 +43,7 @@ def activities(lake: Lake, catalog: Catalog, path: Path) -> Loaded:
 
 
 def leads(lake: Lake, catalog: Catalog, path: Path, *, infer: bool = False) -> Loaded:
-    return load_leads(lake, catalog, path, MOMENT, no_report, infer_fields=infer)
+    return load_leads(lake, catalog, path, MOMENT, no_report, infer=infer)
 
 
 def records(lake: Lake, table: Table) -> list[dict[str, Any]]:
@@ -246,12 +241,19 @@ def test_parquet_types_are_inferred_as_they_are(
 
 
 def test_a_field_keeps_the_type_that_its_column_has(
-    lake: Lake, catalog: Catalog, write: Write
+    lake: Lake, catalog: Catalog, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The first load was cut off before the catalog knew its fields.
-    leads(lake, catalog, write("1.csv", "id,shoeSize\n1,43\n"), infer=True)
+    def cut_off(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Catalog, "store", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            leads(lake, catalog, write("1.csv", "id,shoeSize\n1,43\n"), infer=True)
+    assert "shoeSize" not in catalog.lead_fields()
     again = leads(lake, catalog, write("2.csv", "id,shoeSize,hat\n2,44,big\n"), infer=True)
     assert dict(again.inferred) == {"shoeSize": pl.Int64(), "hat": pl.String()}
+    assert catalog.lead_fields()["shoeSize"].data_type == "integer"
     with pytest.raises(FileError, match=r":2: shoeSize: 'big' is not an integer"):
         leads(lake, catalog, write("3.csv", "id,shoeSize\n2,big\n"), infer=True)
     field = LeadField(id=900_000, name="shoeSize", display_name="Shoe", data_type="string")

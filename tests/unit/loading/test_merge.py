@@ -12,13 +12,13 @@ from deltalake import DeltaTable
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.examples import examples
+from tests.support.loads import load_activities, load_leads, load_list_members
 
 from outhaul.catalog.store import Catalog
 from outhaul.lake.files import LakeFile
 from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import ACTIVITIES, CHANGED_AT, LEADS, LIST_MEMBERS, Table
 from outhaul.loading import staging
-from outhaul.loading.loads import load_activities, load_leads, load_list_members
 from outhaul.loading.merge import MANY_FILES, ColumnChangedError, Merged, merge
 from outhaul.loading.readers import FileError
 from outhaul.loading.staging import Staging

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from outhaul.export.plan import Plan, make_plan
 from outhaul.export.request import read_request
-from outhaul.kinds import KINDS
-from outhaul.kinds.kind import Context
+from outhaul.kinds import find_kind
+from outhaul.kinds.filter import Context
 from outhaul.lake.clauses import Clause, MemberOf, Within
 from outhaul.lake.files import LakeFile, TableFile
 from outhaul.lake.snapshot import Lake, Snapshot
@@ -45,8 +45,8 @@ JANUARY = window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 31, tzinfo=
 def plan_of(
     lake: Lake, context: Context, kind: str, part_records: int = 1_000, **body: Any
 ) -> Plan:
-    request = read_request(KINDS[kind], body, context)
-    return make_plan(KINDS[kind], request, context, lake, part_records)
+    request = read_request(find_kind(kind, context), body, context)
+    return make_plan(find_kind(kind, context), request, context, lake, part_records)
 
 
 def files_of(plan: Plan) -> list[str]:

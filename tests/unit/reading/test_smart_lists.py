@@ -8,8 +8,8 @@ from outhaul.catalog.entries import parse_catalog
 from outhaul.export.plan import Plan, make_plan
 from outhaul.export.render import render_part
 from outhaul.export.request import read_request
-from outhaul.kinds import KINDS
-from outhaul.kinds.kind import Context
+from outhaul.kinds import find_kind
+from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake
 
 Load = Callable[[Lake, str, Iterable[Mapping[str, Any]]], None]
@@ -51,8 +51,8 @@ def plan_of(lake: Lake, context: Context, part_records: int) -> Plan:
     context.catalog.store(parse_catalog({"smartLists": [smart_list]}))
     body = {"fields": ["id", "email"], "filter": {"smartListName": "Keen"}}
     at = Context(catalog=context.catalog, limits=context.limits, moment=NOW)
-    request = read_request(KINDS["leads"], body, at)
-    return make_plan(KINDS["leads"], request, at, lake, part_records)
+    request = read_request(find_kind("leads", at), body, at)
+    return make_plan(find_kind("leads", at), request, at, lake, part_records)
 
 
 def rendered(plan: Plan, lake: Lake) -> list[str]:

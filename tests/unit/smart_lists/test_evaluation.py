@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from tests.support.examples import examples
+from tests.support.loads import load_activities, load_leads, load_list_members
 
 from outhaul.catalog.entries import Asset, AssetType, Entries, LeadField
 from outhaul.catalog.store import Catalog
@@ -19,7 +20,6 @@ from outhaul.database.engine import Database
 from outhaul.lake.clauses import Scope, UnpinnedError, parse_clause
 from outhaul.lake.snapshot import Lake, Snapshots
 from outhaul.lake.tables import LEADS
-from outhaul.loading.loads import load_activities, load_leads, load_list_members
 from outhaul.smart_lists import evaluation, stored
 from outhaul.smart_lists.clause import InSmartList
 from outhaul.smart_lists.evaluation import lead_ids

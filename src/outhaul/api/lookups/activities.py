@@ -24,9 +24,8 @@ from outhaul.api.lookups.answering import (
 from outhaul.api.lookups.parameters import BATCH_SIZE
 from outhaul.catalog.entries import ID_RANGE, AssetType, LeadField
 from outhaul.errors import Error
-from outhaul.kinds.activities import check_types
+from outhaul.kinds.activities import DELETE_LEAD, check_types
 from outhaul.lake.clauses import AnyOf, Clause, MemberOf, OneOf
-from outhaul.lake.deletions import DELETE_LEAD
 from outhaul.lake.tables import ACTIVITIES as TABLE
 from outhaul.protocol.answers.envelope import ActivityPage, Found, TokenOnly
 from outhaul.protocol.answers.records import Activity, Attribute, FieldChange, LeadChange

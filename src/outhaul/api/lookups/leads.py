@@ -8,10 +8,10 @@ import polars as pl
 
 from outhaul.api.lookups.answering import Lookup, Query, allowed, token_after
 from outhaul.api.lookups.browsing import the_one
-from outhaul.api.lookups.fields import searchable
 from outhaul.api.lookups.parameters import BATCH_SIZE, LIST_ID, NEXT_PAGE_TOKEN, path_id
 from outhaul.catalog.entries import AssetType, LeadField
 from outhaul.errors import Error
+from outhaul.kinds.leads import searchable
 from outhaul.lake.clauses import Clause, MemberOf, OneOf
 from outhaul.lake.conversions import convert, render
 from outhaul.lake.snapshot import Snapshot

@@ -1,20 +1,22 @@
-"""The options of `outhaul extract`: each teaches by an example."""
+"""The options of `outhaul extract`, for a kind: each teaches by an example."""
 
 import os
-import re
+from inspect import Parameter
 from typing import Annotated, Any
 
 import typer
 
+from outhaul.cli.console import Json
+from outhaul.cli.generated import type_parameter
+from outhaul.cli.options import parameter, variable_of
 from outhaul.export.formats import FORMATS
-
-WINDOW = "2026-01-01T00:00:00Z/2026-01-31T23:59:59Z"
+from outhaul.kinds.filter import Filter
+from outhaul.kinds.registry import AnyKind
 
 
 def _option(name: str, text: str, **more: Any) -> Any:  # noqa: ANN401 - typer's own type
     """Return an option whose environment variable is named after it."""
-    variable = "OUTHAUL_" + name.removeprefix("--").replace("-", "_").upper()
-    return typer.Option(name, envvar=variable, help=text, **more)
+    return typer.Option(name, envvar=variable_of(name), help=text, **more)
 
 
 def _lines(context: typer.Context, param: typer.CallbackParam, values: list[str]) -> list[str]:
@@ -61,15 +63,6 @@ Output = Annotated[
         metavar="FILE",
     ),
 ]
-Fields = Annotated[
-    str | None,
-    _option(
-        "--fields",
-        "Fields to export, in this order: id,email,createdAt for leads, "
-        "leadId,activityDate,attributes for activities, which have a standard set.",
-        metavar="A,B",
-    ),
-]
 FileFormat = Annotated[
     str,
     _option(
@@ -90,88 +83,47 @@ Header = Annotated[
         callback=_lines,
     ),
 ]
-CreatedAt = Annotated[
-    str | None,
-    _option(
-        "--created-at",
-        f"Records created from START to END, both included, 31 days apart at most: {WINDOW}. "
-        "A date alone is its midnight, UTC.",
-        metavar="START/END",
-    ),
-]
-UpdatedAt = Annotated[
-    str | None,
-    _option(
-        "--updated-at",
-        f"Leads last changed from START to END: {WINDOW}. Some subscriptions have no such filter.",
-        metavar="START/END",
-    ),
-]
-StaticListId = Annotated[
-    int | None, _option("--static-list-id", "Members of the static list with this id: 1001.")
-]
-StaticListName = Annotated[
-    str | None, _option("--static-list-name", "Members of the static list 'Newsletter'.")
-]
-SmartListId = Annotated[
-    int | None, _option("--smart-list-id", "Members of the smart list with this id: 2001.")
-]
-SmartListName = Annotated[
-    str | None, _option("--smart-list-name", "Members of the smart list 'Active customers'.")
-]
-ActivityTypeIds = Annotated[
-    str | None, _option("--activity-type-ids", "Only these types: 1,12,13.", metavar="N,N")
-]
-PrimaryIds = Annotated[
-    str | None,
-    _option(
-        "--primary-attribute-value-ids",
-        "Only activities about these assets or lead fields, 50 ids at most: 16,102,95. Needs "
-        "--activity-type-ids of one group, such as forms.",
-        metavar="N,N",
-    ),
-]
-PrimaryValues = Annotated[
-    list[str] | None,
-    _option(
-        "--primary-attribute-values",
-        "The same by name: 'GL_OP_ALL_2021.MPS Outbound'. May be repeated; in the environment one "
-        "a line.",
-        metavar="NAME",
-        callback=_lines,
-    ),
-]
 
 
-ProgramIds = Annotated[
-    str,
-    _option("--program-ids", "Members of these programs, 10 at most: 1004,1005.", metavar="N,N"),
-]
-IsExhausted = Annotated[
-    bool | None,
-    typer.Option(
-        "--exhausted/--not-exhausted",
-        envvar="OUTHAUL_EXHAUSTED",
-        help="Only members who have had all content of an engagement program, or have not.",
-        show_default=False,
-    ),
-]
-NurtureCadence = Annotated[
-    str | None,
-    _option("--nurture-cadence", "Only members of this cadence: norm, pause."),
-]
-StatusNames = Annotated[
-    list[str] | None,
-    _option(
-        "--status-names",
-        "Only members of this status: 'Attended'. May be repeated; in the environment one a line.",
-        metavar="NAME",
-        callback=_lines,
-    ),
-]
-TypeName = Annotated[
-    str, _option("--type", "API name of the custom object type: boat_c.", metavar="API_NAME")
-]
+def parameters(kind: AnyKind) -> list[Parameter]:
+    """Return the parameters of the command that extracts a kind, in the order of its help."""
+    first = [entry for entry in kind.filters if entry.option and entry.option.first]
+    others = [entry for entry in kind.filters if entry.option and not entry.option.first]
+    return [
+        parameter("url", Url),
+        parameter("client_id", ClientId),
+        parameter("client_secret", ClientSecret),
+        parameter("output", Output),
+        *([] if kind.type_option is None else [type_parameter(kind.type_option)]),
+        *map(_filter_parameter, first),
+        parameter("fields", Annotated[str | None, _fields_option(kind)], None),
+        *map(_filter_parameter, others),
+        parameter("file_format", FileFormat, "CSV"),
+        parameter("header", Header, None),
+        parameter("json", Json, default=False),
+    ]
 
-# Part of a path: nothing in it may lead elsewhere.
-API_NAME = re.compile(r"[A-Za-z0-9_]+")
+
+def _filter_parameter(entry: Filter) -> Parameter:
+    """Return the parameter of a filter, which has the name of the filter."""
+    option = entry.option
+    assert option is not None  # noqa: S101 - filters without an option have no parameter
+    kind: Any = list[option.type] if option.repeated else option.type  # type: ignore[name-defined]
+    made = typer.Option(
+        option.flag,
+        envvar=variable_of(option.name),
+        help=option.help,
+        metavar=option.metavar,
+        callback=_lines if option.repeated else None,
+        show_default=option.type is not bool,
+    )
+    if option.required:
+        return parameter(entry.name, Annotated[kind, made])
+    return parameter(entry.name, Annotated[kind | None, made], None)
+
+
+def _fields_option(kind: AnyKind) -> Any:  # noqa: ANN401 - typer's own type
+    text = f"Fields to export, in this order: {kind.fields_example}."
+    if kind.default_fields:
+        text += " Without it they are the standard ones."
+    return _option("--fields", text, metavar="A,B")

@@ -34,8 +34,8 @@ from outhaul.export.ray.executor import RayExecutor
 from outhaul.export.request import ExportRequest, read_request
 from outhaul.jobs.job import Job
 from outhaul.jobs.store import JobStore
-from outhaul.kinds import KINDS
-from outhaul.kinds.kind import Context
+from outhaul.kinds import find_kind
+from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake
 from outhaul.protocol.states import State
 from outhaul.settings import Limits, Settings
@@ -96,7 +96,7 @@ def asking(data: Path) -> Iterator[Asker]:
     with database.read() as connection:
         user = connection.execute(sa.select(api_user.c.id)).scalar_one()
     caller = Caller(subscription="default", limit_overrides={}, user=user, permissions=frozenset())
-    request = read_request(KINDS["activities"], BODY, context)
+    request = read_request(find_kind("activities", context), BODY, context)
     yield Asker(JobStore(database, caller, Limits()), request)
     database.close()
 

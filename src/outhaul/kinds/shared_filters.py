@@ -5,8 +5,10 @@ from typing import Any
 
 from outhaul.catalog.entries import Asset, AssetType, CatalogError
 from outhaul.errors import Error
-from outhaul.kinds.kind import Context, Filter
+from outhaul.kinds.filter import Context, Filter, FiltersError, Rule
+from outhaul.kinds.options import Option, integer_option, text_option, window_option
 from outhaul.lake.clauses import MemberOf, Within
+from outhaul.lake.tables import CHANGED_AT
 from outhaul.protocol.body import read_integer, read_text, read_window
 from outhaul.protocol.instants import parse_instant, render_instant
 from outhaul.protocol.shapes import INTEGER, TEXT, WINDOW, Shape, described
@@ -14,14 +16,38 @@ from outhaul.smart_lists.clause import InSmartList
 from outhaul.smart_lists.stored import rules_of
 
 
-def window(name: str, column: str, *, needs_setting: str | None = None) -> Filter:
+def created_at(column: str, *, first: bool = False) -> Filter:
+    """Return the filter `createdAt` over a column.
+
+    `first` says whether the help shows its option before `--fields`.
+    """
+    text = (
+        "Records created from START to END, both included, 31 days apart at most: {}. "
+        "A date alone is its midnight, UTC."
+    )
+    return window("createdAt", column, window_option("--created-at", text, first=first))
+
+
+def updated_at(plural: str) -> Filter:
+    """Return the filter `updatedAt`: when any field of a record changed last.
+
+    It exists only where the limit `updated_at_filter` of the subscription says so (1035).
+    """
+    text = f"{plural} last changed from START to END: {{}}. Some subscriptions have no such filter."
+    option = window_option("--updated-at", text)
+    return window("updatedAt", CHANGED_AT, option, needs_limit="updated_at_filter")
+
+
+def window(
+    name: str, column: str, option: Option | None = None, *, needs_limit: str | None = None
+) -> Filter:
     """Return a filter for a window of time over a column, given as `startAt` and `endAt`.
 
-    With `needs_setting` it is there only where that limit of the subscription says so (1035).
+    With `needs_limit` it exists only where that limit of the subscription says so (1035).
     """
 
     def read(value: object, parameter: str, context: Context) -> list[str]:
-        if needs_setting and not getattr(context.limits, needs_setting):
+        if needs_limit and not getattr(context.limits, needs_limit):
             raise Error.FILTER_UNSUPPORTED()
         found = read_window(value, parameter, context.limits.date_range_days)
         return [render_instant(found.start), render_instant(found.end)]
@@ -30,7 +56,7 @@ def window(name: str, column: str, *, needs_setting: str | None = None) -> Filte
         start, end = filters[name]
         return Within(column, parse_instant(start), parse_instant(end))
 
-    return Filter(name=name, shape=WINDOW, read=read, clause=clause)
+    return Filter(name=name, shape=WINDOW, read=read, clause=clause, option=option)
 
 
 def static_list_id(name: str, lead: str = "id") -> Filter:
@@ -46,7 +72,10 @@ def static_list_id(name: str, lead: str = "id") -> Filter:
         return list_id
 
     shape = described(INTEGER, "The id of a static list.")
-    return Filter(name=name, shape=shape, read=read, clause=_member_of(name, lead))
+    option = integer_option(
+        "--static-list-id", "Members of the static list with this id: {}.", 1001
+    )
+    return Filter(name=name, shape=shape, read=read, clause=_member_of(name, lead), option=option)
 
 
 def static_list_name(name: str, lead: str = "id") -> Filter:
@@ -68,7 +97,13 @@ def static_list_name(name: str, lead: str = "id") -> Filter:
         return found[0].id
 
     shape = described(TEXT, "The name of a static list, or `program.list`.")
-    return Filter(name=name, shape=shape, read=read, clause=_member_of(name, lead))
+    return Filter(
+        name=name,
+        shape=shape,
+        read=read,
+        clause=_member_of(name, lead),
+        option=text_option("--static-list-name", "Members of the static list '{}'.", "Newsletter"),
+    )
 
 
 def smart_list_id(name: str, lead: str = "id") -> Filter:
@@ -87,7 +122,10 @@ def smart_list_id(name: str, lead: str = "id") -> Filter:
         return _usable(entry, parameter, context)
 
     shape = described(INTEGER, "The id of a smart list.")
-    return Filter(name=name, shape=shape, read=read, clause=_in_smart_list(name, lead))
+    option = integer_option("--smart-list-id", "Members of the smart list with this id: {}.", 2001)
+    return Filter(
+        name=name, shape=shape, read=read, clause=_in_smart_list(name, lead), option=option
+    )
 
 
 def smart_list_name(name: str, lead: str = "id") -> Filter:
@@ -109,16 +147,13 @@ def smart_list_name(name: str, lead: str = "id") -> Filter:
         return _usable(found[0], parameter, context)
 
     shape = described(TEXT, "The name of a smart list, or `program.list`.")
-    return Filter(name=name, shape=shape, read=read, clause=_in_smart_list(name, lead))
+    option = text_option("--smart-list-name", "Members of the smart list '{}'.", "Active customers")
+    return Filter(
+        name=name, shape=shape, read=read, clause=_in_smart_list(name, lead), option=option
+    )
 
 
-EXACTLY_ONE: Shape = {"minProperties": 1, "maxProperties": 1}
-"""The shape of what `exactly_one_of` lets pass."""
-
-
-def exactly_one_of(
-    filters: tuple[Filter, ...],
-) -> Callable[[Mapping[str, Any], Context], None]:
+def exactly_one_of(filters: tuple[Filter, ...]) -> Rule:
     """Return the rule that a request has one of these filters, and no second."""
 
     def check(given: Mapping[str, Any], _: Context) -> None:
@@ -129,7 +164,13 @@ def exactly_one_of(
                 problem=f"expected exactly one of {expected}; got {', '.join(given) or 'none'}",
             )
 
-    return check
+    def check_options(given: Mapping[str, Any]) -> None:
+        if len(given) != 1:
+            names = (entry.name for entry in filters if entry.option)
+            raise FiltersError(f"a job has one of these filters, not {len(given)}", *names)
+
+    shape: Shape = {"minProperties": 1, "maxProperties": 1}
+    return Rule(check=check, shape=shape, check_options=check_options)
 
 
 def _member_of(name: str, lead: str) -> Callable[[Mapping[str, Any], Context], MemberOf]:

@@ -1,0 +1,38 @@
+"""What records are made of: the describe calls of kinds; of companies and accounts, nothing."""
+
+from outhaul.api.lookups.answering import Lookup, Query, allowed
+from outhaul.kinds.kind import Exported
+from outhaul.protocol.answers.descriptions import RecordDescription
+from outhaul.protocol.answers.envelope import Found, Success
+
+
+def describe_lookups(kind: Exported) -> tuple[Lookup, ...]:
+    """Return the describe calls of a kind."""
+    return tuple(
+        Lookup(
+            path=entry.path,
+            permissions=kind.permissions,
+            find=entry.find,
+            parameters=entry.parameters,
+            result=entry.result,
+            envelope=Success,
+        )
+        for entry in kind.descriptions
+    )
+
+
+def nothing(query: Query) -> Found:  # noqa: ARG001 - there is nothing, whoever asks for whatever
+    """List nothing: outhaul keeps no such records."""
+    return Found([])
+
+
+ACCOUNTS = tuple(
+    Lookup(
+        path=f"/rest/v1/{records}/describe.json",
+        permissions=allowed("Company", "Named Account"),
+        find=nothing,
+        result=RecordDescription,
+        envelope=Success,
+    )
+    for records in ("companies", "namedaccounts")
+)

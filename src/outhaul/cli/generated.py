@@ -1,0 +1,48 @@
+"""Commands that are made from declarations, when they are asked for."""
+
+from collections.abc import Callable, Mapping
+from inspect import Parameter
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from outhaul.cli.options import Command, parameter, variable_of
+from outhaul.kinds.options import TypeOption
+
+Makers = Mapping[str, Callable[[], Command]]
+"""Functions that make a command, by its name."""
+
+
+def group_of(makers: Callable[[], Makers], helps: Callable[[str], str]) -> type[TyperGroup]:
+    """Return a group of the commands that `makers` names, before the group's own.
+
+    `makers` is asked each time, as kinds may be registered late. `helps` returns a command's help.
+    """
+
+    class Group(TyperGroup):
+        def list_commands(self, ctx: object) -> list[str]:
+            return [*makers(), *super().list_commands(ctx)]  # type: ignore[arg-type]
+
+        def get_command(self, ctx: object, cmd_name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+            make = makers().get(cmd_name)
+            if make is None:
+                return super().get_command(ctx, cmd_name)  # type: ignore[arg-type]
+            one = typer.Typer(add_completion=False, rich_markup_mode=None)
+            one.command(cmd_name, help=helps(cmd_name))(make())
+            command = typer.main.get_command(one)
+            command.name = cmd_name
+            return command
+
+    return Group
+
+
+def type_parameter(declared: TypeOption) -> Parameter:
+    """Return the parameter for the name of a type of records."""
+    made = typer.Option(
+        declared.flag,
+        envvar=variable_of(declared.flag),
+        metavar=declared.metavar,
+        help=declared.help,
+    )
+    return parameter("type_name", Annotated[str, made])

@@ -1,0 +1,36 @@
+"""Members of static lists: they are loaded, and chosen by filters, but not exported themselves."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from outhaul.catalog.entries import AssetType
+from outhaul.kinds.kind import PlainRecords
+from outhaul.kinds.loading import Column, Loading
+from outhaul.lake.tables import LIST_MEMBERS as TABLE
+
+if TYPE_CHECKING:
+    from outhaul.catalog.store import Catalog
+
+
+def _columns(catalog: "Catalog") -> Iterable[Column]:
+    yield Column(
+        name="listId",
+        type=pl.Int64(),
+        required=True,
+        members=[entry.id for entry in catalog.assets(AssetType.STATIC_LIST)],
+        members_of="a static list of the catalog",
+    )
+    yield Column(name="leadId", type=pl.Int64(), required=True, positive=True)
+
+
+LIST_MEMBERS = PlainRecords(
+    name="list-members",
+    plural="list members",
+    load_help="""Load members of static lists: pairs of listId and leadId.
+
+    Example: `outhaul load list-members members.jsonl --data ./data`
+    """,
+    loading=Loading(table=TABLE, columns=_columns),
+)

@@ -1,0 +1,139 @@
+"""Options of `outhaul extract`, as filters declare them, and how a text becomes a value.
+
+An option teaches: its help holds an example of a value.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from outhaul.protocol.instants import parse_instant, render_instant
+
+WINDOW = "2026-01-01T00:00:00Z/2026-01-31T23:59:59Z"
+"""A window of time, as an example."""
+
+
+def _as_given(value: Any) -> Any:  # noqa: ANN401 - JSON
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """The option of a filter. Its environment variable is named after it."""
+
+    flag: str
+    """Such as `--created-at`; `--exhausted/--not-exhausted` for true and false."""
+    help: str
+    example: str = ""
+    """A value as it is typed. The help holds it. Options for true and false have none."""
+    type: type = str
+    """What is typed: `str`, `int` or `bool`; for a `repeated` option a list of these."""
+    read: Callable[[Any], Any] = _as_given
+    """Returns the filter's value for the request. Raises `ValueError` with what is wrong."""
+    metavar: str | None = None
+    repeated: bool = False
+    required: bool = False
+    first: bool = False
+    """Whether the help shows it before `--fields`."""
+    alone: str | None = None
+    """The filter that takes a value which is the only one, where this one takes several."""
+
+    @property
+    def name(self) -> str:
+        """The option without its counterpart."""
+        return self.flag.partition("/")[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypeOption:
+    """The option that names the type of records, where a kind has types; for both commands."""
+
+    help: str
+    example: str
+    metavar: str
+    flag: str = "--type"
+    pattern: re.Pattern[str] = re.compile(r"[A-Za-z0-9_]+")
+    """What a name may be. It becomes a part of a path: nothing in it may lead elsewhere."""
+    noun: str = "API name"
+
+
+def window_option(flag: str, text: str, *, first: bool = False) -> Option:
+    """Return an option for a window of time. `{}` in the text stands for the example."""
+    return Option(
+        flag=flag,
+        help=text.replace("{}", WINDOW),
+        example=WINDOW,
+        read=read_window,
+        metavar="START/END",
+        first=first,
+    )
+
+
+def integer_option(flag: str, text: str, example: int) -> Option:
+    """Return an option for one integer. `{}` in the text stands for the example."""
+    return Option(flag=flag, help=text.replace("{}", str(example)), example=str(example), type=int)
+
+
+def text_option(flag: str, text: str, example: str) -> Option:
+    """Return an option for one text. `{}` in the text stands for the example."""
+    return Option(flag=flag, help=text.replace("{}", example), example=example)
+
+
+def integers_option(
+    flag: str, text: str, example: str, *, required: bool = False, alone: str | None = None
+) -> Option:
+    """Return an option for several integers. `{}` in the text stands for the example."""
+    return Option(
+        flag=flag,
+        help=text.replace("{}", example),
+        example=example,
+        read=read_integers,
+        metavar="N,N",
+        required=required,
+        first=required,
+        alone=alone,
+    )
+
+
+def texts_option(flag: str, text: str, example: str) -> Option:
+    """Return an option for several texts, which may hold commas: it is repeated.
+
+    `{}` in the text stands for the example.
+    """
+    return Option(
+        flag=flag,
+        help=f"{text.replace('{}', example)} May be repeated; in the environment one a line.",
+        example=example,
+        metavar="NAME",
+        repeated=True,
+    )
+
+
+def read_window(text: str) -> dict[str, str]:
+    """Return the window that START/END names. Raises `ValueError`."""
+    start, _, end = text.partition("/")
+    try:
+        first, last = parse_instant(start.strip()), parse_instant(end.strip())
+    except ValueError:
+        raise ValueError(f"{text!r} is not START/END, such as {WINDOW}") from None
+    if last < first:
+        raise ValueError(f"{text!r} ends before it starts")
+    return {"startAt": render_instant(first), "endAt": render_instant(last)}
+
+
+def read_names(text: str) -> list[str]:
+    """Return names that are joined by commas. Raises `ValueError`."""
+    names = [name.strip() for name in text.split(",")]
+    if "" in names:
+        raise ValueError(f"a name is empty in {text!r}")
+    return names
+
+
+def read_integers(text: str) -> list[int]:
+    """Return integers that are joined by commas. Raises `ValueError`."""
+    names = read_names(text)
+    try:
+        return [int(name) for name in names]
+    except ValueError:
+        raise ValueError(f"{text!r} is not a list of ids, such as 1,12,13") from None
