@@ -145,6 +145,19 @@ def test_every_declared_parameter_is_described(content: dict[str, Any]) -> None:
     assert declared <= described
 
 
+def test_calls_that_read_more_than_look_ups_do_have_their_parameters(
+    content: dict[str, Any],
+) -> None:
+    for kind in KINDS.values():
+        listing = content["paths"][f"/bulk/v1/{kind.path}/export.json"]["get"]
+        assert set(parameters(listing)) == {"status", "batchSize", "nextPageToken"}
+        file = content["paths"][f"/bulk/v1/{kind.path}/export/{{exportId}}/file.json"]["get"]
+        assert set(parameters(file, "header")) == {"Range", "If-Range", "If-None-Match"}
+    credentials = {"grant_type", "client_id", "client_secret"}
+    for method in ("get", "post"):
+        assert set(parameters(content["paths"][TOKEN][method])) == credentials
+
+
 def test_parameters_are_read_by_their_declarations() -> None:
     """A call reads no parameter by a name of its own."""
     sources = [Path(inspect.getfile(module)).read_text("utf-8") for module in modules()]
