@@ -1,9 +1,9 @@
-"""How a setting is declared, and what follows from it: its option, its variable, its texts.
+"""How a setting is declared. Its option, its environment variable and its help follow from that.
 
-A setting is a field of a model that derives from `Declared`. Its description is a sentence, or a
-few, that the help of commands and the documentation both show. Its type, its bounds and its default
-are those of the field. Each setting has an environment variable: the model's prefix and the name
-of the field. `Option` marks the settings that commands can have an option for.
+A setting is a field of a model that derives from `Declared`. The type, the bounds and the default
+of the setting are those of the field. The help of commands and the documentation both show the
+field's description. The environment variable is the model's prefix and the name of the field.
+`Option` marks the settings that commands can have an option for.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,10 +18,10 @@ PREFIX = "OUTHAUL_"
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """Marks a setting that commands can have an option for. The others are set by variables alone.
+    """Marks a setting that commands can have an option for. Other settings have a variable only.
 
-    `metavar` stands for the value in the help. `minimum` is the least that a command line takes,
-    where that is more than what the field takes. The help shows an option that is `first` before
+    `metavar` stands for the value in the help. `minimum` is the least value of the option, if it
+    is stricter than the least value of the field. The help shows an option that is `first` before
     the command's own options.
     """
 
@@ -32,14 +32,14 @@ class Option:
 
 @dataclass(frozen=True)
 class Computed:
-    """Marks a setting whose default is computed; says in words what it is."""
+    """Marks a setting whose default is computed; `words` describe the default in the help."""
 
     words: str
 
 
 @dataclass(frozen=True)
 class Entries:
-    """Marks a mapping with a variable for each entry: this prefix, and the name of the entry."""
+    """Marks a mapping. Each entry has a variable of its own: the prefix and the entry's name."""
 
     prefix: str
 
@@ -64,7 +64,10 @@ def option_name(name: str) -> str:
 
 
 class Declared(BaseModel):
-    """Settings that share a prefix of their environment variables. A field may be such a group."""
+    """Settings whose environment variables share a prefix.
+
+    A field may hold another such model: a group of settings.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -84,9 +87,9 @@ class Declared(BaseModel):
     def given_by(
         cls, environ: Mapping[str, str], names: Collection[str] | None = None
     ) -> dict[str, Any]:
-        """Return the settings that environment variables set, as texts by their names.
+        """Return the values that environment variables set, as texts by the name of the setting.
 
-        `names` limits them to some settings. An empty variable sets nothing.
+        With `names`, only these settings are read. An empty variable sets nothing.
         """
         given: dict[str, Any] = {}
         for name, field in cls.model_fields.items():
@@ -105,9 +108,9 @@ class Declared(BaseModel):
         return given
 
     def variables(self) -> dict[str, str]:
-        """Return these settings as environment variables, secrets too.
+        """Return these settings as environment variables, including secrets.
 
-        `given_by` of the same model reads them back. A setting that is `None` has no variable.
+        `given_by` reads them back. A setting that is `None` has no variable.
         """
         found: dict[str, str] = {}
         for name, field in type(self).model_fields.items():
@@ -121,10 +124,10 @@ class Declared(BaseModel):
         return found
 
     def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        """Return the environment for a process that is to have just these settings.
+        """Return an environment that gives another process exactly these settings.
 
-        What `inherited` says of settings is dropped: a variable would otherwise set what is `None`
-        here, and would win where an option of this process has set another value.
+        The variables of settings in `inherited` are dropped, because one of them could set a
+        setting that is `None` here.
         """
         others = {name: text for name, text in inherited.items() if not self.sets(name)}
         return others | self.variables()
@@ -145,9 +148,10 @@ class Declared(BaseModel):
 
     @classmethod
     def source(cls, *path: int | str) -> str:
-        """Return the variable that sets what is at a path of a validation error.
+        """Return the variable of the setting at the path of a validation error.
 
-        It is empty for no path, and for a group: an error of a group names its settings itself.
+        The text is empty for an empty path, and for the path of a group: the message of a group's
+        error names its settings itself.
         """
         if not path:
             return ""

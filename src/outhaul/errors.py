@@ -2,7 +2,7 @@
 
 Domain code raises a row of the table (`raise Error.FIELD_UNKNOWN(field="favouriteColour")`), and
 one handler in `outhaul.api` renders it. Codes and messages are those of the protocol's error
-page; messages that say more than the original's begin like it.
+page. A message that says more than the original's begins with the original's text.
 """
 
 from enum import Enum
@@ -10,7 +10,7 @@ from string import Formatter
 
 
 class ApiError(Exception):
-    """An error that a client is told of: a row of the table with its blanks filled in."""
+    """An error that the API answers: a row of the table, with its message's placeholders filled."""
 
     def __init__(self, error: "Error", message: str) -> None:
         super().__init__(f"{error.code} {message}")
@@ -19,7 +19,7 @@ class ApiError(Exception):
 
 
 class Error(Enum):
-    """The table. A member is called with the values of its message's blanks."""
+    """The table. Calling a member with the values of its message's placeholders gives the error."""
 
     TOKEN_MISSING = ("600", "Access token not specified")
     TOKEN_INVALID = ("601", "Access token invalid")
@@ -40,7 +40,7 @@ class Error(Enum):
 
     BODY_TOO_LARGE = ("413", "Request body larger than {limit} bytes", 413)
     URI_TOO_LONG = ("414", "Request URI longer than {limit} bytes", 414)
-    # Clients that do not look into a file would take an answer of status 200 for its content.
+    # With status 200, a client would take the answer for the content of the file.
     FILE_AWAY = ("713", "Transient error: the file cannot be read at the moment", 503)
 
     WRONG_TYPE = (
@@ -65,14 +65,14 @@ class Error(Enum):
         self.status = status
 
     @property
-    def blanks(self) -> frozenset[str]:
+    def placeholders(self) -> frozenset[str]:
         """The names of the values that the message needs."""
         return frozenset(name for _, name, _, _ in Formatter().parse(self.text) if name)
 
     def __call__(self, **values: object) -> ApiError:
-        """Return this error, to be raised, with its message's blanks filled in."""
+        """Return the error to raise, with its message's placeholders filled."""
         return ApiError(self, self.text.format(**values))
 
 
 LIMITS_ON_CALLS = frozenset({Error.RATE_EXCEEDED, Error.CALLS_EXCEEDED, Error.TOO_MANY_AT_ONCE})
-"""What a call is answered because there are too many, whatever it asks for."""
+"""Errors that any call can get, because the subscription makes too many calls."""

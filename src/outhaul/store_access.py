@@ -1,4 +1,4 @@
-"""How storage services are reached: endpoints, accounts and keys, as groups of settings."""
+"""Access to storage services: endpoints, accounts and keys, as groups of settings."""
 
 import re
 from base64 import b64decode
@@ -17,7 +17,7 @@ def _is_an_address(value: str | None) -> str | None:
 
 
 class S3(Declared):
-    """How buckets of S3, or of a service that speaks like it, are reached."""
+    """Access to buckets of S3, or of another service with the same API."""
 
     PREFIX = f"{PREFIX}S3_"
 
@@ -41,7 +41,7 @@ class S3(Declared):
 
 
 class GoogleStorage(Declared):
-    """How buckets of Google Cloud Storage are reached."""
+    """Access to buckets of Google Cloud Storage."""
 
     PREFIX = f"{PREFIX}GS_"
 
@@ -54,13 +54,13 @@ class GoogleStorage(Declared):
 
 
 class AzureStorage(Declared):
-    """How containers of Azure Blob Storage are reached."""
+    """Access to containers of Azure Blob Storage."""
 
     PREFIX = f"{PREFIX}AZ_"
 
     endpoint: str | None = Field(
         default=None,
-        description="Address of an account that is not at Azure, as https://host:port/account.",
+        description="Address of an account outside Azure, as https://host:port/account.",
     )
     account_name: str | None = Field(
         default=None, pattern=r"^[a-z0-9-]+$", description="Name of the storage account."
@@ -102,4 +102,4 @@ class AzureStorage(Declared):
 
 
 Access = S3 | GoogleStorage | AzureStorage
-"""How a storage service is reached. `Settings` has each under the scheme of its URLs."""
+"""Access to a storage service. The field of `Settings` is named for the scheme of its URLs."""

@@ -1,4 +1,4 @@
-"""The URL of a store: a folder of this machine, or a bucket and a prefix within it."""
+"""The URL of a store: a local folder, or a bucket and a prefix within it."""
 
 import re
 from dataclasses import dataclass
@@ -21,20 +21,21 @@ _EXPECTED = (
 
 @dataclass(frozen=True, kw_only=True)
 class StoreUrl:
-    """A parsed URL. Its text, as `str` gives it, is parsed to the same again."""
+    """A parsed URL. `parse` reads the text that `str` gives back to an equal value."""
 
     scheme: str
     """`FILE`, or one of `BUCKETS`."""
     bucket: str
-    """Name of the bucket, or of the container, as Azure calls it; empty for a folder."""
+    """Name of the bucket, which Azure calls a container; empty for a folder."""
     path: str
     """Path of the folder, or prefix within the bucket, without a slash at the end."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a URL, or the path of a folder.
+        """Return the parsed form of a URL, or of the path of a folder.
 
-        Raises `ValueError` without repeating the text: it may hold a secret by mistake.
+        Raises `ValueError`. Its message does not repeat the text, which may hold a secret by
+        mistake.
         """
         found = _SCHEME.match(text)
         if found is None:

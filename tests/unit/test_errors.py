@@ -21,19 +21,19 @@ TEXTS = {
 
 @ERRORS
 def test_the_message_of_every_row_can_be_filled(error: Error) -> None:
-    raised = error(**{blank: f"<{blank}>" for blank in error.blanks})
+    raised = error(**{name: f"<{name}>" for name in error.placeholders})
     assert isinstance(raised, ApiError)
     assert raised.error is error
-    assert all(f"<{blank}>" in raised.message for blank in error.blanks)
+    assert all(f"<{name}>" in raised.message for name in error.placeholders)
     assert not re.search(r"[{}]", raised.message)
     assert str(raised) == f"{error.code} {raised.message}"
 
 
 @ERRORS
-def test_a_blank_left_open_is_a_mistake_of_ours(error: Error) -> None:
-    for blank in error.blanks:
+def test_a_message_without_one_of_its_values_is_a_programming_error(error: Error) -> None:
+    for name in error.placeholders:
         with pytest.raises(KeyError):
-            error(**dict.fromkeys(error.blanks - {blank}, ""))
+            error(**dict.fromkeys(error.placeholders - {name}, ""))
 
 
 @ERRORS

@@ -70,17 +70,16 @@ STATE = ("--database-url", "sqlite:///state.db")
 
 
 @BOTH
-def test_without_places_the_first_option_is_named(run: Run, command: tuple[str, ...]) -> None:
+def test_the_first_missing_location_is_named(run: Run, command: tuple[str, ...]) -> None:
     lake = ("--lake-url", "s3://records/lake")
     files = ("--files-url", "s3://records/files")
-    missing = "--data is needed where there is no "
-    assert run(*command) == missing + "--database-url"
-    assert run(*command, *lake, *files) == missing + "--database-url"
-    assert run(*command, *STATE) == missing + "--lake-url"
-    assert run(*command, *STATE, *files) == missing + "--lake-url"
-    assert run(*command, *STATE, *lake) == missing + "--files-url"
-    assert run(*LOAD, *STATE) == missing + "--lake-url"
-    assert run(*LOAD, *lake) == missing + "--database-url"
+    assert run(*command) == "--data or --database-url is needed"
+    assert run(*command, *lake, *files) == "--data or --database-url is needed"
+    assert run(*command, *STATE) == "--data or --lake-url is needed"
+    assert run(*command, *STATE, *files) == "--data or --lake-url is needed"
+    assert run(*command, *STATE, *lake) == "--data or --files-url is needed"
+    assert run(*LOAD, *STATE) == "--data or --lake-url is needed"
+    assert run(*LOAD, *lake) == "--data or --database-url is needed"
 
 
 @BOTH

@@ -97,7 +97,7 @@ def test_variables_alone_set_what_has_no_option_and_what_is_named_so() -> None:
 @pytest.mark.parametrize(
     ("words", "variables", "message"),
     [
-        ([], {}, "error: --data is needed where there is no --database-url"),
+        ([], {}, "error: --data or --database-url is needed"),
         (["--files-redirect"], {}, "fit: --files-redirect: needs"),
         (["--port", "65536"], {}, "Invalid value for '--port'"),
         (["--limits", "none"], {}, "'none' is not one of 'marketo', 'open'"),
