@@ -1,1 +1,1 @@
-"""What goes over the wire, as functions of their arguments: no I/O, no clock."""
+"""The wire format of the protocol, as pure functions and declarations: no I/O, no clock."""

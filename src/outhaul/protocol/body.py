@@ -1,7 +1,7 @@
-"""Reading a request's JSON: every wrong value is an error that names its parameter.
+"""Reading the JSON of a request. A wrong value raises an error that names its parameter.
 
 The functions take a value and the path of its parameter (`filter.createdAt.startAt`), and return
-it in the type that is wanted. They raise `ApiError`: 609 for text that is not JSON, 1001 for a
+the value with its type checked. They raise `ApiError`: 609 for text that is not JSON, 1001 for a
 wrong type, 1002 for a missing value, 1003 for a value that is not allowed.
 """
 
@@ -20,14 +20,14 @@ INTEGER_RANGE = range(-(2**63), 2**63)
 
 
 class Window(NamedTuple):
-    """A window of time; both ends belong to it, to the second."""
+    """A window of time. It includes both ends, at the precision of a second."""
 
     start: datetime
     end: datetime
 
 
 def parse_object(body: bytes) -> Mapping[str, Any]:
-    """Return the JSON object that a request's body holds."""
+    """Return the JSON object in the body of a request."""
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -38,10 +38,10 @@ def parse_object(body: bytes) -> Mapping[str, Any]:
 
 
 def wrong_type(value: object, parameter: str, expected: str) -> ApiError:
-    """Return the error of a value that is not of the `expected` type."""
+    """Return the error for a value that is not of the `expected` type."""
     try:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    except RecursionError:  # nested as deep as could be read, and here the stack is deeper
+    except RecursionError:  # so deeply nested that it could be read, but not written
         text = "…"
     return Error.WRONG_TYPE(value=shortened(text), parameter=parameter, expected=expected)
 
@@ -95,7 +95,7 @@ def read_integers(value: object, parameter: str) -> list[int]:
 def read_window(value: object, parameter: str, longest_days: int) -> Window:
     """Return a value that must be an object of `startAt` and `endAt`, `longest_days` apart at most.
 
-    The rule is of the filters' table (bulk lead extract, filters).
+    The limit comes from the page "Bulk Lead Extract", table of filters.
     """
     window = read_object(value, parameter)
     start = _read_instant(window.get("startAt"), f"{parameter}.startAt")
@@ -112,7 +112,10 @@ def read_window(value: object, parameter: str, longest_days: int) -> Window:
 
 
 def read_headers(value: object, fields: Sequence[str]) -> list[str]:
-    """Return the column headers of `fields`: their names, where no other header is asked for."""
+    """Return the column header of each of `fields`. The default is the name of the field.
+
+    `value` is the `columnHeaderNames` of a request.
+    """
     if value is None:
         return [*fields]
     headers = read_object(value, "columnHeaderNames")

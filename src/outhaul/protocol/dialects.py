@@ -1,7 +1,7 @@
 """Delimited text: how a row of cells becomes a line.
 
-Null is the bare word `null`; a cell is quoted where it holds the delimiter, a quote or a line
-break, where it is the text "null", and where it is empty, so that nothing is lost.
+Null is the bare word `null`. A cell is quoted if it holds the delimiter, a quote or a line break.
+It is also quoted if it is the text "null" or empty, so that a reader can tell these from null.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ MEDIA_TYPE = "text/csv;charset=UTF-8"
 
 
 def cell(value: str | None, separator: str) -> str:
-    """Return one value as it stands in a file."""
+    """Return the text of one value in a file."""
     if value is None:
         return NULL
     if value in ("", NULL) or any(mark in value for mark in (separator, '"', "\n", "\r")):
@@ -23,5 +23,5 @@ def cell(value: str | None, separator: str) -> str:
 
 
 def line(values: Iterable[str | None], separator: str) -> str:
-    """Return a row as it stands in a file, with its line feed."""
+    """Return the text of a row in a file, with its line feed."""
     return separator.join(cell(value, separator) for value in values) + "\n"

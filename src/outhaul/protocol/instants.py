@@ -19,8 +19,8 @@ _FRACTION = re.compile(r"(?<=:\d\d:\d\d)\.\d{1,9}(?!\d)", re.ASCII)
 def parse_instant(text: str) -> datetime:
     """Return the moment that `text` names, in UTC.
 
-    Seconds, offset and time of day may be missing: clients send `2026-11-16T05:28Z`, and a date
-    alone for its midnight. Without an offset it is UTC. Raises `ValueError` for anything else.
+    Clients leave out seconds (`2026-11-16T05:28Z`), the offset, which then is UTC, or the time of
+    day, which then is midnight. Raises `ValueError` for any other text.
     """
     match = _PATTERN.fullmatch(text)
     if match is None:
@@ -35,17 +35,17 @@ def parse_instant(text: str) -> datetime:
 
 
 def parse_asset_instant(text: str) -> datetime:
-    """Return the moment that a date of an asset names: calls about assets write UTC as `Z+0000`.
+    """Return the moment of a date of an asset, in UTC. Such dates may end in `Z+0000`.
 
-    Takes everything else that `parse_instant` takes, and raises as it does. A fraction of a second
-    is cut off: dates of assets have none, but clients ask with the clock as it is.
+    Otherwise the same forms as in `parse_instant` are accepted, and other texts raise `ValueError`.
+    A fraction of a second is cut off: assets have none, but clients send the time of their clock.
     """
     whole = _FRACTION.sub("", text, count=1)
     return parse_instant(whole.removesuffix("+0000") if whole.endswith(ASSET_ZONE) else whole)
 
 
 def render_instant(moment: datetime) -> str:
-    """Return an aware `moment` as `2026-01-31T23:59:59Z`, cut to the second."""
+    """Return an aware `moment` as text, such as `2026-01-31T23:59:59Z`, cut to the second."""
     # strftime's %Y writes the years before 1000 without leading zeros on some platforms.
     return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 

@@ -1,11 +1,11 @@
-"""The parameters of calls in the query, the path or a header; each is declared once."""
+"""Declarations of the parameters that calls take in the query, the path or a header."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from outhaul.protocol.shapes import BOOLEAN, INTEGER, TEXT, Shape, one_of
 
-_SEVERAL = "Repeat the parameter, or join several values by commas."
+_SEVERAL = "Repeat the parameter, or separate several values with commas."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class Parameter:
     location: Literal["query", "path", "header"] = "query"
 
     def to_openapi(self) -> dict[str, Any]:
-        """Return the parameter object of the description."""
+        """Return the parameter object of the OpenAPI description."""
         return {
             "name": self.name,
             "in": self.location,
@@ -37,12 +37,12 @@ def path_parameter(name: str, shape: Shape, description: str) -> Parameter:
 
 
 def integer(name: str, description: str) -> Parameter:
-    """Return a parameter that is one integer."""
+    """Return a query parameter that is one integer."""
     return Parameter(name=name, shape=INTEGER, description=description)
 
 
 def integers(name: str, description: str, *, required: bool = False) -> Parameter:
-    """Return a parameter that is several integers."""
+    """Return a query parameter that is several integers."""
     shape = {"type": "array", "items": INTEGER}
     return Parameter(
         name=name, shape=shape, description=f"{description} {_SEVERAL}", required=required
@@ -50,7 +50,7 @@ def integers(name: str, description: str, *, required: bool = False) -> Paramete
 
 
 def texts(name: str, description: str, *, required: bool = False) -> Parameter:
-    """Return a parameter that is several texts."""
+    """Return a query parameter that is several texts."""
     shape = {"type": "array", "items": {"type": "string"}}
     return Parameter(
         name=name, shape=shape, description=f"{description} {_SEVERAL}", required=required
@@ -58,31 +58,31 @@ def texts(name: str, description: str, *, required: bool = False) -> Parameter:
 
 
 def text(name: str, description: str, *, required: bool = False) -> Parameter:
-    """Return a parameter that is one text."""
+    """Return a query parameter that is one text."""
     return Parameter(name=name, shape=TEXT, description=description, required=required)
 
 
 def choice(name: str, *names: str, description: str) -> Parameter:
-    """Return a parameter that is one of some names."""
+    """Return a query parameter that is one of these names."""
     return Parameter(
         name=name, shape=one_of(*names, description=description), description=description
     )
 
 
 def instant(name: str, description: str, *, required: bool = False) -> Parameter:
-    """Return a parameter that is a moment."""
+    """Return a query parameter that is a moment."""
     shape = {"type": "string", "examples": ["2026-01-31T23:59:59Z"]}
-    described = f"{description} ISO 8601, without an offset in UTC."
+    described = f"{description} ISO 8601; UTC if it has no offset."
     return Parameter(name=name, shape=shape, description=described, required=required)
 
 
 def boolean(name: str, description: str) -> Parameter:
-    """Return a parameter that is true or false, which are also written 1 and 0."""
+    """Return a query parameter that is true or false, also written 1 and 0."""
     return Parameter(name=name, shape=BOOLEAN, description=description)
 
 
 def size(name: str, largest: int, default: int) -> Parameter:
-    """Return a parameter that says how many records a page has."""
+    """Return the query parameter for the number of records on a page."""
     return Parameter(
         name=name,
         shape={"type": "integer", "minimum": 1, "default": default},
@@ -93,5 +93,5 @@ def size(name: str, largest: int, default: int) -> Parameter:
 OFFSET = Parameter(
     name="offset",
     shape={"type": "integer", "minimum": 0, "default": 0},
-    description="Records before the page.",
+    description="Number of records before the page.",
 )

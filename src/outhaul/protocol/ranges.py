@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 _RANGE = re.compile(r"(\d+)\s*-\s*(\d*)|-\s*(\d+)", re.ASCII)
-# No file is as long as this; Python refuses to read integers of thousands of digits.
+# Longer numbers are cut: no file is as large, and Python refuses integers of thousands of digits.
 _DIGITS = 18
 
 
@@ -29,11 +29,11 @@ class UnsatisfiableRangeError(ValueError):
 
 
 def parse_range(header: str | None, size: int) -> ByteRange | None:
-    """Return the bytes that a `Range` header asks for of a file of `size` bytes.
+    """Return the bytes that a `Range` header requests from a file of `size` bytes.
 
-    `None` stands for the whole file: without a header, for a unit other than bytes, for a header
-    that is not well formed, and for several ranges at once, all of which a server may ignore.
-    Raises `UnsatisfiableRangeError` where the range begins at or after the end of the file.
+    `None` means the whole file. That is the answer without a header, and for headers that a server
+    may ignore: another unit than bytes, bad syntax, several ranges. Raises
+    `UnsatisfiableRangeError` if the range begins at or after the end of the file.
     """
     if header is None:
         return None

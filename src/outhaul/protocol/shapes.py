@@ -1,7 +1,7 @@
 """The shapes of values in requests, as JSON Schema; `outhaul.protocol.body` reads such values.
 
-They are what the published description shows. A value of the right shape may still be refused:
-whether a list exists, or how long a window may be, depends on the subscription.
+The published description of the API shows these shapes. A value of the right shape may still be
+refused: whether a list exists, or how long a window may be, depends on the subscription.
 """
 
 from collections.abc import Mapping
@@ -15,28 +15,28 @@ INTEGER: Shape = {"type": "integer", "format": "int64"}
 TEXT: Shape = {"type": "string", "minLength": 1}
 INSTANT: Shape = {
     "type": "string",
-    "description": "ISO 8601 without milliseconds. Without an offset it is UTC.",
+    "description": "ISO 8601 without milliseconds; UTC if it has no offset.",
     "examples": ["2026-01-31T23:59:59Z"],
 }
 WINDOW: Shape = {
     "type": "object",
-    "description": "A window of time. Both ends belong to it, to the second.",
+    "description": "A window of time. It includes both ends, at the precision of a second.",
     "required": ["startAt", "endAt"],
     "properties": {"startAt": INSTANT, "endAt": INSTANT},
 }
 
 
 def array_of(shape: Shape, *, at_most: int | None = None) -> Shape:
-    """Return the shape of an array of one value or more."""
+    """Return the shape of an array of at least one value, and at most `at_most` values."""
     array = {"type": "array", "items": shape, "minItems": 1}
     return array if at_most is None else {**array, "maxItems": at_most}
 
 
 def described(shape: Shape, description: str) -> Shape:
-    """Return a shape with a description of what the value means."""
+    """Return a shape with a description of the meaning of the value."""
     return {**shape, "description": description}
 
 
 def one_of(*names: str, description: str) -> Shape:
-    """Return the shape of a text that is one of some names."""
+    """Return the shape of a text that is one of these names."""
     return {"type": "string", "enum": list(names), "description": description}

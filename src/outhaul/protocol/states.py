@@ -1,38 +1,37 @@
 """The states of an export job (bulk activity extract, polling job status).
 
-The states are part of the wire contract; the rules by which a job changes its state stand in
-`outhaul.jobs`.
+Answers show the states. `outhaul.jobs` has the rules for changing from one to another.
 """
 
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """A state, spelled as answers spell it: clients match on `Cancelled` with two l's."""
+    """A state of an export job, spelled as in answers. Clients expect `Cancelled` with two l's."""
 
     CREATED = "Created"
-    """Defined, but not asked to run."""
+    """The job is defined, but not enqueued."""
     QUEUED = "Queued"
-    """Waiting for a worker."""
+    """The job waits for a worker."""
     PROCESSING = "Processing"
-    """Held by a worker, which is planning or rendering."""
+    """A worker holds the lease of the job, and plans or renders its file."""
     CANCELLED = "Cancelled"
-    """Ended by its owner before it was done; it has no file."""
+    """The owner ended the job before it was completed. The job has no file."""
     COMPLETED = "Completed"
-    """Done; its file can be fetched, whole or in ranges."""
+    """The file of the job is whole and can be fetched."""
     FAILED = "Failed"
-    """Given up; `errorMsg` says why. It has no file."""
+    """The job was given up after too many attempts; `errorMsg` has the reason. It has no file."""
 
     @property
     def ended(self) -> bool:
-        """Whether the job will never change again."""
+        """Whether the state is final: a job in it never changes its state again."""
         return self in (State.CANCELLED, State.COMPLETED, State.FAILED)
 
 
 def parse_state(text: str) -> State:
-    """Return the state that a parameter names, in any case, with one l or two.
+    """Return the state that a parameter names, in capitals or small letters, with one l or two.
 
-    Raises `ValueError` where it names none.
+    Raises `ValueError` if the text names no state.
     """
     name = text.strip().capitalize()
     return State("Cancelled" if name == "Canceled" else name)

@@ -15,29 +15,29 @@ def token_of(text: bytes) -> str:
 
 
 @given(st.lists(TEXTS, max_size=4))
-def test_a_token_gives_its_place_again(place: list[str]) -> None:
-    assert decode_token(encode_token(place), len(place)) == tuple(place)
+def test_a_token_gives_its_place_again(position: list[str]) -> None:
+    assert decode_token(encode_token(position), len(position)) == tuple(position)
 
 
 @given(st.lists(TEXTS, max_size=4))
-def test_a_token_needs_no_escaping_in_a_url(place: list[str]) -> None:
-    assert set(encode_token(place)) <= set(string.ascii_letters + string.digits + "-_")
+def test_a_token_needs_no_escaping_in_a_url(position: list[str]) -> None:
+    assert set(encode_token(position)) <= set(string.ascii_letters + string.digits + "-_")
 
 
 @given(st.lists(TEXTS, max_size=4), st.integers(0, 4))
-def test_a_token_of_another_list_is_refused(place: list[str], length: int) -> None:
-    if length != len(place):
+def test_a_token_of_another_list_is_refused(position: list[str], length: int) -> None:
+    if length != len(position):
         with pytest.raises(ValueError, match="not a page token"):
-            decode_token(encode_token(place), length)
+            decode_token(encode_token(position), length)
 
 
 @given(st.text() | st.text("AQghIiWwXJd-_=+/", max_size=12) | st.binary().map(token_of))
 def test_any_text_is_a_place_or_a_value_error(token: str) -> None:
     try:
-        place = decode_token(token, 1)
+        position = decode_token(token, 1)
     except ValueError:
         return
-    assert [type(text) for text in place] == [str]
+    assert [type(text) for text in position] == [str]
 
 
 @pytest.mark.parametrize(
