@@ -1,1 +1,1 @@
-"""What exports and look-ups read with: a reading, its slices, scans and pages."""
+"""Reading of records from the lake, for exports and look-ups."""

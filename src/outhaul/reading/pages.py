@@ -1,8 +1,8 @@
 """Pages of records for look-ups, in the order of an export.
 
-A page begins after a position in that order, and each page reads the table as it is at that moment:
-whatever is loaded between two pages, a record that is there all the while is on one of them, and
-on no other. Nothing is kept between pages.
+A page begins after a position in that order, and reads the newest version of the table. A load
+between two pages cannot make a client miss a record, or get it twice, as long as the record stays
+in the table. No state is stored between pages.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,16 @@ from outhaul.reading.scan import scan_part
 from outhaul.reading.slices import Slice, slices
 
 SLICE_RECORDS = 50_000
-"""Records that are read for a page at least: those of a row group."""
+"""Records that a page reads at a time: as many as a row group of a file has."""
 
 MOST_RECORDS = 5_000_000
-"""Records that are read for a page at most, before it is given with what was found."""
+"""Records that are read for one page at most, about.
+
+The page then ends, even with few records, so that a call never reads the whole of a large table.
+"""
 
 Position = tuple[Any, ...]
-"""The values of the columns that a table is ordered by: of a record, or between two."""
+"""A position in the order of a table: a value for each column that the table is ordered by."""
 
 _SECOND = timedelta(seconds=1)
 _LAST_MOMENT = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -36,13 +39,14 @@ _LAST_ID = 2**63 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class RecordPage:
-    """Some records in order; where there is `more`, it is after `position`."""
+    """Some records, in order."""
 
     records: Sequence[dict[str, Any]]
-    """By column; one that the table has not got is left out."""
+    """Each record by column, without columns that the table does not have."""
     position: Position | None
-    """Where the page ends; `None` for one that begins and ends before all records."""
+    """The end of the page, after which the next page begins; `None` is before all records."""
     more: bool
+    """Whether there may be more records after this page."""
 
 
 def read_page(  # noqa: PLR0913 - what is read, which of it, from where on, how much
@@ -57,19 +61,19 @@ def read_page(  # noqa: PLR0913 - what is read, which of it, from where on, how 
     fitting: pl.Expr | None = None,
     most_records: int = MOST_RECORDS,
 ) -> RecordPage:
-    """Return up to `size` records that all `clauses` hold for, and the expression `fitting`.
+    """Return a page of up to `size` records, which begins after the position `after`.
 
-    `snapshot` is the table's, which is ordered by a moment or a lead's id first; `None` where
-    nothing was ever loaded. The records follow the position `after`. A page may have fewer, or
-    none, and still not be the last: it ends once about `most_records` were looked at. Raises
-    `LakeError` where files cannot be read.
+    All `clauses` and the expression `fitting` hold for the records. `snapshot` is that of the
+    table, whose first column of order is a moment or a lead's id; `None` if nothing was ever
+    loaded. A page may have fewer records, or none, and still not be the last: it ends once about
+    `most_records` were read. Raises `LakeError` if files cannot be read.
     """
     wanted = [*clauses, *([] if after is None else [_from(table, after)])]
     follows = pl.lit(value=True) if after is None else _follows(table.order, after)
     keep = follows if fitting is None else follows & fitting
     looked_into = {name for clause in wanted for name in clause.columns} | {*keep.meta.root_names()}
     if snapshot is None or not looked_into <= snapshot.columns.keys():
-        return RecordPage(records=(), position=after, more=False)  # no record has what is asked for
+        return RecordPage(records=(), position=after, more=False)  # no record can match
     reading = pin_reading(Snapshots(lake, {table.name: snapshot}), table, wanted, fields)
     found: list[dict[str, Any]] = []
     last: Slice | None = None
@@ -79,7 +83,7 @@ def read_page(  # noqa: PLR0913 - what is read, which of it, from where on, how 
             position = max(
                 [_end(last, table), *(_position(record, table) for record in found[-1:])]
             )
-            # A slice ends at a whole second, which may be before the position the page begins at.
+            # A slice ends at a whole second, which may be before the beginning of the page.
             if after is None or position > after:
                 return RecordPage(records=found, position=position, more=True)
         with named_failures():
@@ -97,7 +101,7 @@ def read_page(  # noqa: PLR0913 - what is read, which of it, from where on, how 
 
 
 def _from(table: Table, after: Position) -> Clause:
-    """Return what can be said of the records after a position by one column, and so of files."""
+    """Return a clause on the first column of order, which can exclude files before a position."""
     first = table.order[0]
     if isinstance(table.columns[first], pl.Datetime):
         return Within(first, after[0].replace(microsecond=0), _LAST_MOMENT)
@@ -105,7 +109,7 @@ def _from(table: Table, after: Position) -> Clause:
 
 
 def _follows(order: Sequence[str], after: Position) -> pl.Expr:
-    """Return the expression that holds for the records after a position."""
+    """Return an expression that is true for the records after a position."""
     column, value = pl.col(order[0]), pl.lit(after[0])
     if len(order) == 1:
         return column.gt(value)
@@ -117,10 +121,10 @@ def _position(record: dict[str, Any], table: Table) -> Position:
 
 
 def _end(part: Slice, table: Table) -> Position:
-    """Return a position from which the next page can go on: no record of the slice is after it.
+    """Return a position for the next page to begin after. No record of the slice is after it.
 
-    The bound is of the first column alone. Statistics of moments are rounded up, and a cut of time
-    ends with a second, so that the end may lie in the next slice.
+    The position is a bound of the first column alone. It may lie in the next slice: statistics of
+    moments are rounded up, and a slice of time ends with a whole second.
     """
     column = table.order[0]
     end: Any = max(file.bounds[column][1] for files in part.partitions for file in files)

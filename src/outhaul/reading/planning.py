@@ -1,7 +1,7 @@
-"""From what is wanted of a table to a reading: everything is pinned here, and nowhere else.
+"""Making a reading: the only module that pins versions of tables.
 
-Each table is pinned at one version, however many clauses look at it. Membership of lists and smart
-lists is as of that moment (bulk lead extract, filters).
+Each table is pinned at one version, however many clauses read it. Membership of lists and smart
+lists is therefore that of the moment of planning (bulk lead extract, filters).
 """
 
 from collections.abc import Collection, Sequence
@@ -23,10 +23,10 @@ def pin_reading(  # noqa: PLR0913 - what is read of which tables
     join: Join | None = None,
     joined_fields: Collection[str] = (),
 ) -> Reading:
-    """Return a reading of the records that all clauses hold for; it has no parts yet.
+    """Return a reading, without parts, of the records that all clauses hold for.
 
-    `fields` are the columns to read of the table, `joined_fields` those of the other table. Columns
-    that the table does not have are left out.
+    `fields` are the columns to read from the table, `joined_fields` those from the joined table.
+    Columns that a table does not have are left out.
     """
     snapshot = snapshots.of(table)
     clauses = [clause.pin(snapshots) for clause in wanted]
@@ -46,16 +46,16 @@ def pin_reading(  # noqa: PLR0913 - what is read of which tables
 
 
 def cut(reading: Reading, snapshots: Snapshots, table: Table, part_records: int) -> Reading:
-    """Return a reading with its parts, of about `part_records` records at most.
+    """Return a reading cut into parts of at most about `part_records` records.
 
-    Only files whose partition and statistics can match are in them.
+    The parts have only files that can match by their partition and statistics.
     """
     found = slices(snapshots.of(table), table, reading.clauses, part_records)
     return replace(reading, parts=[each.part(table) for each in found])
 
 
 def _joined(snapshots: Snapshots, join: Join, fields: Collection[str]) -> Joined | None:
-    """Return what is read of the other table; `None` where no field of its is wanted."""
+    """Return the pinned join; `None` if no joined field is wanted or nothing was ever loaded."""
     other = snapshots.of(join.table)
     if other is None or not fields:
         return None

@@ -1,8 +1,8 @@
-"""A reading: what is read of the lake, in which parts, from which files of which versions.
+"""A reading: the records to read from the lake, with the files that hold them, cut into parts.
 
-A reading is plain data, and all that it looks at is pinned: the files of its own table, those of
-the table that it is joined with, and those that its clauses look at, such as the members of a list.
-Read again, it gives the same records, whatever is loaded later.
+A reading is plain data, and pins every file that it reads: those of its own table, of the joined
+table, and of its clauses, such as the members of a list. It gives the same records each time,
+whatever is loaded later.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,20 +15,20 @@ from outhaul.lake.clauses import Between, Clause, Within, parse_clause
 from outhaul.lake.files import TableFile
 from outhaul.lake.tables import parse_type, type_name
 
-# Read for its clause, which is parsed by its tag.
+# The import registers the clause, so that `parse_clause` knows its tag.
 from outhaul.smart_lists.clause import InSmartList  # noqa: F401
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Some partitions one after the other, or a slice of a large one."""
+    """The records of one part of an export file: some whole partitions, or a slice of one."""
 
     partitions: Sequence[Sequence[str]]
-    """The files of each partition, as paths under the table's folder; to be merged."""
+    """The partitions in order: the files of each, which are merged, as paths in the table."""
     ids: tuple[int, int] | None = None
-    """The least and the greatest lead id that the files can have, where the table has leads."""
+    """The least and the greatest lead id in the files; `None` if they have no lead ids."""
     slice: Within | Between | None = None
-    """What the part has of the partition, where it has not all of it."""
+    """The clause for the records of the slice; `None` for whole partitions."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the part as plain data."""
@@ -51,7 +51,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class JoinedFile:
-    """A file of the joined table, and the least and the greatest id in it, where they are known."""
+    """A file of the joined table, with the least and the greatest id in it, if they are known."""
 
     path: str
     least: int | None
@@ -60,20 +60,20 @@ class JoinedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Joined:
-    """A second table: each record is joined with at most one of its records."""
+    """A second table. Each record of the reading is joined with at most one record of it."""
 
     table: str
     version: int
     left: str
-    """The column of the reading's own table that names the other record."""
+    """The column of the reading's own table that has the id of the joined record."""
     right: str
-    """The column that identifies the other record."""
+    """The column of the joined table that has this id."""
     columns: Mapping[str, pl.DataType]
-    """The columns of the other table that are read, and their types."""
+    """The columns of the joined table that are read, and their types."""
     files: Sequence[JoinedFile]
 
     def paths(self, ids: tuple[int, int] | None) -> list[str]:
-        """Return the files that may hold the records with these ids, both ends included."""
+        """Return the files that may hold records with these ids, from the least to the greatest."""
         if ids is None:
             return []
         wanted = Between(self.right, *ids)
@@ -112,29 +112,29 @@ class Joined:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What is read of one table, in order."""
+    """The records to read from one table, in order."""
 
     table: str
     version: int | None
-    """The version of the table that is pinned; `None` where nothing was ever loaded."""
+    """The pinned version of the table; `None` if nothing was ever loaded."""
     columns: Mapping[str, pl.DataType]
     """The columns of the table that are read, and their types."""
     order: Sequence[str]
     """The columns that the records are ordered by."""
     clauses: Sequence[Clause]
-    """What all records meet; each clause is pinned."""
+    """Pinned clauses. All of them hold for every record."""
     joined: Joined | None = None
     parts: Sequence[Part] = ()
-    """What is read, in order: the records of the parts one after the other are all records."""
+    """The parts in order. The records of all parts together are the records of the reading."""
 
     @property
     def all_columns(self) -> Mapping[str, pl.DataType]:
-        """The columns of a record with those that are joined; of one name, the table's own."""
+        """The columns of a record and its joined record. Of one name, the record's own counts."""
         return {**({} if self.joined is None else self.joined.columns), **self.columns}
 
     @property
     def files(self) -> Iterator[TableFile]:
-        """All files that may be read: those of the parts, of the joined table, of the clauses."""
+        """All files that may be read: of the parts, of the joined table and of the clauses."""
         for part in self.parts:
             for paths in part.partitions:
                 yield from (TableFile(self.table, path) for path in paths)
@@ -146,7 +146,7 @@ class Reading:
             yield from clause.files
 
     def of_part(self, number: int) -> "Reading":
-        """Return the reading of one part: it names no more of the others than it must."""
+        """Return the reading of one part, without the files that only other parts need."""
         parts = self.parts[number : number + 1]
         joined = self.joined
         if joined is not None:

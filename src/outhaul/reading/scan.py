@@ -1,6 +1,6 @@
-"""The records of a part: filtered, merged in order from the files of each partition, joined.
+"""Reading the records of a part: filter the files of each partition, merge them in order, join.
 
-Records go through in batches, so that a part needs the same memory however large it is.
+Records are read in batches, so that the memory for a part does not depend on its size.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,16 +17,16 @@ from outhaul.reading.reading import Joined, Part, Reading
 BATCH_RECORDS = 50_000
 
 Select = Callable[[Mapping[str, pl.DataType]], Sequence[pl.Expr]]
-"""Returns what is made of the columns of a record, given with their types."""
+"""Returns the expressions to read, given the columns of a record with their types."""
 
 
 def read_batches(
     reading: Reading, number: int, lake: Lake, select: Select, check: Callable[[], None]
 ) -> Iterator[pl.DataFrame]:
-    """Give the records of part `number` in order, some at a time, as `select` wants them.
+    """Yield the records of part `number` in batches, in order, with the expressions of `select`.
 
     `check` is called for each batch, and may raise to stop. Raises `LakeError`, with the name of
-    the file, where one cannot be read.
+    the file, if a file cannot be read.
     """
     try:
         for batch in _batches_of(reading, reading.parts[number], lake, select):
@@ -38,7 +38,7 @@ def read_batches(
 
 
 def scan_part(reading: Reading, part: Part, lake: Lake) -> pl.LazyFrame:
-    """Return the records of a part: filtered, in order, without those that are joined."""
+    """Return the records of a part, filtered and in order, without those of the joined table."""
     scope = Scope(lake=lake, ids=part.ids)
     clauses = [*reading.clauses, *([part.slice] if part.slice else [])]
     wanted = all_of(clauses, scope)
@@ -71,8 +71,8 @@ def _with_joined(
 ) -> pl.DataFrame:
     """Return a batch with the columns of the joined table.
 
-    Of that table only the range of the batch's ids is read, and only records that are joined are
-    collected: a batch needs the same memory, however large the other table is.
+    From that table, only the range of the batch's ids is read, and only joined records are
+    collected. The memory for a batch thus does not depend on the size of the joined table.
     """
     ids = batch[joined.left].drop_nulls().unique()
     other = pl.DataFrame(schema=dict(joined.columns))
@@ -94,9 +94,9 @@ def _with_joined(
 
 
 def _name_damaged(reading: Reading, lake: Lake, check: Callable[[], None]) -> None:
-    """Raise `LakeError` with the name of a file that cannot be read, if there is one.
+    """Raise `LakeError` with the name of the first file that cannot be read, if any.
 
-    Polars says what is wrong with a file that is damaged, but not which file it is.
+    Polars reports the damage of a file without the name of the file.
     """
     columns = {reading.table: reading.columns}
     if reading.joined is not None:

@@ -1,6 +1,6 @@
-"""How the records of a table are cut: into slices of about as many records as are wanted.
+"""Cutting the records of a table into slices of about equal size.
 
-Small partitions share a slice. A large partition is cut into slices of time, or of lead ids.
+Small partitions share a slice. A large partition is cut into slices by time or by lead id.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,18 +20,19 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """Some partitions one after the other, or a cut of a large one, with what is known of them."""
+    """Some whole partitions in order, or a cut of a large one, with the statistics of the files."""
 
     partitions: Sequence[Sequence[LakeFile]]
     cut: Within | Between | None = None
+    """The clause for the records of the slice; `None` for whole partitions."""
 
     @property
     def records(self) -> int:
-        """The number of records in the files, of which a cut has some."""
+        """The number of records in the files. The slice has only some of them if it is a cut."""
         return sum(file.records for files in self.partitions for file in files)
 
     def part(self, table: Table) -> Part:
-        """Return the part that has these records."""
+        """Return the part that holds the records of this slice."""
         bounds = [
             file.bounds.get(table.lead or "", ()) for files in self.partitions for file in files
         ]
@@ -48,9 +49,10 @@ class Slice:
 def slices(
     snapshot: Snapshot | None, table: Table, clauses: Sequence[Clause], slice_records: int
 ) -> Iterator[Slice]:
-    """Give the files that may hold a wanted record, in order, in slices of about so many records.
+    """Yield slices, in order, of at most about `slice_records` records.
 
-    `snapshot` is the table's; `None` where nothing was ever loaded.
+    They have only files that may hold records for which all clauses hold. `snapshot` is that of the
+    table; `None` if nothing was ever loaded.
     """
     waiting: list[Sequence[LakeFile]] = []
     waiting_records = 0
@@ -74,7 +76,7 @@ def slices(
 def _candidates(
     snapshot: Snapshot | None, clauses: Sequence[Clause]
 ) -> Iterator[Sequence[LakeFile]]:
-    """Give the files that may hold a wanted record, by partition, in order."""
+    """Yield the files that can match the clauses, by partition, in order."""
     files = (
         file
         for file in (() if snapshot is None else snapshot.files)
@@ -84,7 +86,7 @@ def _candidates(
 
 
 def _cut_by_id(files: Sequence[LakeFile], table: Table, count: int) -> Iterator[Slice]:
-    """Cut a partition into equal ranges of the lead ids that it has."""
+    """Cut a partition into equal ranges of lead ids."""
     column = table.order[0]
     first = min(file.bounds[column][0] for file in files)
     last = max(file.bounds[column][1] for file in files)
@@ -99,7 +101,7 @@ def _cut_by_id(files: Sequence[LakeFile], table: Table, count: int) -> Iterator[
 def _cut_by_time(
     files: Sequence[LakeFile], table: Table, clauses: Sequence[Clause], count: int
 ) -> Iterator[Slice]:
-    """Cut a partition into windows of equal length, over the time that is wanted of it."""
+    """Cut a partition into windows of equal length, over the time that the clauses allow."""
     column = table.order[0]
     first = min(file.bounds[column][0] for file in files).replace(microsecond=0)
     last = max(file.bounds[column][1] for file in files).replace(microsecond=0)
