@@ -17,6 +17,7 @@ from outhaul.client.errors import (
     QueueFullError,
 )
 from outhaul.client.session import Session
+from outhaul.protocol.answers.envelope import Page
 from outhaul.protocol.answers.exports import ExportJob
 from outhaul.protocol.states import State
 
@@ -47,7 +48,11 @@ class Job:
     @classmethod
     def from_answer(cls, entry: object) -> Self:
         """Return the job that an entry of `result` describes. Raises `AnswerError`."""
-        found = read(ExportJob, entry, "an export job")
+        return cls.of(read(ExportJob, entry, "an export job"))
+
+    @classmethod
+    def of(cls, found: ExportJob) -> Self:
+        """Return the job that a declared answer describes."""
         return cls(
             export_id=found.export_id,
             status=found.status,
@@ -114,8 +119,9 @@ class Exports:
         seen = set()
         while True:
             answer = self._session.call("GET", f"{self._path}.json", params)
-            yield from map(Job.from_answer, answer.get("result") or ())
-            token = answer.get("nextPageToken")
+            page = _read_page(answer)
+            yield from map(Job.of, page.result)
+            token = page.next_page_token
             if not token:
                 return
             if token in seen:
@@ -197,10 +203,14 @@ class Exports:
 
     @staticmethod
     def _one(answer: Mapping[str, Any]) -> Job:
-        match answer.get("result"):
-            case [entry]:
-                return Job.from_answer(entry)
+        match _read_page(answer).result:
+            case [found]:
+                return Job.of(found)
         raise AnswerError("it does not describe one export job")
+
+
+def _read_page(answer: Mapping[str, Any]) -> Page[ExportJob]:
+    return read(Page[ExportJob], answer, "an answer about export jobs")
 
 
 def _pauses(longest: float) -> Iterator[float]:

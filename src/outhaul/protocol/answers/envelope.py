@@ -52,13 +52,17 @@ class Found(NamedTuple):
     """Whether more follows, where there is a token on the last page too."""
 
 
+def _read_list(value: object) -> object:
+    return [] if value is None else value
+
+
 class Success(Answer, Generic[T]):
     """The answer of a call that succeeded."""
 
     model_config = always("requestId", "result")
 
     request_id: str = ""
-    result: list[T] = Field(default=[])
+    result: Annotated[list[T], BeforeValidator(_read_list)] = Field(default=[])
     success: Literal[True]
 
     @classmethod
