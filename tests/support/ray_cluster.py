@@ -57,7 +57,8 @@ def ray_cluster() -> Iterator[RayNodes]:
         log = Path(folder) / "log"
         with log.open("wb") as stderr:
             process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("ray_nodes.py"))],
+                # With -P: the modules next to the script must not hide those of libraries.
+                [sys.executable, "-P", str(Path(__file__).with_name("ray_nodes.py"))],
                 env=os.environ | nodes_have,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

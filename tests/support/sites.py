@@ -203,7 +203,7 @@ class Fleet:
     def fail(self, *point: object) -> Process:
         """Start a worker that goes as far as a point; `failpoints.py` says which there are."""
         script = Path(__file__).with_name("failpoints.py")
-        return self._start([sys.executable, script, *point])
+        return self._start([sys.executable, "-P", script, *point])
 
     def _start(self, command: Iterable[object], **more: str) -> Process:
         log = self._logs / f"process-{next(self._numbers)}.log"

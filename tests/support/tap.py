@@ -138,7 +138,7 @@ class Tap:
 
     def _run(self, *arguments: object) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            [PYTHON, Path(__file__).with_name("tap_runner.py"), *map(str, arguments)],
+            [PYTHON, "-P", Path(__file__).with_name("tap_runner.py"), *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=environment(TAP_MARKETO_URL=self._url),
