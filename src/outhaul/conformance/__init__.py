@@ -1,0 +1,1 @@
+"""Suites that additions of other packages can run over what they add."""
