@@ -266,7 +266,7 @@ class LakeFile:
 
 @pytest.fixture
 def lake_file(place: Site) -> Iterator[LakeFile]:
-    where = place.lake("default").place / "activities"
+    where = place.lake("default").location / "activities"
     snapshot = place.lake("default").snapshot(ACTIVITIES.table)
     assert snapshot is not None
     path = snapshot.files[len(snapshot.files) // 2].path

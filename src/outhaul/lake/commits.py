@@ -42,14 +42,19 @@ def make_snapshot(lake: Lake, table: Table) -> Snapshot:
     return snapshot
 
 
-def write_file(place: Location, table: Table, partition: Any, records: pl.LazyFrame) -> AddAction:  # noqa: ANN401
+def write_file(
+    location: Location,
+    table: Table,
+    partition: Any,  # noqa: ANN401 - a value of the partition column, of any type
+    records: pl.LazyFrame,
+) -> AddAction:
     """Write sorted records of one partition as a file; return it as the transaction adds it.
 
     The file is synced to the disk: a transaction never names one that a power cut may take.
     """
     value = str(partition)
     path = f"{table.partition}={value}/{uuid.uuid4()}.parquet"
-    with place.writing(path) as target:
+    with location.writing(path) as target:
         records.sink_parquet(
             target,
             compression="zstd",

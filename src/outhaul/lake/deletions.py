@@ -69,7 +69,7 @@ def record(lake: Lake, deletions: pl.DataFrame) -> None:
                 .sort(table.order)
             )
             if not together.equals(known):
-                adds.append(write_file(snapshot.place, table, partition, together.lazy()))
+                adds.append(write_file(snapshot.location, table, partition, together.lazy()))
                 removes += files
         if adds:
             commit(lake, table, version=snapshot.version, adds=adds, removes=removes)
@@ -96,7 +96,7 @@ def sweep(lake: Lake, table: Table, column: str, leads: pl.Series) -> None:
             removes.append(file)
             if gone < file.records:
                 kept = records.filter(~_is_one_of(column, among))
-                adds.append(write_file(snapshot.place, table, file.partition, kept))
+                adds.append(write_file(snapshot.location, table, file.partition, kept))
         if removes:
             commit(lake, table, version=snapshot.version, adds=adds, removes=removes)
 

@@ -37,7 +37,7 @@ class Snapshot:
     """A table as it is at one version; it stays so, whatever is loaded later."""
 
     version: int
-    place: Location
+    location: Location
     columns: Mapping[str, pl.DataType]
     """All columns but the one of the partition."""
     files: Sequence[LakeFile]
@@ -45,22 +45,22 @@ class Snapshot:
 
     def scan(self, files: Sequence[LakeFile]) -> pl.LazyFrame:
         """Return the records of some of its files, one file after the other."""
-        return _scan(self.place, [file.path for file in files], self.columns)
+        return _scan(self.location, [file.path for file in files], self.columns)
 
 
 class Lake:
     """The tables of one subscription, in one folder of this machine or of a bucket."""
 
-    def __init__(self, place: Path | Location, hold: Hold | None = None) -> None:
-        self.place = Location.of(place)
+    def __init__(self, location: Path | Location, hold: Hold | None = None) -> None:
+        self.location = Location.of(location)
         self._hold = hold
 
     @property
     def folder(self) -> Path:
         """A folder of this machine: the lake's own, or one for what is on its way to a bucket."""
-        name = hashlib.sha256(self.place.url.encode()).hexdigest()[:16]
+        name = hashlib.sha256(self.location.url.encode()).hexdigest()[:16]
         local = Path(tempfile.gettempdir()) / f"outhaul-{os.getuid()}" / name
-        return self.place.folder or local
+        return self.location.folder or local
 
     def scan(
         self, table: str, paths: Sequence[str], columns: Mapping[str, pl.DataType] | None
@@ -69,7 +69,7 @@ class Lake:
 
         With `None` for the columns, each file has those that it has.
         """
-        return _scan(self.place / table, paths, columns)
+        return _scan(self.location / table, paths, columns)
 
     def snapshot(self, table: Table, version: int | None = None) -> Snapshot | None:
         """Return a table at a version, or as it is now; `None` where nothing was ever loaded."""
@@ -83,15 +83,15 @@ class Lake:
         }
         return Snapshot(
             version=opened.version(),
-            place=self.place / table.name,
+            location=self.location / table.name,
             columns=columns,
             files=_files(opened, table),
         )
 
     def at(self, table: Table, version: int) -> DeltaTable:
         """Return a table that is there, at a version, for writing."""
-        place = self.place / table.name
-        return DeltaTable(_uri(place), version=version, storage_options=_options(place))
+        location = self.location / table.name
+        return DeltaTable(_uri(location), version=version, storage_options=_options(location))
 
     def create(self, table: Table) -> DeltaTable:
         """Return a table, made if there is none, for writing."""
@@ -100,12 +100,12 @@ class Lake:
             return opened
         columns = {table.partition: table.partition_type, **table.columns}
         return DeltaTable.create(
-            _uri(self.place / table.name),
+            _uri(self.location / table.name),
             schema=Schema([delta_field(name, of) for name, of in columns.items()]),
             mode="ignore",
             partition_by=[table.partition],
             name=table.name,
-            storage_options=_options(self.place),
+            storage_options=_options(self.location),
         )
 
     @contextmanager
@@ -119,9 +119,9 @@ class Lake:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / f".{table.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            held = self._hold(f"{self.place.url}/{table.name}") if self._hold else nullcontext()
+            held = self._hold(f"{self.location.url}/{table.name}") if self._hold else nullcontext()
             with held, named_failures():
-                self.place.check_put_if_absent()
+                self.location.check_put_if_absent()
                 yield
 
     def opened(self, table: Table, version: int | None = None) -> DeltaTable | None:
@@ -129,12 +129,14 @@ class Lake:
 
         Raises `LakeError` where it cannot be read.
         """
-        place = self.place / table.name
-        if not place.exists:
+        location = self.location / table.name
+        if not location.exists:
             return None
         with named_failures():
             try:
-                return DeltaTable(_uri(place), version=version, storage_options=_options(place))
+                return DeltaTable(
+                    _uri(location), version=version, storage_options=_options(location)
+                )
             except TableNotFoundError:
                 return None
 

@@ -52,7 +52,7 @@ def remove_replaced(
     replaced = opened.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
     if replaced:
         kept = pinned()
-        (lake.place / table.name).delete([path for path in replaced if path not in kept])
+        (lake.location / table.name).delete([path for path in replaced if path not in kept])
 
 
 def _many(files: Sequence[LakeFile]) -> bool:
@@ -71,7 +71,7 @@ def _compact(lake: Lake, table: Table, partition: object) -> int:
         lambda left, right: left.merge_sorted(right, key=order),
         [snapshot.scan([file]).select(list(snapshot.columns)) for file in files],
     )
-    written = write_file(snapshot.place, table, partition, records)
+    written = write_file(snapshot.location, table, partition, records)
     commit(
         lake,
         table,

@@ -166,9 +166,9 @@ class _Merger:
             if sum(file.records for file in files) > len(gone):
                 incoming += [self._kept(file, gone) for file in files]
         if incoming:
-            place = self._snapshot.place
+            location = self._snapshot.location
             together = reduce(self._merge_sorted, incoming)
-            self._done.adds.append(write_file(place, self._table, partition, together))
+            self._done.adds.append(write_file(location, self._table, partition, together))
 
     def _read(self, partition: Any) -> pl.DataFrame:  # noqa: ANN401 - a day or a number
         """Return the staged records of a partition but those of leads that are deleted."""

@@ -179,7 +179,7 @@ def test_a_commit_fails_where_another_came_first(lake: Lake, put: Loader) -> Non
     assert before is not None
     put(load_activities, lake, [activity(2)])
     file = before.files[0]
-    written = write_file(before.place, ACTIVITIES, file.partition, before.scan([file]))
+    written = write_file(before.location, ACTIVITIES, file.partition, before.scan([file]))
     with pytest.raises(TableChangedError):
         commit(lake, ACTIVITIES, version=before.version, adds=[written], removes=[file])
     assert guids(lake) == ["0001", "0002"]
@@ -199,7 +199,7 @@ def test_machines_that_load_at_once_wait_for_each_other(
 
     def machine(number: int) -> None:
         shared = open_lake(settings, "default", database)
-        put(load_activities, Machine(shared.place, database.hold), [activity(number)])
+        put(load_activities, Machine(shared.location, database.hold), [activity(number)])
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(machine, range(12)))
@@ -214,13 +214,13 @@ def test_a_bucket_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
         secret_access_key="a secret that nobody shows",
     )
     settings = Settings(data=tmp_path, lake_url="s3://bucket/lake", s3=s3)
-    place = location_of_lakes(settings)
+    location = location_of_lakes(settings)
     with pytest.raises(LakeError) as refusal:
         check_lakes(settings)
     assert "127.0.0.1:9" in str(refusal.value)
     with pytest.raises(LakeError):
-        page(Lake(place))
-    assert "nobody shows" not in f"{refusal.value}{place!r}"
+        page(Lake(location))
+    assert "nobody shows" not in f"{refusal.value}{location!r}"
     Location.of(tmp_path / "not" / "made" / "yet").check()
 
 

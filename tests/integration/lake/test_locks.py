@@ -43,7 +43,7 @@ def test_a_lake_that_machines_share_is_written_by_one_at_a_time(
 
     writer = threading.Thread(target=write)
     # The lock of the folder is free: it is the database's that another machine has.
-    with database.hold(f"{lake.place.url}/{LEADS.name}"):
+    with database.hold(f"{lake.location.url}/{LEADS.name}"):
         writer.start()
         wait_for(lambda: waiting(database) or entered.is_set())
         assert not entered.is_set()

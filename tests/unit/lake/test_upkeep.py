@@ -121,7 +121,7 @@ def test_a_load_that_comes_between_is_not_undone(lake: Lake, catalog: Catalog) -
     snapshot = current(lake, ACTIVITIES)
     load(lake, catalog, ACTIVITIES, activity(2))
     written = write_file(
-        snapshot.place, ACTIVITIES, snapshot.files[0].partition, snapshot.scan(snapshot.files)
+        snapshot.location, ACTIVITIES, snapshot.files[0].partition, snapshot.scan(snapshot.files)
     )
     with pytest.raises(TableChangedError, match="load the file again"):
         commit(lake, ACTIVITIES, version=snapshot.version, adds=[written], removes=snapshot.files)

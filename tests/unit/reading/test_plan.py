@@ -279,7 +279,7 @@ def parts_of(
     part_records: int,
 ) -> list[Part]:
     files = [file for each in partitions for file in each]
-    snapshot = Snapshot(version=0, place=Location(url=""), columns={}, files=files)
+    snapshot = Snapshot(version=0, location=Location(url=""), columns={}, files=files)
     return [each.part(table) for each in slices(snapshot, table, clauses, part_records)]
 
 

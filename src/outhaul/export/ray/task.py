@@ -14,14 +14,14 @@ from outhaul.storage.opening import open_files
 
 def pack(settings: Settings, task: PartTask, lake: Lake) -> bytes:
     """Return what a node needs to render a part."""
-    return pickle.dumps((settings, task, lake.place))
+    return pickle.dumps((settings, task, lake.location))
 
 
 def render_packed(packed: bytes) -> dict[str, Any]:
     """Render a part on a node, from what `pack` returned; return it as plain data."""
-    settings, task, place = pickle.loads(packed)  # noqa: S301 - from our own worker
+    settings, task, location = pickle.loads(packed)  # noqa: S301 - from our own worker
     key = f"{task.key}.{uuid.uuid4().hex}"
     with closing(open_files(settings)) as files:
         # It is not asked whether to stop: to stop it, Ray ends the process.
-        part = store_part(task, Lake(place), files, key, lambda: None, kept=False)
+        part = store_part(task, Lake(location), files, key, lambda: None, kept=False)
     return {"part": [part.number, part.key, part.size, part.records]}
