@@ -1,6 +1,7 @@
 """The pages say what the code does."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from typer.main import get_command
 
 from outhaul.cli.serve import serve_app, worker_app
 from outhaul.errors import Error
+from outhaul.export.formats import FORMATS
 from outhaul.kinds import KINDS
 from outhaul.settings import Limits, Settings
 
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
+GLOSSARY = DOCS / "glossary.md"
 
 
 def page(name: str) -> str:
@@ -56,8 +59,55 @@ def test_the_filters_of_every_kind_are_documented(name: str) -> None:
         assert f"`{entry.name}`" in text
 
 
+def anchors(path: Path) -> set[str]:
+    """Return what links to the headings of a page end in."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_links_between_pages_lead_somewhere(path: Path) -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text("utf-8"))
-    for link in links:
-        assert (path.parent / link).exists(), link
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", path.read_text("utf-8"))
+    for link, anchor in links:
+        target = path.parent / link if link else path
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), f"{link}#{anchor}"
+
+
+def words_of_the_glossary() -> list[str]:
+    return re.findall(r"^\| \*\*(.+?)\*\* \|", page("glossary.md"), re.MULTILINE)
+
+
+def test_the_glossary_defines_each_word_once() -> None:
+    words = words_of_the_glossary()
+    assert len(words) > 20
+    assert len({*words}) == len(words)
+
+
+def test_the_words_of_the_glossary_are_used() -> None:
+    sources = [*(each for each in PAGES if each != GLOSSARY), *(ROOT / "src").rglob("*.py")]
+    text = "\n".join(each.read_text("utf-8") for each in sources)
+    for word in words_of_the_glossary():
+        pattern = r"\s+".join(word.split())
+        assert re.search(rf"\b{pattern}s?\b", text, re.IGNORECASE), word
+
+
+def test_the_design_names_every_package_in_the_order_of_the_layers() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    expected = [sorted(re.split(r" [|:] ", layer)) for layer in layers]
+    text = page("design.md").partition("## Packages")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.+?`) \|", text, re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    for layer in expected:
+        assert sorted(named[: len(layer)]) == layer
+        del named[: len(layer)]
+    assert named == []
+
+
+def test_every_format_is_documented() -> None:
+    text = page("protocol.md").partition("## Formats")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([\w.]+)` \| `(.+?)` \| `(.+?)` \|", text, re.MULTILINE)
+    assert rows == [(each.name, each.media_type, each.extension) for each in FORMATS.values()]
