@@ -1,1 +1,1 @@
-"""What can be asked for: lead fields, activity types, and the assets that filters name."""
+"""The catalog of a subscription: lead fields, activity types, custom object types and assets."""

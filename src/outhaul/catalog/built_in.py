@@ -1,4 +1,4 @@
-"""The entries that every catalog has."""
+"""The standard entries, which every catalog has."""
 
 import json
 from functools import cache
@@ -9,7 +9,7 @@ from outhaul.catalog.entries import Entries, parse_catalog
 
 @cache
 def standard_entries() -> Entries:
-    """Return the lead fields and activity types that every instance has."""
+    """Return the standard lead fields, activity types and fields of program members."""
     folder = files("outhaul.catalog") / "standard"
     fields = parse_catalog(json.loads((folder / "lead_fields.json").read_text("utf-8")))
     types = parse_catalog(json.loads((folder / "activity_types.json").read_text("utf-8")))

@@ -1,4 +1,4 @@
-"""The entries of a catalog, and how they are read from JSON that a live instance answered."""
+"""The entries of a catalog, and reading them from the JSON of a catalog file."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,26 +11,25 @@ from outhaul.catalog.objects import CustomObjectType, MemberField
 from outhaul.protocol.instants import EXPECTED, parse_asset_instant, render_instant
 from outhaul.protocol.texts import has_surrogate
 
-# How a file names the program of an asset; the second is what live instances call it.
+# The keys for the program of an asset: that of outhaul's own file, and that of live instances.
 _PROGRAM = ("program", "programName")
 
-# What the columns of the state hold, on every database.
+# The integers that the columns of ids can hold in every database.
 ID_RANGE = range(-(2**31), 2**31)
-
 
 CUSTOM_OBJECTS = "customObjects"
 """The key of custom object types in outhaul's own catalog file."""
 
-# They are names of folders and parts of paths.
+# API names become names of folders and segments of URLs.
 _API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 
 
 class CatalogError(ValueError):
-    """A catalog file does not fit."""
+    """A catalog file is not valid. The message names the entry."""
 
 
 class AssetType(StrEnum):
-    """What an asset is, spelled as the keys of outhaul's own catalog file."""
+    """The type of an asset. The value is the key of such assets in outhaul's own catalog file."""
 
     PROGRAM = "programs"
     FORM = "forms"
@@ -64,9 +63,10 @@ class ActivityType:
 
 @dataclass(frozen=True, kw_only=True)
 class Asset:
-    """A program, or a form, static list or smart campaign, which may be in a program.
+    """A program, or a form, list or smart campaign, which may belong to a program.
 
-    Dates in its `description` are written as `protocol.instants` does: text sorts as time does.
+    Dates in its `description` have the form of `protocol.instants`, so that their texts sort like
+    the dates.
     """
 
     type: AssetType
@@ -83,7 +83,7 @@ class Asset:
 
 @dataclass(frozen=True, kw_only=True)
 class Entries:
-    """What one catalog file holds."""
+    """The entries of one catalog file."""
 
     lead_fields: tuple[LeadField, ...] = ()
     activity_types: tuple[ActivityType, ...] = ()
@@ -102,11 +102,11 @@ class Entries:
 
 
 def parse_catalog(content: object) -> Entries:
-    """Return the entries of a catalog file, whichever of the three forms it has.
+    """Return the entries of a catalog file.
 
-    These are the answers `leads/describe.json` and `activities/types.json` of a live instance,
-    and outhaul's own file, an object of `programs`, `forms`, `staticLists` and the like. Raises
-    `CatalogError`, which names the entry that does not fit.
+    A file is an answer of a live instance that describes its fields, activity types or custom
+    object types, such as that of `leads/describe.json`. Or it is outhaul's own file: an object of
+    `programs`, `forms`, `staticLists` and the other types of assets. Raises `CatalogError`.
     """
     if not isinstance(content, dict):
         raise CatalogError("a catalog file is a JSON object")
@@ -149,89 +149,89 @@ def _parse_answer(result: object) -> Entries:
     return Entries(activity_types=tuple(types))
 
 
-def _parse_field(entry: Mapping[str, Any], place: str) -> LeadField | None:
+def _parse_field(entry: Mapping[str, Any], path: str) -> LeadField | None:
     if "rest" not in entry:
         return None  # a field that only the SOAP API has
     rest = entry["rest"]
     if not isinstance(rest, dict):
-        raise CatalogError(f"{place}.rest: expected an object")
+        raise CatalogError(f"{path}.rest: expected an object")
     return LeadField(
-        id=_integer(entry, "id", place),
-        name=_text(rest, "name", f"{place}.rest"),
-        display_name=_text(entry, "displayName", place),
-        data_type=_text(entry, "dataType", place),
+        id=_integer(entry, "id", path),
+        name=_text(rest, "name", f"{path}.rest"),
+        display_name=_text(entry, "displayName", path),
+        data_type=_text(entry, "dataType", path),
         description=entry,
     )
 
 
-def _parse_type(entry: Mapping[str, Any], place: str) -> ActivityType:
+def _parse_type(entry: Mapping[str, Any], path: str) -> ActivityType:
     return ActivityType(
-        id=_integer(entry, "id", place), name=_text(entry, "name", place), description=entry
+        id=_integer(entry, "id", path), name=_text(entry, "name", path), description=entry
     )
 
 
-def _parse_asset(kind: AssetType, entry: Mapping[str, Any], place: str) -> Asset:
+def _parse_asset(kind: AssetType, entry: Mapping[str, Any], path: str) -> Asset:
     program = None
     if kind is AssetType.CAMPAIGN:
-        _check_campaign(entry, place)
+        _check_campaign(entry, path)
     if kind is AssetType.PROGRAM:
-        _check_statuses(entry, place)
+        _check_statuses(entry, path)
     else:
         named = (key for key in _PROGRAM if entry.get(key) is not None)
-        program = next((_text(entry, key, place) for key in named), None)
+        program = next((_text(entry, key, path) for key in named), None)
     return Asset(
         type=kind,
-        id=_integer(entry, "id", place),
-        name=_text(entry, "name", place),
+        id=_integer(entry, "id", path),
+        name=_text(entry, "name", path),
         program=program,
-        description={**entry, **_dates(entry, place)},
+        description={**entry, **_dates(entry, path)},
     )
 
 
-def _check_writable(value: object, place: str = "") -> None:
-    """Check that what is read can be answered: look-ups show descriptions as they were loaded."""
+def _check_writable(value: object, path: str = "") -> None:
+    """Check that look-ups can write the descriptions, which they show as they were loaded."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            _check_writable(key, f"{place}: a name")
-            # The rules of smart lists are read, and checked in full, when they are stored.
-            if not (key == "rules" and place.startswith(AssetType.SMART_LIST)):
-                _check_writable(inner, f"{place}.{key}" if place else key)
+            _check_writable(key, f"{path}: a name")
+            # The rules of smart lists are checked in full before they are stored.
+            if not (key == "rules" and path.startswith(AssetType.SMART_LIST)):
+                _check_writable(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
         for n, inner in enumerate(value):
-            _check_writable(inner, f"{place}[{n}]")
+            _check_writable(inner, f"{path}[{n}]")
     elif isinstance(value, str) and has_surrogate(value):
-        raise CatalogError(f"{place}: {value!r} holds half a surrogate pair")
+        raise CatalogError(f"{path}: {value!r} holds half a surrogate pair")
     elif isinstance(value, float) and not isfinite(value):
-        raise CatalogError(f"{place}: {value!r} is no number of JSON")
+        raise CatalogError(f"{path}: {value!r} is no number of JSON")
 
 
-def _check_statuses(entry: Mapping[str, Any], place: str) -> None:
+def _check_statuses(entry: Mapping[str, Any], path: str) -> None:
     names = entry.get("statuses", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise CatalogError(f"{place}.statuses: expected an array of texts, found {names!r}")
+        raise CatalogError(f"{path}.statuses: expected an array of texts, found {names!r}")
 
 
-def _check_campaign(entry: Mapping[str, Any], place: str) -> None:
+def _check_campaign(entry: Mapping[str, Any], path: str) -> None:
     if entry.get("type", CAMPAIGN_TYPES[0]) not in CAMPAIGN_TYPES:
         found = entry["type"]
-        raise CatalogError(f"{place}.type: expected {' or '.join(CAMPAIGN_TYPES)}, found {found!r}")
+        raise CatalogError(f"{path}.type: expected {' or '.join(CAMPAIGN_TYPES)}, found {found!r}")
     if not isinstance(entry.get("active", False), bool):
-        raise CatalogError(f"{place}.active: expected true or false, found {entry['active']!r}")
+        raise CatalogError(f"{path}.active: expected true or false, found {entry['active']!r}")
     if entry.get("programId") is not None:
-        _integer(entry, "programId", place)
+        _integer(entry, "programId", path)
 
 
-def _dates(entry: Mapping[str, Any], place: str) -> dict[str, str]:
-    """Return the dates of an asset; live instances write them as `2026-01-31T23:59:59Z+0000`."""
+def _dates(entry: Mapping[str, Any], path: str) -> dict[str, str]:
+    """Return the dates of an asset in UTC; live instances write `2026-01-31T23:59:59Z+0000`."""
     dates = {}
     for name in ("createdAt", "updatedAt"):
         if entry.get(name) is None:
             continue
-        text = _text(entry, name, place)
+        text = _text(entry, name, path)
         try:
             dates[name] = render_instant(parse_asset_instant(text))
         except ValueError:
-            raise CatalogError(f"{place}.{name}: expected {EXPECTED}, found {text!r}") from None
+            raise CatalogError(f"{path}.{name}: expected {EXPECTED}, found {text!r}") from None
     return dates
 
 
@@ -248,25 +248,25 @@ def _parse_member_fields(
 
 
 def _parse_objects(
-    entries: Iterable[tuple[int, Mapping[str, Any]]], place: str
+    entries: Iterable[tuple[int, Mapping[str, Any]]], path: str
 ) -> tuple[CustomObjectType, ...]:
-    return tuple(_parse_object(entry, f"{place}[{n}]") for n, entry in entries)
+    return tuple(_parse_object(entry, f"{path}[{n}]") for n, entry in entries)
 
 
-def _parse_object(entry: Mapping[str, Any], place: str) -> CustomObjectType:
+def _parse_object(entry: Mapping[str, Any], path: str) -> CustomObjectType:
     key = "apiName" if "apiName" in entry else "name"
-    api_name = _text(entry, key, place)
+    api_name = _text(entry, key, path)
     if not _API_NAME.fullmatch(api_name):
-        raise CatalogError(f"{place}.{key}: expected letters, digits and _, found {api_name!r}")
+        raise CatalogError(f"{path}.{key}: expected letters, digits and _, found {api_name!r}")
     if entry.get("idField", "marketoGUID") != "marketoGUID":
-        raise CatalogError(f"{place}.idField: expected 'marketoGUID', found {entry['idField']!r}")
+        raise CatalogError(f"{path}.idField: expected 'marketoGUID', found {entry['idField']!r}")
     if "fields" in entry:  # the list of types names none
-        _parse_fields(entry, place)
+        _parse_fields(entry, path)
     names = entry.get("dedupeFields", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise CatalogError(f"{place}.dedupeFields: expected an array of texts, found {names!r}")
-    for n, relation in _objects(entry.get("relationships", []), f"{place}.relationships"):
-        of = f"{place}.relationships[{n}]"
+        raise CatalogError(f"{path}.dedupeFields: expected an array of texts, found {names!r}")
+    for n, relation in _objects(entry.get("relationships", []), f"{path}.relationships"):
+        of = f"{path}.relationships[{n}]"
         _text(relation, "field", of)
         related = relation.get("relatedTo")
         if not isinstance(related, dict):
@@ -276,14 +276,14 @@ def _parse_object(entry: Mapping[str, Any], place: str) -> CustomObjectType:
     return CustomObjectType(api_name=api_name, description=entry)
 
 
-def _parse_fields(entry: Mapping[str, Any], place: str) -> dict[str, Mapping[str, Any]]:
+def _parse_fields(entry: Mapping[str, Any], path: str) -> dict[str, Mapping[str, Any]]:
     """Return the `fields` of an entry by their name."""
     by_name: dict[str, Mapping[str, Any]] = {}
-    for n, content in _objects(entry["fields"], f"{place}.fields"):
-        name = _text(content, "name", f"{place}.fields[{n}]")
-        _text(content, "dataType", f"{place}.fields[{n}]")
+    for n, content in _objects(entry["fields"], f"{path}.fields"):
+        name = _text(content, "name", f"{path}.fields[{n}]")
+        _text(content, "dataType", f"{path}.fields[{n}]")
         if name in by_name:
-            raise CatalogError(f"{place}.fields[{n}]: field {name!r} is described twice")
+            raise CatalogError(f"{path}.fields[{n}]: field {name!r} is described twice")
         by_name[name] = content
     return by_name
 
@@ -297,26 +297,26 @@ def _distinct(fields: Iterable[LeadField]) -> tuple[LeadField, ...]:
     return tuple(by_name.values())
 
 
-def _objects(value: object, place: str) -> Iterable[tuple[int, Mapping[str, Any]]]:
+def _objects(value: object, path: str) -> Iterable[tuple[int, Mapping[str, Any]]]:
     if not isinstance(value, list):
-        raise CatalogError(f"{place}: expected an array")
+        raise CatalogError(f"{path}: expected an array")
     for n, entry in enumerate(value):
         if not isinstance(entry, dict):
-            raise CatalogError(f"{place}[{n}]: expected an object")
+            raise CatalogError(f"{path}[{n}]: expected an object")
         yield n, entry
 
 
-def _integer(entry: Mapping[str, Any], name: str, place: str) -> int:
+def _integer(entry: Mapping[str, Any], name: str, path: str) -> int:
     value = entry.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or value not in ID_RANGE:
-        raise CatalogError(f"{place}.{name}: expected an integer of 32 bits, found {value!r}")
+        raise CatalogError(f"{path}.{name}: expected an integer of 32 bits, found {value!r}")
     return value
 
 
-def _text(entry: Mapping[str, Any], name: str, place: str) -> str:
+def _text(entry: Mapping[str, Any], name: str, path: str) -> str:
     value = entry.get(name)
     if not isinstance(value, str) or not value:
-        raise CatalogError(f"{place}.{name}: expected a text, found {value!r}")
+        raise CatalogError(f"{path}.{name}: expected a text, found {value!r}")
     if has_surrogate(value):
-        raise CatalogError(f"{place}.{name}: {value!r} holds half a surrogate pair")
+        raise CatalogError(f"{path}.{name}: {value!r} holds half a surrogate pair")
     return value

@@ -1,14 +1,14 @@
-"""Fields of program members, and custom object types, as the catalog has them."""
+"""The catalog's entries for fields of program members and for custom object types."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 LEAD_IDS = frozenset({"id", "leadid"})
-"""What a lead's id is called in declarations, in small letters."""
+"""The names of the field of a lead's id in descriptions, in small letters."""
 
 OWN_FIELDS = {"marketoGUID": "string", "createdAt": "datetime", "updatedAt": "datetime"}
-"""The fields that records of every custom object type have, and their `dataType`."""
+"""The fields that every custom object type has, and their `dataType`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class CustomObjectType:
 
     @property
     def fields(self) -> Mapping[str, str]:
-        """The `dataType` of each field by name: those of every type first."""
+        """The `dataType` of each field by name. Fields that every type has come first."""
         declared = {
             entry["name"]: entry["dataType"] for entry in self.description.get("fields", [])
         }
@@ -38,12 +38,12 @@ class CustomObjectType:
 
     @property
     def dedupe_fields(self) -> list[str]:
-        """The fields that together tell a record from all others."""
+        """The fields whose values together identify a record."""
         return list(self.description.get("dedupeFields", []))
 
     @property
     def lead_link(self) -> str | None:
-        """The field that holds the id of the lead to which a record belongs, where one does."""
+        """The field with the id of the lead that a record belongs to; `None` without one."""
         for entry in self.description.get("relationships", []):
             related = entry["relatedTo"]
             if related["name"].lower() == "lead" and related["field"].lower() in LEAD_IDS:

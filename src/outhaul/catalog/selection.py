@@ -1,7 +1,7 @@
-"""Which assets a look-up wants, as conditions on their table.
+"""The selection of assets for a look-up, as conditions on their table.
 
-What only an asset's description says is read from there, and what even that does not say is what
-the look-ups answer in its place: a workspace called `Default`, a form that is approved.
+Some conditions read the description of an asset. A missing value counts as the value that look-ups
+answer for it: the workspace `Default`, and a form that is approved.
 """
 
 from collections.abc import Collection, Iterator
@@ -23,7 +23,7 @@ TRIGGER = "trigger"
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What assets must fit: each of these that is not `None`."""
+    """The conditions that an asset must meet. A condition that is `None` is always met."""
 
     ids: Collection[int] | None = None
     names: Collection[str] | None = None
@@ -31,14 +31,15 @@ class Selection:
     workspaces: Collection[str] | None = None
     updated_from: datetime | None = None
     updated_until: datetime | None = None
-    """An asset without a date of its latest change is in every window: none is missed."""
+    """The end of the window for `updatedAt`. An asset without this date is in every window, so
+    that a client that polls by windows gets it."""
     drafts: bool | None = None
-    """Forms that are drafts, or those that are approved."""
+    """`True` selects forms that are drafts, `False` those that are approved."""
     triggerable: bool = False
-    """Campaigns that are active and begin with a trigger."""
+    """`True` selects campaigns that are active and begin with a trigger."""
 
     def conditions(self) -> Iterator[sa.ColumnElement[bool]]:
-        """Return the conditions, all of which an asset must meet."""
+        """Yield the conditions as SQL expressions. An asset must meet all of them."""
         if self.ids is not None:
             yield asset.c.id.in_([wanted for wanted in self.ids if wanted in ID_RANGE])
         if self.names is not None:
@@ -46,24 +47,26 @@ class Selection:
         if self.programs is not None:
             yield asset.c.program.in_(self.programs)
         if self.workspaces is not None:
-            named = sa.func.coalesce(_said("workspaceName"), _said("workspace"), WORKSPACE)
+            named = sa.func.coalesce(
+                _described("workspaceName"), _described("workspace"), WORKSPACE
+            )
             yield named.in_([storable(wanted) for wanted in self.workspaces])
         if self.updated_from is not None:
-            yield _undated() | (_said("updatedAt") >= render_instant(self.updated_from))
+            yield _undated() | (_described("updatedAt") >= render_instant(self.updated_from))
         if self.updated_until is not None:
-            yield _undated() | (_said("updatedAt") <= render_instant(self.updated_until))
+            yield _undated() | (_described("updatedAt") <= render_instant(self.updated_until))
         if self.drafts is not None:
-            draft = sa.func.lower(sa.func.coalesce(_said("status"), "")) == DRAFT
+            draft = sa.func.lower(sa.func.coalesce(_described("status"), "")) == DRAFT
             yield draft if self.drafts else ~draft
         if self.triggerable:
-            yield _said("type") == TRIGGER
+            yield _described("type") == TRIGGER
             yield asset.c.description["active"].as_boolean()
 
 
-def _said(name: str) -> sa.ColumnElement[str]:
+def _described(name: str) -> sa.ColumnElement[str]:
     text: sa.ColumnElement[str] = asset.c.description[name].as_string()
     return text
 
 
 def _undated() -> sa.ColumnElement[bool]:
-    return _said("updatedAt").is_(None)
+    return _described("updatedAt").is_(None)

@@ -1,4 +1,4 @@
-"""The catalog of a subscription: the built-in entries, and those that were loaded."""
+"""The store of a catalog: the standard entries and the loaded ones."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -36,10 +36,10 @@ class Catalog:
         self._subscription = subscription
 
     def lead_fields(self) -> Mapping[str, LeadField]:
-        """Return all lead fields by name: standard ones first, then those that were loaded.
+        """Return all lead fields by name: first the standard ones, then the loaded ones.
 
-        A loaded field takes the place of a standard one of its name. A standard field whose id a
-        loaded one has is given another.
+        A loaded field replaces a standard field of the same name. If it has the id of a standard
+        field of another name, that field gets another id.
         """
         loaded = {
             row.name: LeadField(
@@ -66,7 +66,7 @@ class Catalog:
         return fields | loaded
 
     def activity_types(self) -> Mapping[int, ActivityType]:
-        """Return all activity types by id; a loaded one takes the place of a standard one."""
+        """Return all activity types by id; a loaded one replaces a standard one."""
         types = {entry.id: entry for entry in standard_entries().activity_types}
         for row in self._rows(activity_type, activity_type.c.id):
             types[row.id] = ActivityType(id=row.id, name=row.name, description=row.description)
@@ -89,23 +89,23 @@ class Catalog:
         }
 
     def has_program(self, program: int) -> bool:
-        """Tell whether there is a program of this id: of the catalog, or with members."""
+        """Return whether the catalog has a program with this id, or the lake has members of it."""
         if self.asset(AssetType.PROGRAM, program) is not None:
             return True
         order = member_status.c.name
         return bool(self._rows(member_status, order, member_status.c.program == program))
 
     def member_statuses(self) -> Collection[str]:
-        """Return the statuses that programs have: those of the catalog, and those of members."""
+        """Return the statuses that programs declare, and those of loaded members."""
         named = {row.name for row in self._rows(member_status, member_status.c.name)}
         for program in self.assets(AssetType.PROGRAM):
             named |= set(program.description.get("statuses", []))
         return named - {""}
 
     def note_member_statuses(self, found: Collection[tuple[int, str | None]]) -> None:
-        """Keep which programs have members, and of which status."""
+        """Record that programs have members with these statuses: pairs of id and status."""
         rows = [
-            # No filter can ask for a name that has a NUL byte, which PostgreSQL does not keep.
+            # PostgreSQL cannot store a NUL byte, and no filter can name such a status.
             {"subscription": self._subscription, "program": program, "name": name}
             for program, name in {(p, n if n and "\0" not in n else "") for p, n in found}
         ]
@@ -116,13 +116,13 @@ class Catalog:
                 connection.execute(statement, rows)
 
     def assets(self, kind: AssetType) -> Iterable[Asset]:
-        """Return the assets of one type, by id."""
+        """Yield the assets of one type, ordered by id."""
         for row in self._rows(asset, asset.c.id, asset.c.type == kind):
             yield _asset(row)
 
     def asset(self, kind: AssetType, asset_id: int) -> Asset | None:
-        """Return one asset by its id."""
-        if asset_id not in ID_RANGE:  # PostgreSQL does not compare with what no column can hold
+        """Return one asset by its id; `None` if there is no such asset."""
+        if asset_id not in ID_RANGE:  # PostgreSQL refuses to compare with a larger number
             return None
         rows = self._rows(asset, asset.c.id, asset.c.type == kind, asset.c.id == asset_id)
         return next((_asset(row) for row in rows), None)
@@ -136,7 +136,10 @@ class Catalog:
         after: int | None = None,
         offset: int = 0,
     ) -> list[Asset]:
-        """Return at most `size` assets by id that fit: those after an id, or after so many."""
+        """Return at most `size` selected assets, ordered by id.
+
+        They follow the id `after`, and `offset` selected assets are skipped.
+        """
         where = [asset.c.type == kind, *selection.conditions()]
         if after is not None:
             where.append(asset.c.id > after)
@@ -151,18 +154,18 @@ class Catalog:
             return [_asset(row) for row in connection.execute(statement)]
 
     def assets_named(self, kind: AssetType, names: Collection[str]) -> list[Asset]:
-        """Return the assets that have one of these names, qualified by their program or not."""
+        """Return the assets with one of these names, with or without the name of their program."""
         bare = {name.rpartition(".")[2] for name in names} | set(names)
-        # A name may hold dots of its own, so that what follows the last one is not all of it.
+        # A name may hold dots itself: it may then begin after any dot.
         bare |= {name[n + 1 :] for name in names for n, mark in enumerate(name) if mark == "."}
         rows = self._rows(asset, asset.c.id, asset.c.type == kind, asset.c.name.in_(bare))
         found = [_asset(row) for row in rows]
         return [entry for entry in found if {entry.name, entry.qualified_name} & set(names)]
 
     def store(self, entries: Entries) -> None:
-        """Put entries into the catalog, in one transaction; those of the same name or id go.
+        """Store entries in one transaction. They replace entries of the same name or id.
 
-        The rules of smart lists are not looked at: `outhaul.smart_lists.stored` checks them first.
+        The rules of smart lists are not checked here: call `outhaul.smart_lists.stored` for that.
         """
         with self._database.write() as connection:
             self._lock(connection)
@@ -193,7 +196,7 @@ class Catalog:
                     description=dict(member.description),
                 )
             for declared in entries.custom_object_types:
-                # The list of types does not tell all that a description does.
+                # A file with the list of types has fewer keys than one with their descriptions.
                 known = connection.execute(
                     sa.select(custom_object_type.c.description).where(
                         custom_object_type.c.subscription == self._subscription,
@@ -229,10 +232,10 @@ class Catalog:
             return list(connection.execute(statement))
 
     def _lock(self, connection: sa.Connection) -> None:
-        """Let loads of the catalog wait for each other, and nobody else for them.
+        """Lock the catalog against other loads, but not against readers.
 
-        Two would otherwise wait for rows in different orders; and a type's description is put
-        together from the one that there is.
+        Two loads that lock rows in different orders could deadlock. And the stored description of
+        a custom object type is read before it is merged with the new one.
         """
         lock(connection, f"outhaul catalog {self._subscription}")
 

@@ -1,1 +1,1 @@
-"""Smart lists: their rules, how rules are read, and which leads they choose."""
+"""Smart lists: their rules, parsing them, and evaluating them over the records of the lake."""

@@ -1,4 +1,4 @@
-"""The clause that the leads of a smart list meet."""
+"""The clause that selects the leads of a smart list."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InSmartList(Clause):
-    """The lead fits the rules of a smart list, at a moment, in the records that are pinned."""
+    """The rules of a smart list choose the lead, at a moment and over the pinned records."""
 
     tag = "inSmartList"
 
     rules: Group
     moment: datetime
-    """Now, as the rules have it, to the second."""
+    """The end of periods such as "in past 7 days", at the precision of a second."""
     column: str = "id"
-    """The column that holds the lead's id."""
+    """The column with the lead's id."""
     pinned: PinnedRecords | None = None
-    """What the rules look at."""
+    """The files that the rules are evaluated over; `None` before the clause is pinned."""
 
     @property
     def columns(self) -> frozenset[str]:
@@ -65,7 +65,7 @@ class InSmartList(Clause):
 
     def expression(self, scope: Scope) -> pl.Expr:
         if self.pinned is None:
-            raise UnpinnedError("the records that a smart list looks at are not pinned")
+            raise UnpinnedError("the records that a smart list reads are not pinned")
         found = lead_ids(self.rules, self.moment, self.pinned, scope)
         return pl.col(self.column).is_in(found.implode())
 

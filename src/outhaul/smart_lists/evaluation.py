@@ -1,8 +1,9 @@
-"""Which leads a smart list has: its rules, evaluated over the records that a reading pinned.
+"""Evaluating the rules of a smart list over the records that a reading pinned.
 
-It is done for the range of lead ids that a part needs, each time that the part is rendered: there
-is nothing to keep or to share between the machines that render, and a crash loses nothing. Of the
-activities of a condition's period only a few columns are read, and counted for these leads alone.
+Rules are evaluated each time that a part is rendered, for the range of lead ids of the part. No
+result is stored, or shared between the machines that render, so a crash loses nothing. From the
+activities in the period of a condition, only a few columns are read, and counted for these leads
+alone.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,14 +31,15 @@ from outhaul.smart_lists.rules import (
 )
 
 RANGES_AT_ONCE = 20
-"""Ranges of lead ids that are evaluated together: a million leads, a few columns of each."""
+"""Number of partitions of leads that are evaluated together: a million leads, a few columns
+each."""
 
 _COUNT = "\0count"
-"""Begins the name of a column of counts; no field's name has it."""
+"""Prefix of the columns of counts. The NUL byte keeps it apart from names of fields."""
 
 
 def lead_ids(rules: Group, moment: datetime, pinned: PinnedRecords, scope: Scope) -> pl.Series:
-    """Return the ids of the leads that rules choose, of those in the scope, in order."""
+    """Return the ids of the leads in the scope that the rules choose, in order."""
     found = [pl.Series("id", [], dtype=pl.Int64)]
     if scope.ids is not None:
         first, last = scope.ids
@@ -78,7 +80,7 @@ def _evaluate(
 def _counts(
     wanted: Sequence[Clause], paths: Sequence[str], scope: Scope, name: str
 ) -> pl.LazyFrame:
-    """Return how many of the activities that are wanted each lead has, by `leadId`."""
+    """Return the number of wanted activities of each lead, by `leadId`."""
     if not paths:
         return pl.LazyFrame(schema={"leadId": pl.Int64(), name: pl.Int64()})
     columns = {"leadId", *(column for clause in wanted for column in clause.columns)}
@@ -98,10 +100,10 @@ def _within(column: str, scope: Scope) -> pl.Expr:
 
 
 class _Expressions:
-    """Turns rules into expressions over leads that have the counts of activities beside them.
+    """Turns rules into expressions over leads, which are joined with their counts of activities.
 
-    Every expression is true or false, never null: a condition on a value that a lead has not got
-    does not hold, but for `is not` and `empty`.
+    Every expression is true or false, never null. A condition on a field that is null in a lead is
+    false, except for `is not` and `empty`.
     """
 
     def __init__(
@@ -116,7 +118,7 @@ class _Expressions:
         self._counted: Iterator[int] = iter(range(1 << 30))
 
     def of(self, rule: Rule) -> pl.Expr:
-        """Return the expression of a rule; it may be asked for the rules of a list once."""
+        """Return the expression of a rule. Call it once: it numbers conditions on activities."""
         match rule:
             case Group():
                 parts = [self.of(entry) for entry in rule.rules]
@@ -140,7 +142,7 @@ class _Expressions:
         column = pl.col(rule.field)
         if found == wanted:
             return column
-        # A table keeps the type that a column began with, whatever the catalog says by now.
+        # A column never changes its type in the table, though the catalog may have changed it.
         return column.map_batches(lambda given: convert(given, wanted), return_dtype=wanted)
 
 
@@ -185,7 +187,7 @@ def _is(rule: FieldRule, column: pl.Expr) -> pl.Expr:
 
 def _in_past(rule: FieldRule, column: pl.Expr, moment: datetime) -> pl.Expr:
     if rule.past is None:
-        raise AssertionError("'in past' has an amount and a unit")
+        raise AssertionError("'in past' needs an amount and a unit")
     first = moment - rule.past.length
     if rule.type is ValueType.DATE:
         return _holds(column.is_between(pl.lit(first.date()), pl.lit(moment.date())))
@@ -193,7 +195,7 @@ def _in_past(rule: FieldRule, column: pl.Expr, moment: datetime) -> pl.Expr:
 
 
 def _ends(rule: FieldRule, value: Scalar) -> tuple[pl.Expr, pl.Expr]:
-    """Return the least and the greatest that a value stands for."""
+    """Return the least and the greatest value that a value in a rule stands for."""
     if rule.type is ValueType.DATE:
         day = pl.lit(date.fromisoformat(str(value)))
         return day, day

@@ -1,4 +1,4 @@
-"""The records that the rules of a smart list look at, pinned by a reading."""
+"""The pinned files that the rules of a smart list are evaluated over."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ class PinnedRecords:
     """Files of the lake, as paths under the folder of their table."""
 
     leads: Mapping[int, Sequence[str]]
-    """The files of leads, by the range of ids that they are of."""
+    """The files of leads, by their partition: the number of a range of lead ids."""
     columns: Mapping[str, str]
-    """The fields that rules name and the table has, and what Delta calls their types."""
+    """The columns of leads that rules name, without missing ones, and their types in Delta."""
     members: Mapping[int, Sequence[str]]
-    """The files of the members of the static lists that rules name, by the list's id."""
+    """The files of list members, by the id of each static list that rules name."""
     activities: Sequence[Sequence[str]]
-    """For each condition on activities, in their order, the files that may hold some that fit."""
+    """For each condition on activities, in order, the files that may hold matching activities."""
 
     @property
     def files(self) -> Iterator[TableFile]:
@@ -47,7 +47,7 @@ class PinnedRecords:
                 yield from (TableFile(table.name, path) for path in paths)
 
     def to_json(self) -> dict[str, Any]:
-        """Return them as plain data."""
+        """Return the pinned records as plain data."""
         return {
             "leads": {str(name): list(files) for name, files in self.leads.items()},
             "columns": dict(self.columns),
@@ -67,7 +67,7 @@ class PinnedRecords:
 
 
 def pin_records(rules: Group, moment: datetime, snapshots: "Snapshots") -> PinnedRecords:
-    """Return the records that rules look at when they are evaluated at a moment."""
+    """Return the files that may hold records which the rules, evaluated at `moment`, need."""
     found = list(conditions(rules))
     leads = snapshots.of(LEADS)
     ranges = by_partition(() if leads is None else leads.files)
@@ -90,7 +90,7 @@ def pin_records(rules: Group, moment: datetime, snapshots: "Snapshots") -> Pinne
 
 
 def wanted_activities(rule: ActivityRule, moment: datetime) -> list[Clause]:
-    """Return what a condition on activities asks of one of them."""
+    """Return the clauses for the activities that a condition counts."""
     clauses: list[Clause] = [OneOf("activityTypeId", (rule.activity_type,))]
     if rule.value_ids:
         clauses.append(OneOf("primaryAttributeValueId", rule.value_ids))

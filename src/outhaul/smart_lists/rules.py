@@ -1,7 +1,7 @@
-"""Smart lists: stored rules that say which leads belong to them.
+"""The rules of smart lists, which choose the leads that belong to a list.
 
 A rule is a condition on a field, on the membership in a static list or on activities, or a group
-of rules of which all or any must hold. `docs/smart-lists.md` has the form and what it means.
+of rules of which all or any must hold. `docs/smart-lists.md` describes the JSON of rules.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ Scalar: TypeAlias = str | int | float | bool
 
 
 class ValueType(StrEnum):
-    """What a field holds, as far as rules tell it apart; named by a catalog's `dataType`."""
+    """The type of a field in rules. The values are `dataType`s of the catalog."""
 
     TEXT = "string"
     INTEGER = "integer"
@@ -27,7 +27,7 @@ class ValueType(StrEnum):
 
 
 class Operator(StrEnum):
-    """What a condition on a field asks of its value."""
+    """The comparison in a condition on a field."""
 
     IS = "is"
     IS_NOT = "is not"
@@ -44,14 +44,14 @@ class Operator(StrEnum):
 
 
 class Membership(StrEnum):
-    """What a condition on a static list asks."""
+    """The test in a condition on a static list."""
 
     MEMBER = "member"
     NOT_MEMBER = "not member"
 
 
 class Unit(StrEnum):
-    """What the length of a period is counted in."""
+    """The unit of the length of a period."""
 
     MINUTES = "minutes"
     HOURS = "hours"
@@ -71,32 +71,32 @@ OPERATORS: Mapping[ValueType, frozenset[Operator]] = {
     ValueType.DATE: frozenset(_OF_DATES),
     ValueType.DATETIME: frozenset(_OF_DATES),
 }
-"""The operators that fit a field, by what it holds."""
+"""The operators for each type of field."""
 
 OF_ONE_VALUE = {Operator.GREATER, Operator.LESS, Operator.BEFORE, Operator.AFTER}
-"""The operators that take a single value, as `value`."""
+"""The operators that take a single value, in the key `value`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Past:
-    """The time up to the moment at which a rule is evaluated."""
+    """A period that ends at the moment at which a rule is evaluated."""
 
     amount: int
     unit: Unit
 
     @property
     def length(self) -> timedelta:
-        """How long it is."""
+        """The length of the period."""
         return timedelta(**{self.unit.value: self.amount})
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain data."""
+        """Return the period in the form of the catalog file."""
         return {"amount": self.amount, "unit": self.unit.value}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Between:
-    """The time from a day or moment to another; both belong to it, the last day wholly."""
+    """A period between two days or moments. It includes both, and the whole of the last day."""
 
     start: str
     end: str
@@ -106,7 +106,7 @@ class Between:
 class FieldRule:
     """A condition on a field of the lead.
 
-    Days and moments are kept as they were written: `2026-01-31` stands for the whole day.
+    Days and moments stay texts as in the file, because `2026-01-31` stands for the whole day.
     """
 
     field: str
@@ -116,13 +116,13 @@ class FieldRule:
     past: Past | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it in the form of the catalog file."""
-        kept: dict[str, Any] = {"field": self.field, "operator": self.operator.value}
+        """Return the rule in the form of the catalog file."""
+        content: dict[str, Any] = {"field": self.field, "operator": self.operator.value}
         if self.past is not None:
-            return kept | self.past.to_json()
+            return content | self.past.to_json()
         if self.operator in OF_ONE_VALUE:
-            return kept | {"value": self.values[0]}
-        return kept | {"values": list(self.values)} if self.values else kept
+            return content | {"value": self.values[0]}
+        return content | {"values": list(self.values)} if self.values else content
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,37 +133,37 @@ class ListRule:
     operator: Membership
 
     def to_json(self) -> dict[str, Any]:
-        """Return it in the form of the catalog file."""
+        """Return the rule in the form of the catalog file."""
         return {"list": self.list_id, "operator": self.operator.value}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActivityRule:
-    """A condition on how often the lead did something in a period."""
+    """A condition on the number of a lead's activities of one type in a period."""
 
     activity_type: int
     value_ids: tuple[int, ...] = ()
-    """Ids of the primary attribute, of which one must be an activity's; none: all count."""
+    """Count only activities with one of these ids as primary attribute; empty: count all."""
     values: tuple[str, ...] = ()
-    """Values of the primary attribute, likewise."""
+    """Count only activities with one of these values as primary attribute; empty: count all."""
     at_least: int = 1
     at_most: int | None = None
     period: Past | Between | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it in the form of the catalog file."""
-        kept: dict[str, Any] = {"activity": self.activity_type, "atLeast": self.at_least}
+        """Return the rule in the form of the catalog file."""
+        content: dict[str, Any] = {"activity": self.activity_type, "atLeast": self.at_least}
         if self.at_most is not None:
-            kept["atMost"] = self.at_most
+            content["atMost"] = self.at_most
         if self.value_ids:
-            kept["primaryAttributeValueIds"] = list(self.value_ids)
+            content["primaryAttributeValueIds"] = list(self.value_ids)
         if self.values:
-            kept["primaryAttributeValues"] = list(self.values)
+            content["primaryAttributeValues"] = list(self.values)
         if isinstance(self.period, Past):
-            kept["inPast"] = self.period.to_json()
+            content["inPast"] = self.period.to_json()
         if isinstance(self.period, Between):
-            kept["between"] = [self.period.start, self.period.end]
-        return kept
+            content["between"] = [self.period.start, self.period.end]
+        return content
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +174,7 @@ class Group:
     rules: "tuple[Rule, ...]"
 
     def to_json(self) -> dict[str, Any]:
-        """Return it in the form of the catalog file."""
+        """Return the group in the form of the catalog file."""
         return {self.match: [rule.to_json() for rule in self.rules]}
 
 
@@ -182,7 +182,7 @@ Rule: TypeAlias = FieldRule | ListRule | ActivityRule | Group
 
 
 def conditions(rule: Rule) -> Iterator[FieldRule | ListRule | ActivityRule]:
-    """Give the conditions that a rule is made of, in order."""
+    """Yield the conditions in a rule, in order."""
     if isinstance(rule, Group):
         for entry in rule.rules:
             yield from conditions(entry)
@@ -191,7 +191,7 @@ def conditions(rule: Rule) -> Iterator[FieldRule | ListRule | ActivityRule]:
 
 
 def span(written: str) -> tuple[datetime, datetime]:
-    """Return the first and last second that a day or a moment stands for: a day is all of it."""
+    """Return the first and the last second, in UTC, of a written day or moment."""
     first = parse_instant(written)
     if len(written) > len("2026-01-31"):
         return first, first

@@ -1,4 +1,4 @@
-"""The rules of the smart lists that a catalog stores."""
+"""Storing smart lists in the catalog, and reading their rules back."""
 
 from typing import TYPE_CHECKING
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 
 def rules_of(catalog: "Catalog", smart_list: Asset) -> Group:
-    """Return the rules of a smart list, with ids in place of the names of lists and types.
+    """Return the rules of a smart list, with names of lists and activity types replaced by ids.
 
-    Raises `CatalogError` where they do not fit the catalog, which may have changed since.
+    Raises `CatalogError` if a name is no longer in the catalog, which may have changed.
     """
-    place = f"smart list '{smart_list.qualified_name}': rules"
-    return read_rules(smart_list.description.get("rules"), place, _names(catalog, Entries()))
+    path = f"smart list '{smart_list.qualified_name}': rules"
+    return read_rules(smart_list.description.get("rules"), path, _names(catalog, Entries()))
 
 
 def store_entries(catalog: "Catalog", entries: Entries) -> None:
-    """Put entries into a catalog, in one transaction, once the rules of smart lists are checked.
+    """Check the rules of smart lists, then store all entries in one transaction.
 
-    Raises `CatalogError`, and stores none of them, where a rule names what is neither among the
-    entries nor in the catalog.
+    Raises `CatalogError`, and stores nothing, if a rule is not valid, or has a name that is neither
+    in the entries nor in the catalog.
     """
     if any(entry.type is AssetType.SMART_LIST for entry in entries.assets):
         check_smart_lists(entries.assets, _names(catalog, entries))
@@ -31,7 +31,7 @@ def store_entries(catalog: "Catalog", entries: Entries) -> None:
 
 
 def _names(catalog: "Catalog", entries: Entries) -> CatalogNames:
-    """Return what names in rules stand for once `entries` are in the catalog."""
+    """Return the names that rules may use once `entries` are in the catalog."""
     lists = {entry.id: entry for entry in catalog.assets(AssetType.STATIC_LIST)}
     for entry in entries.assets:
         if entry.type is AssetType.STATIC_LIST:
