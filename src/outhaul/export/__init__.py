@@ -1,1 +1,1 @@
-"""From a reading to the bytes of a file: formats, parts, and the executors that render them."""
+"""Writing export files: plans, formats, parts, and the executors that render parts."""

@@ -1,7 +1,7 @@
-"""How the parts of a plan become one file: in order, hashed, with those of earlier attempts.
+"""Assembling the file of a plan: rendering its parts, in order, and hashing them.
 
-Parts are hashed in order, each as soon as it is rendered and still in a cache, while later parts
-are being rendered.
+Each part is hashed right after it is rendered, while it is still in the system's file cache and
+later parts are being rendered. Parts that an earlier attempt rendered are used again.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from outhaul.storage.manifest import Manifest, Part
 from outhaul.storage.store import FileStore
 
 LOOK_SECONDS = 0.1
-"""How often an assembly that waits for a part looks whether it is to stop."""
+"""Interval at which an assembly that waits for a part checks whether it must stop."""
 
 
 class PartLostError(Exception):
@@ -39,12 +39,13 @@ def assemble(  # noqa: PLR0913 - what it reads, where it writes, who renders, wh
 ) -> Manifest:
     """Render a plan and return the manifest of its file.
 
-    The keys of its parts begin with `prefix`. Parts that an earlier attempt has `done` are not
-    rendered again; `publish` is told of each new part, in order. With `as_one` the file becomes a
-    single part, and the parts that it was put together from are left to be removed.
+    The keys of the parts begin with `prefix`. The parts in `done`, of an earlier attempt, are not
+    rendered again. `publish` is called with each new part, in order. With `as_one`, the file is
+    copied into a single part; the caller deletes the parts that it was copied from.
 
-    Raises `StoppedError` soon after `stop` is set, `PartLostError` where a part that is done cannot
-    be read, and what rendering raises. Nothing is written any more by then (`Executor.cancel`).
+    Raises `StoppedError` soon after `stop` is set, `PartLostError` if a part in `done` cannot be
+    read, and the errors of rendering. No part is being written any more by then
+    (`Executor.cancel`).
     """
     assembly = _Assembly(plan, lake, files, executor, stop, {part.number: part for part in done})
     if not as_one or plan.part_count == 1:
@@ -59,9 +60,9 @@ def assemble(  # noqa: PLR0913 - what it reads, where it writes, who renders, wh
 
 
 class _Assembly:
-    """A file that is being put together."""
+    """One run of `assemble`."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - as `assemble` is given them
+    def __init__(  # noqa: PLR0913, PLR0917 - the arguments of `assemble`
         self,
         plan: Plan,
         lake: Lake,
@@ -80,30 +81,30 @@ class _Assembly:
 
     @property
     def checksum(self) -> str:
-        """The SHA-256 of the parts so far, in hexadecimal digits."""
+        """The SHA-256 of the parts up to now, in hexadecimal digits."""
         return self._digest.hexdigest()
 
     def run(
         self,
         prefix: str,
         publish: Callable[[Part], None],
-        hand_on: Callable[[bytes], object] = lambda _: None,
+        copy: Callable[[bytes], object] = lambda _: None,
     ) -> list[Part]:
-        """Return the parts in order; `hand_on` is given their bytes in order."""
+        """Return the parts in order; `copy` is called with their bytes, in order."""
         parts = []
         with closing(self._rendered(prefix)) as rendered:
             for part in rendered:
                 for content in self._read(part):
                     self._check()
                     self._digest.update(content)
-                    hand_on(content)
+                    copy(content)
                 if part.number not in self._done:
                     publish(part)
                 parts.append(part)
         return parts
 
     def _rendered(self, prefix: str) -> Generator[Part, None, None]:
-        """Give the parts in order as they are rendered, a few being under way at a time."""
+        """Yield the parts in order. A few parts at a time are submitted to the executor."""
         numbers = iter(range(self._plan.part_count))
         window: deque[Future[Part]] = deque()
         try:
@@ -117,7 +118,7 @@ class _Assembly:
             self._executor.cancel(window)
 
     def _fill(self, window: deque[Future[Part]], numbers: Iterator[int], prefix: str) -> None:
-        # One at least: an executor may know only then how many it can render at a time.
+        # At least one: an executor may not know how many it can render before the first.
         while not window or len(window) < self._executor.ahead:
             number = next(numbers, None)
             if number is None:

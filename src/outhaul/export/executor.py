@@ -1,4 +1,4 @@
-"""What an executor does: it renders parts, wherever it has processors for them."""
+"""The interface of executors, which render parts in threads or on other machines."""
 
 import threading
 from collections.abc import Collection
@@ -11,33 +11,33 @@ from outhaul.storage.manifest import Part
 
 
 class StoppedError(Exception):
-    """Rendering was asked to stop."""
+    """Rendering stopped before its end, as requested."""
 
 
 class Executor(Protocol):
-    """Renders parts, several at a time, of several jobs. Safe to use from any thread."""
+    """Renders several parts at a time, of several jobs. Safe to use from any thread."""
 
     @property
     def ahead(self) -> int:
-        """How many parts of a job should be submitted at a time: enough to leave none idle."""
+        """Number of parts of a job to submit at a time, so that no processor is idle."""
         ...
 
     def submit(self, task: PartTask, lake: Lake, stop: threading.Event) -> Future[Part]:
-        """Have a part rendered and stored; return its future, which raises what went wrong.
+        """Start to render and store a part; return its future, which raises errors of rendering.
 
-        The key of the part begins with the task's. Where an executor has to wait before it can take
-        a part, it gives up with `StoppedError` soon after `stop` is set.
+        The key of the part begins with the task's key. An executor that must wait before it accepts
+        the task raises `StoppedError` soon after `stop` is set.
         """
         ...
 
     def cancel(self, parts: Collection[Future[Part]]) -> None:
-        """Stop rendering parts, and return when nothing more is written of them.
+        """Stop rendering parts. Return when none of them is being written any more.
 
-        A machine that cannot be reached may go on: what it writes is under keys that nobody else
-        writes or reads, and is removed with the job's other parts.
+        A machine that cannot be reached may go on writing. Its keys are its own, so this does no
+        harm, and its parts are deleted with the other parts of the job.
         """
         ...
 
     def close(self) -> None:
-        """End the threads, processes and connections; no job is being rendered."""
+        """End all threads, processes and connections. No job may be rendered at this time."""
         ...

@@ -1,4 +1,7 @@
-"""Renders parts in threads of this process; Polars does its work outside of Python's lock."""
+"""The local executor: it renders parts in threads of this process.
+
+Threads are enough, because Polars releases Python's global lock while it works.
+"""
 
 import threading
 from collections.abc import Callable, Collection
@@ -13,11 +16,11 @@ from outhaul.storage.store import FileStore
 
 
 class LocalExecutor:
-    """An `Executor` of threads, which all jobs share."""
+    """An `Executor` with a pool of threads for all jobs."""
 
     def __init__(self, files: FileStore, threads: int) -> None:
         self._files = files
-        # A job is never far ahead of what is hashed, as its parts are in the system's cache still.
+        # Not many more, so that parts are still in the system's file cache when they are hashed.
         self.ahead = 2 * threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="part")
         self._stops: dict[Future[Part], threading.Event] = {}

@@ -1,4 +1,4 @@
-"""Which executor the settings name."""
+"""Opening the executor that the settings name."""
 
 from importlib.util import find_spec
 
@@ -11,13 +11,13 @@ from outhaul.storage.store import FileStore
 
 
 def check_executor(settings: Settings) -> None:
-    """Return if what the executor needs is installed. Raises `RayMissingError`."""
+    """Check that the libraries of the executor are installed. Raises `RayMissingError`."""
     if settings.executor == "ray" and find_spec("ray") is None:
         raise RayMissingError("--executor ray needs Ray: pip install 'outhaul[ray]'")
 
 
 def open_executor(settings: Settings, files: FileStore) -> Executor:
-    """Return who renders parts. Raises `RayMissingError`."""
+    """Return the executor. Raises `RayMissingError`."""
     check_executor(settings)
     if settings.executor == "ray":
         return RayExecutor(settings)

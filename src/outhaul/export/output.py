@@ -1,4 +1,4 @@
-"""An output: which fields are written, under which headers, in which format."""
+"""An output: the fields, the headers and the format of an export file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from outhaul.export.formats import FORMATS, Format
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """How records are written."""
+    """How records are written to an export file."""
 
     fields: Sequence[str]
-    """The columns of the file, in order; one that no table has is null."""
+    """The fields to write, in order. A field that is a column of no table is null."""
     headers: Sequence[str]
-    """The names of the columns in the file."""
+    """The names of the columns in the file, one for each field."""
     format: Format
     stand_ins: Mapping[str, str]
-    """What is written in place of null, by field."""
+    """Texts to write instead of null, by field."""
     digits: Sequence[str] = ()
-    """The fields whose booleans are written 0 and 1, where the format has no booleans."""
+    """The boolean fields to write as 0 and 1, in formats that have no booleans."""
 
     def cells(self, columns: Mapping[str, pl.DataType]) -> list[pl.Expr]:
-        """Return what is written of a record, whose columns are given with their types."""
+        """Return the expressions of the cells of a record, given its columns with their types."""
         return [self._cell(name, columns.get(name)) for name in self.fields]
 
     def _cell(self, name: str, of: pl.DataType | None) -> pl.Expr:

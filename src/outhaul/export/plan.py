@@ -1,7 +1,7 @@
 """The plan of a job: a reading and an output.
 
-A plan is made once, when the job begins processing, and stored with it as plain data. The same plan
-gives the same bytes, wherever and however often it is rendered.
+A plan is made once, when the job begins processing, and stored as plain data until the job ends.
+The same plan gives the same bytes, however often and on whichever machine it is rendered.
 """
 
 from collections.abc import Mapping
@@ -19,32 +19,33 @@ from outhaul.reading.reading import Reading
 
 @dataclass(frozen=True, kw_only=True)
 class PartTask:
-    """One part of a file that is to be rendered, with all that it takes but the lake."""
+    """One part of a file to render, with everything that this needs except the lake."""
 
     number: int
-    """Counted from 0."""
+    """The number of the part, from 0."""
     key: str
-    """Where the part is to be stored."""
+    """The key to store the part under; an executor may append to it."""
     reading: Reading
-    """Of this part alone; it has no parts where there is nothing to read."""
+    """The reading of this part alone. It has no parts if the file has no records."""
     output: Output
     is_last: bool
+    """Whether this is the last part of the file, which has the footer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What one job reads and writes."""
+    """The reading and the output of one job."""
 
     reading: Reading
     output: Output
 
     @property
     def part_count(self) -> int:
-        """The number of parts that the file has: no records still make a header."""
+        """The number of parts of the file: at least one, because a header needs a part."""
         return max(1, len(self.reading.parts))
 
     def task(self, number: int, key: str) -> PartTask:
-        """Return what it takes to render part `number`, to be stored under `key`."""
+        """Return the task to render part `number` and store it under `key`."""
         return PartTask(
             number=number,
             key=key,
@@ -71,7 +72,7 @@ def make_plan(
 ) -> Plan:
     """Return the plan of a job that begins processing now.
 
-    A part has about `part_records` records at most. Raises `LakeError`.
+    A part has at most about `part_records` records. Raises `LakeError`.
     """
     snapshots = Snapshots(lake)
     own = kind.own_fields(context)

@@ -1,4 +1,4 @@
-"""One part of a file, from the lake's files to the bytes that a client will read."""
+"""Rendering one part: from files of the lake to the bytes of an export file."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from outhaul.storage.store import FileStore, Writable
 
 
 def render_part(task: PartTask, lake: Lake, target: Writable, check: Callable[[], None]) -> int:
-    """Write a part to `target`; return the number of its records.
+    """Write a part to `target` and return the number of its records.
 
     `check` is called between batches, and may raise to stop. Raises `LakeError`.
     """
@@ -28,7 +28,7 @@ def render_part(task: PartTask, lake: Lake, target: Writable, check: Callable[[]
     return records
 
 
-def store_part(  # noqa: PLR0913 - what is read, where it is written, when it ends
+def store_part(  # noqa: PLR0913 - reading, writing and stopping need two arguments each
     task: PartTask,
     lake: Lake,
     files: FileStore,
@@ -39,7 +39,7 @@ def store_part(  # noqa: PLR0913 - what is read, where it is written, when it en
 ) -> Part:
     """Render a part and store it under `key`.
 
-    With `kept` it will be read back by this process.
+    `kept` says that this process will read the part back.
     """
     media_type = task.output.format.media_type
     with files.writer(key, media_type=media_type, kept=kept) as target:
@@ -49,7 +49,7 @@ def store_part(  # noqa: PLR0913 - what is read, where it is written, when it en
 
 
 class _Counted:
-    """Hands bytes on, and counts them."""
+    """A target that counts the bytes."""
 
     def __init__(self, write: Callable[[bytes], int]) -> None:
         self._write = write

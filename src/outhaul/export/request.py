@@ -1,4 +1,4 @@
-"""What a job was asked for: the records and fields of a kind, their headers, the format."""
+"""The request of an export job: the filter, the fields, the headers and the format."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from outhaul.protocol.body import read_headers
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRequest:
-    """What a job was asked for, checked; it is stored with the job as plain data."""
+    """The checked request of an export job, which is stored with the job as plain data."""
 
     fields: Sequence[str]
     headers: Sequence[str]
@@ -40,7 +40,7 @@ class ExportRequest:
 
 
 def read_request(kind: Kind, body: Mapping[str, Any], context: Context) -> ExportRequest:
-    """Return what a create call asks for. Raises `ApiError` for anything that does not fit."""
+    """Return the request in the body of a create call. Raises `ApiError` if it is not valid."""
     wanted = kind.read(body, context)
     headers = read_headers(body.get("columnHeaderNames"), wanted.fields)
     file_format = read_format(body.get("format"))

@@ -1,4 +1,4 @@
-"""The formats of export files: each is declared once, and named here."""
+"""The formats of export files, and the table that names all of them."""
 
 from collections.abc import Mapping
 
@@ -14,11 +14,11 @@ _PLAIN = (CSV, TSV, SSV, JSON_LINES)
 FORMATS: Mapping[str, Format] = {
     each.name: each for each in (*_PLAIN, *(Gzipped(inner) for inner in _PLAIN))
 }
-"""All formats by the name that a request has for them. CSV, TSV and SSV are the protocol's."""
+"""All formats by their name in requests. CSV, TSV and SSV belong to the protocol."""
 
 
 def read_format(value: object) -> Format:
-    """Return the format that a request asks for, CSV where it asks for none. Raises `ApiError`."""
+    """Return the format that a request names, or CSV for `None`. Raises `ApiError`."""
     if value is None:
         return CSV
     text = read_text(value, "format")

@@ -1,7 +1,6 @@
-"""CSV, TSV and SSV: a line of text for each record, its cells separated by one character.
+"""CSV, TSV and SSV: a line of text for each record, with cells separated by one character.
 
-Null is the bare word `null`. A cell is quoted where it holds the separator, a quote or a line
-break, where it is the text "null", and where it is empty, so that nothing is lost.
+`outhaul.protocol.dialects` has the rules for null and for quotes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,7 @@ _SEMICOLON = ";"
 class Delimited(Format):
     """Delimited text (bulk lead extract, options)."""
 
-    # One client matches on text/csv whatever the format, another reads mojibake without charset.
+    # One client requires text/csv for every format; another assumes Latin-1 without the charset.
     media_type = MEDIA_TYPE
 
     def __init__(self, name: str, separator: str) -> None:
@@ -46,8 +45,8 @@ class Delimited(Format):
         return line(headers, self.separator).encode()
 
     def batch(self, records: pl.DataFrame, headers: Sequence[str], target: Writable) -> None:  # noqa: ARG002
-        # Polars quotes as we do, but for the text "null". Batches with that text, which are rare,
-        # are quoted here.
+        # Polars has the same rules for quotes, except that it leaves the text "null" unquoted. The
+        # few batches with this text are quoted here instead.
         texts = [name for name, of in records.schema.items() if of == pl.String]
         quotes_here = any((records[name] == NULL).any() for name in texts)
         if quotes_here:
@@ -64,7 +63,7 @@ class Delimited(Format):
 
 
 class SpaceSeparated(Delimited):
-    """SSV, whose separator is a setting: the pages of the protocol name two."""
+    """SSV. Its separator is a setting, because the pages of the protocol name two."""
 
     def for_limits(self, limits: Limits) -> Format:
         separator = self.separator if limits.ssv_delimiter == "space" else _SEMICOLON

@@ -1,4 +1,4 @@
-"""What a format of export files is: how records become bytes."""
+"""The base class of formats, which turn records into the bytes of export files."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,56 +11,56 @@ from outhaul.storage.store import Writable
 
 
 class Format(ABC):
-    """How records become the bytes of a file.
+    """A format of export files.
 
-    A file is the header, then all records in order, then the footer. It is rendered in parts, each
-    wherever and whenever it suits: what a format writes of a record may not depend on the records
-    before it. The same records give the same bytes.
+    A file is the header, then all records in order, then the footer. Its parts are rendered in any
+    order and on any machine. The bytes of a record may therefore not depend on the records before
+    it, and the same records must give the same bytes.
     """
 
     name: str
-    """What a request has for it in `format`, in capitals."""
+    """The name in the key `format` of a request, in capitals."""
     media_type: str
-    """The content type that a file is sent with."""
+    """The `Content-Type` of a file."""
     extension: str
-    """What the name of such a file ends in, with its dot."""
+    """The end of the name of a file, with its dot."""
 
     def for_limits(self, limits: Limits) -> "Format":  # noqa: ARG002 - most have no options
-        """Return the format as a subscription with these limits has it."""
+        """Return the format with the options that the limits of a subscription choose."""
         return self
 
     def options(self) -> Mapping[str, str]:
-        """Return, as plain data, what sets this format off from others of its name."""
+        """Return the options of this format as plain data, for the plan of a job."""
         return {}
 
     def with_options(self, options: Mapping[str, str]) -> "Format":  # noqa: ARG002
-        """Return the format that has these options."""
+        """Return the format with these options."""
         return self
 
     def check_headers(self, headers: Sequence[str]) -> None:  # noqa: B027 - most take any
-        """Raise `ApiError` where a file cannot have columns of these names."""
+        """Raise `ApiError` if a file cannot have columns with these names."""
 
     @abstractmethod
     def cell(self, value: pl.Expr, of: pl.DataType, *, digits: bool) -> pl.Expr:
-        """Return a value as `batch` takes it; with `digits`, a boolean is to be written 0 or 1."""
+        """Return the value in the form that `batch` needs; `digits` writes booleans as 0 and 1."""
 
     @abstractmethod
     def header(self, headers: Sequence[str]) -> bytes:
-        """Return what comes before all records."""
+        """Return the bytes before all records."""
 
     @abstractmethod
     def batch(self, records: pl.DataFrame, headers: Sequence[str], target: Writable) -> None:
-        """Write records; their columns are in the order of the headers, each made by `cell`."""
+        """Write records. Their columns come from `cell`, in the order of the headers."""
 
     def footer(self) -> bytes:
-        """Return what comes after all records."""
+        """Return the bytes after all records."""
         return b""
 
     @contextmanager
     def part(self, target: Writable) -> Iterator[Writable]:
-        """Give what a part's bytes are written to, which ends up in `target`.
+        """Wrap `target` while one part is written, for example to compress its bytes.
 
-        The parts of a file, one after the other, are the file.
+        The bytes of all parts in order must be a valid file.
         """
         yield target
 

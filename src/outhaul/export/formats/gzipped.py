@@ -1,4 +1,4 @@
-"""Gzip of any format, an extension of ours: each part is a member, and members are a file."""
+"""Gzip of any format, an extension of the protocol. Each part is one gzip member."""
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,14 +11,14 @@ from outhaul.settings import Limits
 from outhaul.storage.store import Writable
 
 LEVEL = 4
-"""Of nine levels of compression; what higher ones save costs as much time again."""
+"""Level of compression, of 1 to 9. Higher levels take twice the time and save little."""
 
 _GZIP = zlib.MAX_WBITS | 16
-"""Has zlib write the head and the sum of a gzip member."""
+"""Makes zlib write the header and the checksum of a gzip member."""
 
 
 class Gzipped(Format):
-    """Another format, compressed: gzip members in order are a valid file (RFC 1952, 2.2)."""
+    """Another format, compressed. Gzip members in order are a valid file (RFC 1952, 2.2)."""
 
     media_type = "application/gzip"
 
@@ -60,7 +60,7 @@ class Gzipped(Format):
 
 
 class _Member:
-    """A gzip member, without a name and a time: the same content gives the same bytes."""
+    """A gzip member. It has no name and no time, so that the same content gives the same bytes."""
 
     def __init__(self, target: Writable) -> None:
         self._target = target

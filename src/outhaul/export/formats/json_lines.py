@@ -1,6 +1,6 @@
-"""JSON Lines, an extension of ours: a JSON object for each record, in UTF-8, one a line.
+"""JSON Lines, an extension of the protocol: one JSON object in UTF-8 on a line for each record.
 
-Null is `null`; numbers and booleans are JSON's own; days and moments are the texts that they are in
+Numbers, booleans and null are those of JSON. Days and moments are texts, in the same form as in
 CSV. `attributes` is a text that holds JSON, byte for byte as it was loaded.
 """
 
@@ -16,7 +16,7 @@ from outhaul.storage.store import Writable
 
 
 class JsonLines(Format):
-    """JSON Lines; the names in an object are the column headers."""
+    """JSON Lines. The column headers are the names in each object."""
 
     name = "JSONL"
     media_type = "application/x-ndjson"

@@ -1,1 +1,1 @@
-"""Parts rendered as tasks of a Ray cluster."""
+"""Rendering parts as tasks of a Ray cluster."""

@@ -1,4 +1,4 @@
-"""The worker's end of a connection to a Ray cluster: parts go out, futures come back."""
+"""The worker's end of the connection to a Ray cluster."""
 
 import itertools
 import multiprocessing
@@ -16,13 +16,13 @@ from outhaul.export.ray import driver
 from outhaul.storage.manifest import Part
 
 REACH_SECONDS = 10.0
-"""How long a cluster is tried that does not answer: it may be starting again."""
+"""Longest time to wait for a cluster that does not answer, which may be restarting."""
 
 CONNECT_SECONDS = 60.0
-"""How long Ray may take to connect to a cluster that answers."""
+"""Longest time for Ray to connect to a cluster that answers."""
 
 END_SECONDS = 5.0
-"""How long parts that were cancelled, and the connection's process, may take to end."""
+"""Longest time for cancelled parts, and for the process of the connection, to end."""
 
 
 class RayMissingError(Exception):
@@ -30,7 +30,7 @@ class RayMissingError(Exception):
 
 
 class ClusterError(Exception):
-    """The Ray cluster cannot be reached, or was lost."""
+    """The Ray cluster cannot be reached, or the connection was lost."""
 
 
 class PartError(Exception):
@@ -38,10 +38,10 @@ class PartError(Exception):
 
 
 class RayCluster:
-    """A process that is connected to Ray, and the parts that it was given."""
+    """A driver process that is connected to Ray, and the futures of the parts it renders."""
 
     def __init__(self, address: str, stop: threading.Event) -> None:
-        """Connect; gives up when `stop` is set. Raises `ClusterError`."""
+        """Connect. Raises `ClusterError` if the cluster does not answer, or if `stop` is set."""
         self._address = address
         self._numbers = itertools.count()
         self._pending: dict[int, Future[Part]] = {}
@@ -53,29 +53,29 @@ class RayCluster:
         self._connection, theirs = multiprocessing.Pipe()
         with theirs:
             self._process = subprocess.Popen(
-                # With -P and in a folder that holds no code: Ray has its nodes look for modules
-                # in the driver's working directory.
+                # Ray's nodes look for modules in the working directory of the driver. -P and a
+                # folder without code keep them from finding any there.
                 [sys.executable, "-P", driver.__file__, str(theirs.fileno()), address],
                 pass_fds=[theirs.fileno()],
                 cwd="/",
                 env={"RAY_USAGE_STATS_ENABLED": "0"} | os.environ,
                 stdout=subprocess.DEVNULL,
-                # Ctrl-C in a terminal is for the worker, which then ends this.
+                # Ctrl-C in a terminal reaches the worker only, which then ends this process.
                 process_group=0,
             )
         self.cpus = self._connected(stop)
-        """Processors of the cluster, as of the part that was done last."""
+        """Processors of the cluster, as reported with the last answer."""
         self._reader.start()
 
     @property
     def lost(self) -> bool:
-        """Whether no more parts can be rendered over this connection."""
+        """Whether the connection is lost: it can render no more parts."""
         return self._lost is not None
 
     def submit(self, packed: bytes) -> Future[Part]:
-        """Have a part rendered; return its future.
+        """Start to render a part; return its future.
 
-        It raises `PartError` or, where the connection is lost, `ClusterError`.
+        The future raises `PartError`, or `ClusterError` if the connection is lost.
         """
         future: Future[Part] = Future()
         with self._lock:
@@ -85,9 +85,9 @@ class RayCluster:
         return future
 
     def end(self, futures: Collection[Future[Part]]) -> None:
-        """Cancel parts, and return when none of them is being rendered by whom we can reach.
+        """Cancel parts. Return when no node that can be reached renders them any more.
 
-        What their processes have begun to write stays where it is.
+        Files that the nodes have begun to write stay in the store.
         """
         wanted = set(futures)
         with self._lock:
@@ -97,8 +97,8 @@ class RayCluster:
         wait(wanted, END_SECONDS)
 
     def close(self) -> None:
-        """End the process, and with it whatever it still has at work."""
-        self._send(None)  # to close the connection is not enough while it is being read
+        """End the driver process, and with it all tasks that it still runs."""
+        self._send(None)  # closing the connection would not wake a thread that reads from it
         try:
             self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -124,7 +124,7 @@ class RayCluster:
                     return {"error": f"it took more than {CONNECT_SECONDS:.0f} s"}
             answer: dict[str, Any] = self._connection.recv()
         except (EOFError, OSError):
-            return {"error": "it ended its process, and may have said more on standard error"}
+            return {"error": "its process ended; standard error may have more"}
         return answer
 
     def _send(self, message: tuple[Any, ...] | None) -> None:
@@ -147,7 +147,7 @@ class RayCluster:
             self.cpus = float(answer["cpus"])
             with self._lock:
                 future = self._pending.pop(answer["number"], None)
-            if future is None:  # lost meanwhile
+            if future is None:  # `_lose` has ended it already
                 continue
             if "error" in answer:
                 error = PartError(answer["error"])
@@ -166,7 +166,7 @@ class RayCluster:
 
 
 def _reach(address: str, stop: threading.Event) -> None:
-    """Return when somebody listens at an address. Raises `ClusterError`.
+    """Wait until a server listens at the address. Raises `ClusterError`.
 
     Ray itself would try for minutes, and then end its process.
     """

@@ -1,7 +1,7 @@
-"""Renders parts as tasks of a Ray cluster, for when one machine is too small.
+"""The executor that renders parts as tasks of a Ray cluster, for when one machine is too small.
 
-The nodes reach the lake and the files as the worker does: by the same path of a shared folder, or
-in buckets.
+The nodes of the cluster reach the lake and the export files by the same URLs as the worker: buckets
+or a shared folder.
 """
 
 import threading
@@ -17,28 +17,29 @@ from outhaul.settings import Settings
 from outhaul.storage.manifest import Part
 
 LOOK_SECONDS = 0.1
-"""How often an executor that waits for a connection looks whether it is to stop."""
+"""Interval at which an executor that waits for a connection checks whether it must stop."""
 
 
 class RayExecutor:
-    """An `Executor` that has each part rendered by a task, wherever Ray has a processor for it.
+    """An `Executor` that renders each part in a task of a Ray cluster.
 
-    Ray runs a task again whose node has died. It cannot know whether the node is dead or only cut
-    off, so each run writes under a key of its own, and the parts that nobody waits for are removed
-    with the other parts of the job. A future raises `ClusterError` and `PartError`, too.
+    Ray runs a task again if its node died. Ray cannot know whether the node is dead or only cut off
+    from the network. Each run therefore writes under a key of its own, and the files of other runs
+    are deleted with the other parts of the job. A future can also raise `ClusterError` and
+    `PartError`.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # Nodes need no database, and its URL may have a password in it.
+        # Nodes need no database, and its URL may contain a password.
         self._sent = settings.model_copy(update={"database_url": ""})
         self._connecting = threading.Lock()
         self._cluster: RayCluster | None = None
 
     @property
     def ahead(self) -> int:
-        # Enough for every processor to have the next part at hand when it is done with one, and for
-        # Ray to see that more processors would help.
+        # Two for each processor: the next part waits when one is done, and Ray's autoscaler sees
+        # that there is work for more processors.
         return 1 if self._cluster is None else 2 * max(1, int(self._cluster.cpus))
 
     def submit(self, task: PartTask, lake: Lake, stop: threading.Event) -> Future[Part]:
@@ -53,7 +54,7 @@ class RayExecutor:
             self._cluster.close()
 
     def _connected(self, stop: threading.Event) -> RayCluster:
-        """Return the connection that all jobs share; a new one if it was lost."""
+        """Return the connection for all jobs; connect again if it was lost."""
         while not self._connecting.acquire(timeout=LOOK_SECONDS):
             if stop.is_set():
                 raise StoppedError

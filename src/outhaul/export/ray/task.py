@@ -1,4 +1,4 @@
-"""What a node of the cluster does for one part."""
+"""The work of a node of the cluster for one part."""
 
 import pickle
 import uuid
@@ -13,15 +13,15 @@ from outhaul.storage.opening import open_files
 
 
 def pack(settings: Settings, task: PartTask, lake: Lake) -> bytes:
-    """Return what a node needs to render a part."""
+    """Return the pickled arguments for rendering a part on a node."""
     return pickle.dumps((settings, task, lake.location))
 
 
 def render_packed(packed: bytes) -> dict[str, Any]:
-    """Render a part on a node, from what `pack` returned; return it as plain data."""
+    """Render a part on a node, given the result of `pack`; return the part as plain data."""
     settings, task, location = pickle.loads(packed)  # noqa: S301 - from our own worker
     key = f"{task.key}.{uuid.uuid4().hex}"
     with closing(open_files(settings)) as files:
-        # It is not asked whether to stop: to stop it, Ray ends the process.
+        # The check does nothing, because Ray ends the process to cancel the task.
         part = store_part(task, Lake(location), files, key, lambda: None, kept=False)
     return {"part": [part.number, part.key, part.size, part.records]}
