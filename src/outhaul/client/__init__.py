@@ -1,4 +1,4 @@
-"""Calls any endpoint that speaks the bulk extract protocol: a live instance, or outhaul.
+"""A client of any endpoint that speaks the bulk extract protocol: a live instance, or outhaul.
 
 with Session("https://123-ABC-456.mktorest.com", client_id, client_secret) as session:
     exports = Exports(session, "leads")

@@ -1,4 +1,4 @@
-"""Reading an endpoint's answers: the envelope, or the error that an answer stands for."""
+"""Reading the answers of an endpoint: a success becomes its envelope, a failure an exception."""
 
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ _SHOWN = 200
 
 
 def unwrap(response: httpx2.Response) -> dict[str, Any]:
-    """Return the envelope of a success. Raises the error that the answer stands for."""
+    """Return the envelope of a success. Raises the `ClientError` that a failure stands for."""
     if response.status_code != httpx2.codes.OK:
         if response.is_client_error and (refused := _refusal(response)) is not None:
             raise refused
@@ -27,7 +27,7 @@ def unwrap(response: httpx2.Response) -> dict[str, Any]:
         raise refused
     body = json_object(response)
     if body.get("success") is not True:
-        raise AnswerError("it says neither success nor an error")
+        raise AnswerError("it has neither a success nor an error")
     return body
 
 
@@ -41,7 +41,7 @@ def _refusal(response: httpx2.Response) -> ProtocolError | None:
 
 
 def json_object(response: httpx2.Response) -> dict[str, Any]:
-    """Return the JSON object that an answer holds. Raises `AnswerError` where it holds none."""
+    """Return the JSON object of an answer. Raises `AnswerError` if the answer is not one."""
     try:
         body = response.json()
     except ValueError:
@@ -52,7 +52,10 @@ def json_object(response: httpx2.Response) -> dict[str, Any]:
 
 
 def read(answer: type[A], content: object, what: str) -> A:
-    """Return content as a declared answer. Raises `AnswerError` where it does not fit."""
+    """Return content as a declared answer. Raises `AnswerError` if the content is invalid.
+
+    `what` names the content in the message.
+    """
     try:
         return answer.model_validate(content)
     except ValidationError as error:
@@ -64,10 +67,10 @@ def read(answer: type[A], content: object, what: str) -> A:
 
 
 def http_error(response: httpx2.Response) -> HttpError:
-    """Return the error that an answer with an HTTP status of its own stands for."""
+    """Return the error for an answer whose HTTP status is not 200."""
     if response.is_redirect:
         detail = f"the endpoint is elsewhere: {response.headers.get('Location', '')}"
-        # A redirected token call carries the secret in its address.
+        # The address of a redirected token call contains the client secret in its query.
         return HttpError(response.status_code, detail.partition("?")[0])
     wait = response.headers.get("Retry-After", "")
     return HttpError(
@@ -78,7 +81,7 @@ def http_error(response: httpx2.Response) -> HttpError:
 
 
 def oauth_problem(response: httpx2.Response) -> str:
-    """Return what the token endpoint says is wrong."""
+    """Return the reason that the token endpoint gives for a refusal."""
     try:
         error = OAuthError.model_validate(response.json())
     except ValueError:

@@ -1,4 +1,4 @@
-"""Fetching an export file: resumed where a connection breaks, checked, and whole or not at all."""
+"""Downloading an export file: resumed when a connection breaks, and checked at the end."""
 
 import re
 from collections.abc import Callable
@@ -36,15 +36,16 @@ def download(
     target: Path,
     on_bytes: Callable[[int], None] = _quiet,
 ) -> None:
-    """Fetch a Completed job's file to `target`, which is there only when all of it is, checked.
+    """Download the file of a Completed job to `target`, which appears once the file is complete.
 
-    Until then its bytes are in `<target>.part`; when that is there from an earlier call for the
-    same job, it goes on from there. `path` is `Exports.file_path`; `on_bytes` is told how many
-    bytes have arrived in all, which becomes less where the file has to be begun anew.
+    Until then the bytes are in `<target>.part`; a later call for the same job continues that file.
+    `path` comes from `Exports.file_path`. `on_bytes` gets the number of bytes that have arrived so
+    far; the number falls if the download has to start again.
 
-    Size and SHA-256 are held against the job's; a file without `checksum` is checked by its size
-    only. A wrong file is fetched once more, then raises `ChecksumError`. Raises `DownloadError`
-    where the connection breaks and stays broken, other `ClientError`s, and `OSError` of the disk.
+    The size and the SHA-256 must match those of the job; a job without `checksum` is checked by
+    size only. A file that does not match is downloaded once more before `ChecksumError` is raised.
+    Raises `DownloadError` if the connection stays broken, other `ClientError`s, and `OSError` for
+    a failure of the disk.
     """
     with FilePart(target, job) as part:
         try:
@@ -67,10 +68,10 @@ def download_to(
     stream: BinaryIO,
     on_bytes: Callable[[int], None] = _quiet,
 ) -> None:
-    """Fetch a Completed job's file into a stream, such as standard output.
+    """Download the file of a Completed job into a stream, such as standard output.
 
-    As `download`, but bytes are passed on as they come: a `ChecksumError` at the end says that
-    what was written is wrong.
+    Works as `download` does, but bytes are written as they arrive: a `ChecksumError` at the end
+    means that the bytes already written are wrong.
     """
     _fetch_checked(session, path, job, StreamPart(stream), on_bytes)
     stream.flush()
@@ -91,14 +92,14 @@ def _fetch_checked(
 def _fetch(
     session: Session, path: str, job: Job, part: Part, on_bytes: Callable[[int], None]
 ) -> None:
-    """Fetch all that is missing. Patience begins anew with every byte beyond the furthest."""
+    """Fetch the missing bytes. An attempt that receives new bytes resets the count of attempts."""
     furthest = part.received
     missing = 0
 
     def again(error: ClientError) -> bool:
         nonlocal missing
         if isinstance(error, FileMissingError):
-            # Users of live instances meet Completed jobs whose file is not there yet.
+            # On a live instance, the file of a Completed job may not exist yet.
             missing += 1
             return missing < _MISSING_ATTEMPTS
         return passes(error) and part.received <= furthest
@@ -121,11 +122,11 @@ def _fetch(
 def _receive(
     session: Session, path: str, job: Job, part: Part, on_bytes: Callable[[int], None]
 ) -> None:
-    """Take what one answer brings of the rest of the file."""
+    """Request the missing bytes once, and append those that arrive."""
     headers = {"Range": f"bytes={part.received}-"} if part.received else {}
     try:
         with session.stream(path, headers) as response:
-            skip, size = _place(response, part)
+            skip, size = _beginning(response, part)
             for piece in response.iter_bytes():
                 fresh = piece[skip:] if skip else piece
                 skip -= len(piece) - len(fresh)
@@ -145,11 +146,11 @@ def _receive(
         raise UnreachableError(f"{session.url}: the file ended too soon", sent=True)
 
 
-def _place(response: httpx2.Response, part: Part) -> tuple[int, int | None]:
-    """Return how many bytes of an answer to pass over, and the size of the whole file if told.
+def _beginning(response: httpx2.Response, part: Part) -> tuple[int, int | None]:
+    """Return how many bytes to skip at the beginning of an answer, and the size of the whole file.
 
-    A server may ignore `Range` and send the whole file. Raises `ChecksumError` where it sends
-    another range than it was asked for.
+    A server may ignore `Range` and send the whole file. The size is `None` if the server does not
+    give it. Raises `ChecksumError` if the server sends another range than the requested one.
     """
     if response.status_code == httpx2.codes.OK:
         length = response.headers.get("Content-Length", "")

@@ -2,8 +2,8 @@
 
 ClientError
 ├── UnreachableError         no answer: no connection, a broken one, a timeout
-├── HttpError                an HTTP status that is not the protocol's
-├── AnswerError              an answer that is not of the protocol
+├── HttpError                an HTTP error in place of an answer of the protocol
+├── AnswerError              an answer that does not follow the protocol
 ├── CredentialsError         the client id or the secret was refused
 ├── ProtocolError            an answer with `success: false`
 │   ├── QuotaExceededError
@@ -14,7 +14,7 @@ ClientError
     ├── FileMissingError
     └── ChecksumError
 
-The first line of a class's docstring is the message, followed by what is known of the case.
+The first line of a class's docstring is the message; details of the case follow it.
 """
 
 import inspect
@@ -34,7 +34,7 @@ class ClientError(Exception):
 class UnreachableError(ClientError):
     """The server cannot be reached.
 
-    `sent` tells whether the request may have arrived all the same.
+    `sent` is true if the request may have arrived nevertheless.
     """
 
     def __init__(self, detail: str = "", *, sent: bool) -> None:
@@ -45,7 +45,8 @@ class UnreachableError(ClientError):
 class HttpError(ClientError):
     """The server answered with an HTTP error.
 
-    `status` is the HTTP status; `retry_after` the seconds that the server asked to wait, if any.
+    `status` is the HTTP status. `retry_after` is the wait in seconds that the server asks for, or
+    `None`.
     """
 
     def __init__(self, status: int, detail: str = "", *, retry_after: float | None = None) -> None:
@@ -65,8 +66,8 @@ class CredentialsError(ClientError):
 class ProtocolError(ClientError):
     """The server refused the call.
 
-    `code` and `message` are the first error of its answer; `repeated` tells that an earlier
-    attempt of the same call may have been carried out.
+    `code` and `message` are those of the first error in its answer. `repeated` is true if an
+    earlier attempt of the same call may have succeeded, so that this error may be its consequence.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -91,7 +92,7 @@ class AlreadyQueuedError(ProtocolError):
 class JobFailedError(ClientError):
     """The export job ended without a file.
 
-    `state` is Failed or Cancelled; `error_message` is the server's, if it gave one.
+    `state` is Failed or Cancelled. `error_message` is the reason that the server gives, or `None`.
     """
 
     def __init__(self, export_id: str, state: State, error_message: str | None) -> None:
@@ -122,7 +123,7 @@ _BY_MESSAGE: tuple[tuple[re.Pattern[str], type[ProtocolError]], ...] = (
 
 
 def refusal(code: str, message: str) -> ProtocolError:
-    """Return the error that a refusal stands for: 1029 has three meanings, told by its message."""
+    """Return the error for a code and its message. Code 1029 has three meanings, by message."""
     if code == "1029":
         for pattern, error in _BY_MESSAGE:
             if pattern.search(message):

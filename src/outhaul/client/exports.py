@@ -30,7 +30,8 @@ _PAGE = 300
 class Job:
     """An export job as the endpoint describes it: moments in UTC, `file_size` in bytes.
 
-    What the endpoint does not tell, or not yet, is `None`. `checksum` reads `sha256:<hex>`.
+    An attribute is `None` if the endpoint does not give it, or not yet. `checksum` has the form
+    `sha256:<hex>`.
     """
 
     export_id: str
@@ -86,17 +87,17 @@ class Exports:
         self._sleep = sleep
 
     def create(self, request: Mapping[str, Any]) -> Job:
-        """Return a new job for a request: `filter`, `fields`, `format`, `columnHeaderNames`.
+        """Create a job for a request: `filter`, `fields`, `format`, `columnHeaderNames`.
 
-        Made again only after errors that left no job behind. Raises `ClientError`.
+        The call is repeated only after errors that cannot have created a job. Raises `ClientError`.
         """
         return self._one(self._session.call("POST", f"{self._path}/create.json", json=request))
 
     def enqueue(self, export_id: str) -> Job:
-        """Put a job in the queue and return it as it is then.
+        """Put a job in the queue and return its new state.
 
-        A job that an earlier attempt of this call has put there is no error. Raises
-        `QueueFullError`, `QuotaExceededError` and other `ClientError`s.
+        It is no error if an earlier attempt of this call has put the job in the queue already.
+        Raises `QueueFullError`, `QuotaExceededError` and other `ClientError`s.
         """
         return self._step(export_id, "enqueue", lambda job: job.status is not State.CREATED)
 
@@ -105,11 +106,11 @@ class Exports:
         return self._step(export_id, "cancel", lambda job: job.status is State.CANCELLED)
 
     def status(self, export_id: str) -> Job:
-        """Return a job as it is now. Raises `ClientError`."""
+        """Return the current state of a job. Raises `ClientError`."""
         return self._one(self._session.call("GET", self._of(export_id, "status")))
 
     def jobs(self, status: Iterable[State] = ()) -> Iterator[Job]:
-        """Yield the jobs of this API user, in these states or in any, over all pages.
+        """Yield the jobs of this API user, from all pages: those in these states, or all.
 
         Raises `ClientError`.
         """
@@ -125,7 +126,7 @@ class Exports:
             if not token:
                 return
             if token in seen:
-                raise AnswerError("the list of jobs comes back to a page that it has given")
+                raise AnswerError("the list of jobs returns to an earlier page")
             seen.add(token)
             params["nextPageToken"] = token
 
@@ -143,10 +144,10 @@ class Exports:
     ) -> Job:
         """Create a job, enqueue it, and return it when it is Completed.
 
-        Between two questions lies a pause that grows from 0.2 to `poll_seconds`; `on_status` is
-        told of each answer. While the queue is full, `queue_wait` seconds are waited for a place.
-        Raises `JobFailedError` where the job ends otherwise, and other `ClientError`s; a job that
-        the endpoint would not go on with, or that the user interrupts, is cancelled first.
+        The pause between two status calls grows from 0.2 to `poll_seconds`; `on_status` gets the
+        job of each answer. If the queue is full, `enqueue` is tried again for `queue_wait` seconds.
+        Raises `JobFailedError` if the job ends in another state, and other `ClientError`s. A job is
+        cancelled first if the endpoint refuses a call about it, or if the user interrupts.
         """
         job = self.create(request)
         try:
@@ -185,9 +186,10 @@ class Exports:
                 return queued
 
     def _step(self, export_id: str, action: str, is_done: Callable[[Job], bool]) -> Job:
-        """Make a call that may be repeated: a refusal of a repeated one may be the echo of itself.
+        """Make a call about a job. It may be repeated after errors that leave its success unknown.
 
-        Which refusals those are differs with how far the job has come, so its state decides.
+        The endpoint then refuses a repeated call if the earlier attempt succeeded. The error code
+        depends on how far the job is, so the state of the job decides: `is_done` means success.
         """
         try:
             return self._one(
@@ -214,7 +216,7 @@ def _read_page(answer: Mapping[str, Any]) -> Page[ExportJob]:
 
 
 def _pauses(longest: float) -> Iterator[float]:
-    """Yield seconds to wait, each longer than the last, up to `longest`."""
+    """Yield the next pause in seconds; pauses grow up to `longest`."""
     pause = _FIRST_PAUSE_SECONDS
     while True:
         yield min(pause, longest)

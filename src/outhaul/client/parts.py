@@ -1,4 +1,4 @@
-"""Where a download's bytes go: a `.part` beside the target, or a stream that cannot go back."""
+"""What a download writes to: a file `<target>.part`, or a stream that cannot be rewound."""
 
 import hashlib
 import json
@@ -13,25 +13,25 @@ PIECE_BYTES = 1 << 20
 
 
 class Part(Protocol):
-    """The bytes that have arrived of a file."""
+    """The bytes of a file that have arrived so far."""
 
     @property
     def received(self) -> int:
-        """Number of bytes so far."""
+        """Number of bytes that have arrived."""
 
     @property
     def sha256(self) -> str:
         """SHA-256 of the bytes so far, in hex."""
 
     def append(self, piece: bytes) -> None:
-        """Take the next bytes."""
+        """Write the next bytes."""
 
     def rewind(self) -> int:
-        """Make ready for the file from its first byte; return how many bytes of it to pass over."""
+        """Prepare for the file from its first byte; return how many bytes the caller must skip."""
 
 
 class StreamPart:
-    """Bytes on their way into a stream, such as standard output."""
+    """Writes to a stream, such as standard output."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -44,21 +44,21 @@ class StreamPart:
         return self._hash.hexdigest()
 
     def append(self, piece: bytes) -> None:
-        """Write the next bytes."""
         self._stream.write(piece)
         self._hash.update(piece)
         self.received += len(piece)
 
     def rewind(self) -> int:
-        """Return the number of bytes so far: what was written cannot be taken back."""
+        """Return `received`: bytes that were written to a stream cannot be removed."""
         return self.received
 
 
 class FilePart:
-    """`<target>.part`, which holds what has arrived of one job's file.
+    """The file `<target>.part` with the bytes of one job's file that have arrived.
 
-    `<target>.part.json` tells whose bytes they are: only the same job goes on with them. Entering
-    takes up what is there, and hashes it; leaving keeps it for another time. Raises `OSError`.
+    `<target>.part.json` names the job, because only the same job can continue the file. Entering
+    the context hashes the bytes of an earlier download. Leaving it does not delete the bytes, so
+    that a later download can continue. Raises `OSError`.
     """
 
     def __init__(self, target: Path, job: Job) -> None:
@@ -71,11 +71,11 @@ class FilePart:
 
     def __enter__(self) -> Self:
         if not self._is_of_same_job():
-            # The old bytes go before the new label comes: they never stand under a wrong name.
+            # The old bytes are removed before the new label is written: no label names wrong bytes.
             self._path.unlink(missing_ok=True)
             self._label_path.write_text(json.dumps(self._label), "utf-8")
         self._path.touch()
-        # Bytes are written in large pieces, but taken as they come: a broken connection loses none.
+        # The buffer joins small pieces, so that few writes are needed. Closing writes the rest.
         self._file = self._path.open("r+b", buffering=PIECE_BYTES)
         while piece := self._file.read(PIECE_BYTES):
             self._hash.update(piece)
@@ -96,13 +96,12 @@ class FilePart:
         return self._hash.hexdigest()
 
     def append(self, piece: bytes) -> None:
-        """Write the next bytes."""
         self._file.write(piece)
         self._hash.update(piece)
         self.received += len(piece)
 
     def rewind(self) -> int:
-        """Forget all bytes, and return 0."""
+        """Remove all bytes, and return 0."""
         self._file.seek(0)
         self._file.truncate()
         self._hash = hashlib.sha256()
@@ -110,7 +109,7 @@ class FilePart:
         return 0
 
     def finish(self) -> None:
-        """Give the bytes their target's name, in one step."""
+        """Sync the bytes to the disk, and rename the file to the target in one step."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -118,7 +117,7 @@ class FilePart:
         self._label_path.unlink()
 
     def discard(self) -> None:
-        """Remove the bytes."""
+        """Remove the file."""
         self._file.close()
         self._path.unlink()
         self._label_path.unlink()

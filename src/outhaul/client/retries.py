@@ -1,4 +1,4 @@
-"""Which calls are made again after which errors, and how long is waited in between."""
+"""Which errors permit that a call is repeated, and how long to wait before that."""
 
 import random
 from collections.abc import Callable
@@ -19,19 +19,20 @@ TOKEN_CODES = frozenset({"601", "602"})
 """The access token is invalid or has expired."""
 
 _TRANSIENT_CODES = frozenset({"502", "503", "504", "604", "606", "608", "611", "615", "713"})
-# Over the rate limit, over the concurrency limit, temporarily unavailable: refused at the door.
+# Rate limit (606), concurrency limit (615), temporarily unavailable (608): checked before a call
+# has any effect.
 _NOTHING_DONE_CODES = frozenset({"606", "608", "615"})
 _NOTHING_DONE_STATUSES = frozenset({429, 503})
 _LONGEST_RETRY_AFTER = 60.0
 
-# 0.5 s, 1 s, 2 s … 20 s: some 70 s in all, so that a limit of calls in 20 s is outlasted.
+# Waits of 0.5 s, 1 s, 2 s … 20 s, about 70 s in all: longer than the 20 s of the rate limit.
 _caller = stamina.RetryingCaller(
     attempts=9, timeout=300.0, wait_initial=0.5, wait_max=20.0, wait_jitter=0.5
 )
 
 
 def passes(error: Exception) -> bool:
-    """Return whether an error may be gone if the call is made again."""
+    """Return whether the same call may succeed if it is repeated."""
     match error:
         case UnreachableError():
             return True
@@ -43,7 +44,7 @@ def passes(error: Exception) -> bool:
 
 
 def did_nothing(error: Exception) -> bool:
-    """Return whether it is certain that the call that got this error changed nothing."""
+    """Return whether a call that got this error has certainly changed nothing."""
     match error:
         case UnreachableError(sent=sent):
             return not sent
@@ -55,17 +56,17 @@ def did_nothing(error: Exception) -> bool:
 
 
 def repeat(call: Callable[[], T], *, on: Callable[[ClientError], bool]) -> T:
-    """Return what `call` returns, made again after the errors that `on` says yes to.
+    """Return what `call` returns. Repeat the call after errors for which `on` is true.
 
-    Waits longer and longer, and as long as the server asks for (`Retry-After`, 60 seconds at
-    most). Raises the last error.
+    The wait grows with each attempt. If the server sends `Retry-After`, that is the wait, 60
+    seconds at most. Raises the last error.
     """
 
     def again(error: Exception) -> bool | float:
         if not isinstance(error, ClientError) or not on(error):
             return False
         if isinstance(error, HttpError) and error.retry_after is not None:
-            # All who were told the same moment should not come back at the same moment.
+            # The random part spreads clients that were sent the same `Retry-After`.
             return min(error.retry_after, _LONGEST_RETRY_AFTER) + random.random()  # noqa: S311
         return True
 

@@ -1,4 +1,4 @@
-"""Calls of an endpoint: the access token, the envelope, and what is tried again."""
+"""Calls to an endpoint, with access tokens, the reading of envelopes, and retries."""
 
 import re
 import threading
@@ -39,14 +39,14 @@ _FIRST_CONTACT_ATTEMPTS = 3
 
 
 class Session:
-    """The calls of one custom service at one endpoint. Threads may share it.
+    """Calls to one endpoint as one custom service. Threads may share a session.
 
-    `url` is the endpoint's root, or its `/rest` or `/identity` address; a `ValueError` is raised
-    where it is no HTTP address. `timeout` is in seconds, and `transport` takes the place of the
-    network. A session is a context manager that closes its connections.
+    `url` is the endpoint's root, or its `/rest` or `/identity` address. `timeout` is in seconds.
+    `transport` replaces the network, for tests. A session is a context manager that closes its
+    connections. Raises `ValueError` if `url` is not an HTTP address.
     """
 
-    def __init__(  # noqa: PLR0913 - each is a part of how an endpoint is reached
+    def __init__(  # noqa: PLR0913 - each says how an endpoint is reached
         self,
         url: str,
         client_id: str,
@@ -99,12 +99,12 @@ class Session:
         *,
         repeatable: bool | None = None,
     ) -> dict[str, Any]:
-        """Return the answer of a call that went well: `result`, `nextPageToken` and so on.
+        """Return the envelope of a successful call: `result`, `nextPageToken` and so on.
 
-        Errors that may pass are waited out. A call that is not `repeatable` (by default all but
-        GET) is made again only where it is certain that nothing was done; of a repeatable one, a
-        `ProtocolError` that may come from its own earlier attempt is marked as `repeated`.
-        Raises `ClientError`.
+        The call is repeated after temporary errors. A call that is not `repeatable` (the default
+        for all methods but GET) is repeated only if the error shows that it changed nothing. A
+        `ProtocolError` of a repeatable call has `repeated` set if an earlier attempt may have
+        succeeded. Raises `ClientError`.
         """
         if repeatable is None:
             repeatable = method == "GET"
@@ -123,9 +123,9 @@ class Session:
         return self.repeat(attempt, on=passes if repeatable else _certain)
 
     def repeat(self, call: Callable[[], T], *, on: Callable[[ClientError], bool]) -> T:
-        """Return what `call` returns, made again after the errors that `on` says yes to.
+        """Return what `call` returns. Repeat the call after errors for which `on` is true.
 
-        A server that has never answered is given up soon: its address is most likely wrong.
+        A server that has never answered gets three attempts only: its address is probably wrong.
         """
         misses = 0
 
@@ -143,9 +143,10 @@ class Session:
     def stream(
         self, path: str, headers: Mapping[str, str] | None = None
     ) -> Iterator[httpx2.Response]:
-        """Give the answer of a file call, status 200 or 206, before its body is read.
+        """Yield the answer of a file call, status 200 or 206, before its body is read.
 
-        Tried once, but for a new token. Raises `ClientError`, also while the body is read.
+        The call is repeated only if its token was refused. Raises `ClientError`, also while the
+        body is read.
         """
         response = self._with_token(lambda token: self._open(path, headers or {}, token))
         try:
@@ -169,11 +170,11 @@ class Session:
         return unwrap(response)
 
     def _open(self, path: str, headers: Mapping[str, str], token: str) -> httpx2.Response:
-        # Ranges and checksums are of the file itself, so it must not come compressed.
+        # Ranges and checksums count bytes of the uncompressed file.
         headers = {**headers, **_bearer(token), "Accept-Encoding": "identity"}
         with self._network():
             request = self._client.build_request("GET", path, headers=headers)
-            # A file may be elsewhere, in a bucket; the token stays here where that is another host.
+            # The endpoint may redirect to a bucket; httpx2 does not send the token to another host.
             response = self._client.send(request, stream=True, follow_redirects=True)
             if response.status_code in (200, 206) and not _is_envelope(response):
                 return response
@@ -182,7 +183,7 @@ class Session:
             finally:
                 response.close()
         unwrap(response)
-        raise AnswerError("JSON came in place of a file")
+        raise AnswerError("the server sent JSON in place of a file")
 
     def _with_token(self, call: Callable[[str], T]) -> T:
         token = self._fresh_token()
@@ -197,7 +198,7 @@ class Session:
         with self._token_lock:
             if self._token == refused or self._clock() >= self._token_ends:
                 self._token, life = self._ask_token()
-                # A short life is what is left of a token that the server gives out again.
+                # The life can be short: a server may return an earlier token again.
                 self._token_ends = self._clock() + life - min(_RENEW_SECONDS, life / 10)
             return self._token
 
@@ -229,7 +230,7 @@ def _certain(error: ClientError) -> bool:
 
 
 def _is_envelope(response: httpx2.Response) -> bool:
-    """Tell whether an answer is JSON. JSON Lines, which a file can be, have another type."""
+    """Return whether an answer is JSON. A file in JSON Lines has another media type."""
     media_type: str = response.headers.get("Content-Type", "").partition(";")[0]
     return media_type.strip().lower() in ("application/json", "text/json")
 

@@ -352,5 +352,5 @@ def test_jobs_in_any_state(opened: Open) -> None:
 
 def test_jobs_that_go_round(opened: Open) -> None:
     page = {"result": entries("a"), "nextPageToken": "p"}
-    with pytest.raises(AnswerError, match="comes back"):
+    with pytest.raises(AnswerError, match="returns to an earlier page"):
         list(opened(Pages({"": page, "p": page})).exports.jobs())
