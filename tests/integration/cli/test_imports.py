@@ -1,0 +1,18 @@
+"""What commands import: a client's command starts at once."""
+
+import subprocess
+import sys
+
+HEAVY = ("sqlalchemy", "deltalake", "obstore", "pyarrow", "fastapi", "starlette", "alembic")
+
+
+def test_extract_reads_the_kinds_without_a_library_of_the_lake_or_the_server() -> None:
+    script = (
+        "import sys\n"
+        "import outhaul.cli.extract\n"
+        "from outhaul.kinds import KINDS\n"
+        "assert KINDS\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout.strip() == b"[]"

@@ -1,0 +1,149 @@
+"""`outhaul extract`: what its commands make of their options, kind by kind."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from outhaul.cli import app
+from outhaul.cli.extract import commands
+from outhaul.cli.extract.extraction import Order
+
+WINDOW = {"startAt": "2026-01-01T00:00:00Z", "endAt": "2026-01-31T00:00:00Z"}
+JANUARY = "2026-01-01/2026-01-31"
+ALWAYS = ("--url", "http://127.0.0.1:1", "--client-id", "id", "--client-secret", "s")
+
+Asked = tuple[str, Mapping[str, Any]]
+"""The path of a kind, and the request's body."""
+
+
+@pytest.fixture(autouse=True)
+def _without_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("OUTHAUL_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
+    """What the endpoint would be asked for: nothing is, a unit test calls nobody."""
+    found: list[Asked] = []
+
+    def extract(order: Order, path: str, filters: Mapping[str, Any]) -> None:
+        found.append((path, order.request(filters)))
+
+    monkeypatch.setattr(commands, "extract", extract)
+    return found
+
+
+def run(*words: str, **variables: str) -> Result:
+    arguments = ["extract", words[0], *ALWAYS, "--output", "x.csv", *words[1:]]
+    return CliRunner(env={"COLUMNS": "200", **variables}).invoke(app, arguments)
+
+
+@pytest.mark.parametrize(
+    ("words", "path", "filters"),
+    [
+        (("leads", "--fields", "id", "--updated-at", JANUARY), "leads", {"updatedAt": WINDOW}),
+        (("leads", "--fields", "id", "--static-list-id", "7"), "leads", {"staticListId": 7}),
+        (
+            ("leads", "--fields", "id", "--smart-list-name", "A, b"),
+            "leads",
+            {"smartListName": "A, b"},
+        ),
+        (
+            ("activities", "--created-at", JANUARY, "--activity-type-ids", "1, 12"),
+            "activities",
+            {"createdAt": WINDOW, "activityTypeIds": [1, 12]},
+        ),
+        (
+            (
+                *("activities", "--created-at", JANUARY, "--activity-type-ids", "2"),
+                *("--primary-attribute-values", "A, b", "--primary-attribute-values", "c"),
+            ),
+            "activities",
+            {
+                "createdAt": WINDOW,
+                "activityTypeIds": [2],
+                "primaryAttributeValues": ["A, b", "c"],
+            },
+        ),
+        (
+            ("program-members", "--program-ids", "4", "--fields", "leadId"),
+            "program/members",
+            {"programId": 4},
+        ),
+        (
+            ("program-members", "--program-ids", "4,5", "--fields", "leadId", "--not-exhausted"),
+            "program/members",
+            {"programIds": [4, 5], "isExhausted": False},
+        ),
+        (
+            ("custom-objects", "--type", "boat_c", "--fields", "leadId", "--updated-at", JANUARY),
+            "customobjects/boat_c",
+            {"updatedAt": WINDOW},
+        ),
+    ],
+)
+def test_options_are_the_filters_of_the_request(
+    asked: list[Asked], words: tuple[str, ...], path: str, filters: Mapping[str, Any]
+) -> None:
+    done = run(*words)
+    assert done.exit_code == 0, done.output
+    ((found, body),) = asked
+    assert (found, body["filter"]) == (path, filters)
+
+
+def test_values_of_a_repeated_option_are_lines_of_its_variable(asked: list[Asked]) -> None:
+    variables = {"OUTHAUL_STATUS_NAMES": "Attended, late\nInvited\n", "OUTHAUL_EXHAUSTED": "1"}
+    done = run("program-members", "--program-ids", "4", "--fields", "leadId", **variables)
+    assert done.exit_code == 0, done.output
+    ((_, body),) = asked
+    assert body["filter"] == {
+        "programId": 4,
+        "isExhausted": True,
+        "statusNames": ["Attended, late", "Invited"],
+    }
+
+
+def test_a_kind_with_standard_fields_needs_none(asked: list[Asked]) -> None:
+    assert run("activities", "--created-at", JANUARY).exit_code == 0
+    ((_, body),) = asked
+    assert "fields" not in body
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("leads", "--created-at", JANUARY), "--fields: leads have no standard set: id,email"),
+        (("leads", "--fields", "id,,a", "--created-at", JANUARY), "--fields: a name is empty in"),
+        (("leads", "--created-at", "x"), "--created-at: 'x' is not START/END, such as 2026-01-01"),
+        (("leads", "--created-at", "2026-02-01/2026-01-01"), "ends before it starts"),
+        (
+            ("leads", "--created-at", JANUARY, "--static-list-id", "1"),
+            "--smart-list-id, --smart-list-name: a job has one of these filters, not 2",
+        ),
+        (("activities",), "--created-at: activities need a period: 2026-01-01T00:00:00Z/"),
+        (
+            (
+                *("activities", "--created-at", JANUARY),
+                *("--primary-attribute-value-ids", "1", "--primary-attribute-values", "a"),
+            ),
+            "--primary-attribute-value-ids: it excludes --primary-attribute-values",
+        ),
+        (("program-members", "--fields", "leadId"), "Missing option '--program-ids'"),
+        (("program-members", "--program-ids", "1,x"), "is not a list of ids, such as 1,12,13"),
+        (("custom-objects", "--updated-at", JANUARY), "Missing option '--type'"),
+        (
+            ("custom-objects", "--type", "a/b", "--updated-at", JANUARY),
+            "--type: 'a/b' is no API name: boat_c",
+        ),
+        (("list-members",), "No such command 'list-members'"),
+    ],
+)
+def test_options_that_do_not_fit(asked: list[Asked], words: tuple[str, ...], problem: str) -> None:
+    done = run(*words)
+    assert done.exit_code == 2
+    assert problem in done.stderr
+    assert not asked
