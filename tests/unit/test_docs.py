@@ -11,10 +11,13 @@ from typer import Typer
 from typer.core import TyperOption
 from typer.main import get_command
 
+from outhaul.catalog.store import Catalog
 from outhaul.cli.serve import serve_app, worker_app
 from outhaul.errors import Error
 from outhaul.export.formats import FORMATS
 from outhaul.kinds import KINDS
+from outhaul.kinds.custom_objects import table_of
+from outhaul.kinds.registry import REGISTRY, all_tables
 from outhaul.settings import Limits, Settings
 
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
@@ -53,10 +56,35 @@ def test_the_error_codes_are_documented_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_the_filters_of_every_kind_are_documented(name: str) -> None:
-    text = page("protocol.md")
-    for entry in KINDS[name].filters:
-        assert f"`{entry.name}`" in text
+def test_every_kind_has_a_row_with_its_path_and_its_filters(name: str) -> None:
+    kind = KINDS[name]
+    text = page("protocol.md").partition("## What a job asks for")[2].partition("\n## ")[0]
+    (row,) = re.findall(rf"^\| {kind.plural} \| .*$", text, re.MULTILINE)
+    assert f"| `{kind.path}` |" in row
+    for entry in kind.filters:
+        assert f"`{entry.name}`" in row
+    areas = {permission.partition(" ")[2] for permission in kind.permissions}
+    assert f"| {', '.join(areas)} |" in row
+
+
+def test_the_describe_calls_of_every_kind_are_documented() -> None:
+    for kind in KINDS.values():
+        for entry in kind.descriptions:
+            assert f"`{entry.path}`" in page("protocol.md")
+
+
+def test_every_table_has_a_row_with_its_key(catalog: Catalog) -> None:
+    # Each custom object type has a table of its own.
+    tables = [*all_tables(catalog), table_of("…", lead=None)]
+    text = page("records.md").partition("## The tables")[2]
+    rows = dict(re.findall(r"^\| `(\w+…?)` \| ([^|]+) \|", text, re.MULTILINE))
+    keys = {table.name: ", ".join(f"`{name}`" for name in table.key) for table in tables}
+    assert rows == keys
+
+
+def test_every_command_of_load_is_documented() -> None:
+    for records in REGISTRY.all():
+        assert records.name in page("records.md").partition("## Loading")[2][:200]
 
 
 def anchors(path: Path) -> set[str]:
