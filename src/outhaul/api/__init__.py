@@ -1,4 +1,4 @@
-"""The routes: HTTP in, JSON envelopes and bytes out."""
+"""The HTTP API: the ASGI application and its calls."""
 
 from outhaul.api.app import create_app
 

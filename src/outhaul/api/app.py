@@ -30,9 +30,10 @@ def create_app(
     clock: Callable[[], datetime] = now,
     timer: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
-    """Return the application over the data that `settings` name. The schema must be migrated.
+    """Return the application for the database, lake and files that `settings` name.
 
-    `clock` tells the time of day, and `timer` the seconds between two calls.
+    The schema of the database must be migrated. `clock` returns the current time. `timer` returns
+    seconds of a monotonic clock, which rate limits use.
     """
     service = Service(settings, clock, timer)
     calls = list(_calls(service))
@@ -44,7 +45,7 @@ def create_app(
         app.add_api_route(call.path, call.endpoint, methods=[call.method], response_model=None)
     for path in (ALIVE, READY):
         app.add_api_route(path, refuse, methods=[*OTHERS], response_model=None)
-    # FastAPI would describe what it reads of the endpoints; ours say more, and nothing untrue.
+    # FastAPI would derive a description from the endpoints, which do not show what they read.
     app.openapi = cache(partial(describe, calls))  # type: ignore[method-assign]
     app.add_api_route(DOCS, docs_page(app.openapi), methods=["GET"], response_model=None)
     install_error_handlers(app)

@@ -1,4 +1,4 @@
-"""Bulk export: the six calls of a kind, the same for every kind."""
+"""Bulk export: the six calls that each kind has."""
 
 import uuid
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ from outhaul.protocol.states import State, parse_state
 
 
 def bulk_calls(service: Service, kind: AnyKind) -> list[Call]:
-    """Return the calls of one kind."""
+    """Return the six calls of one kind."""
     routes = _Routes(service, kind)
     typed = () if kind.type_parameter is None else (kind.type_parameter,)
 
@@ -46,7 +46,7 @@ def bulk_calls(service: Service, kind: AnyKind) -> list[Call]:
         path: str,
         endpoint: Endpoint,
         *parameters: Parameter,
-        **described: Any,  # noqa: ANN401 - members of a call
+        **described: Any,  # noqa: ANN401 - fields of `Call`
     ) -> Call:
         return Call(
             method=method,
@@ -71,14 +71,14 @@ def bulk_calls(service: Service, kind: AnyKind) -> list[Call]:
 
 
 class _Routes:
-    """The endpoints of one kind. Parameters that clients add of their own are ignored."""
+    """The endpoints of one kind. They ignore unknown parameters, because clients send some."""
 
     def __init__(self, service: Service, kind: AnyKind) -> None:
         self._service = service
         self._kind = kind
 
     async def create(self, request: Request) -> Response:
-        """Define an export job; it does not run before it is enqueued."""
+        """Create an export job. It does not run until it is enqueued."""
         caller = await run_in_threadpool(self._caller, request)
         content_type = request.headers.get("content-type", "application/json")
         if content_type.partition(";")[0].strip().lower() != "application/json":
@@ -101,13 +101,13 @@ class _Routes:
         return self._answer(request, [job])
 
     def cancel(self, request: Request) -> Response:
-        """End an export job that is not done yet."""
+        """Cancel an export job that has not ended."""
         jobs, kind = self._jobs(request)
         job = jobs.cancel(kind, _job_id(request), self._service.clock())
         return self._answer(request, [job])
 
     def status(self, request: Request) -> Response:
-        """Tell how far an export job is."""
+        """Show the state of an export job."""
         jobs, kind = self._jobs(request)
         job = jobs.get(kind, _job_id(request), self._service.clock())
         return self._answer(request, [job])
@@ -125,7 +125,7 @@ class _Routes:
         return self._answer(request, page, next_page_token=token)
 
     async def file(self, request: Request) -> Response:
-        """Send the file of a Completed export job, whole or the bytes that `Range` names."""
+        """Send the file of a Completed export job, or the bytes of it that `Range` names."""
         service = self._service
         try:
             job, parts = await run_in_threadpool(self._file, request)
@@ -138,9 +138,9 @@ class _Routes:
         return await file_response(service.files, job, parts, request.headers)
 
     def _file(self, request: Request) -> tuple[Job, Sequence[tuple[str, int]]]:
-        """Return a job and the parts of its file. Raises `LookupError` where there is none."""
+        """Return a job and the parts of its file. Raises `LookupError` if there is no file."""
         jobs = self._service.jobs(self._caller(request))
-        # Every piece of a file comes through here: a type that there is not has no jobs either.
+        # The catalog is not read here, to keep range requests cheap: an unknown type has no jobs.
         kind = name_jobs(self._kind, self._type_of(request))
         try:
             job_id = _job_id(request)
@@ -149,7 +149,7 @@ class _Routes:
         return jobs.file(kind, job_id, self._service.clock())
 
     def _jobs(self, request: Request) -> tuple[JobStore, str]:
-        """Return the caller's jobs, and which of them the path is about."""
+        """Return the caller's jobs, and the name of the jobs that the path selects."""
         caller = self._caller(request)
         type_name = self._type_of(request)
         if type_name is not None:
@@ -157,12 +157,12 @@ class _Routes:
         return self._service.jobs(caller), name_jobs(self._kind, type_name)
 
     def _type_of(self, request: Request) -> str | None:
-        """Return the type of records that the path names, where the kind has types."""
+        """Return the type of records that the path names; `None` if the kind has no types."""
         parameter = self._kind.type_parameter
         if parameter is None:
             return None
         name: str = request.path_params[parameter.name]
-        # PostgreSQL fails on a question about NUL bytes, and no type has one in its name.
+        # PostgreSQL fails on a query with a NUL byte. No name of a type contains one.
         return name.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
     def _caller(self, request: Request) -> Caller:
@@ -178,7 +178,7 @@ class _Routes:
 
 
 def _job_id(request: Request) -> str:
-    """Return the id of the job that the path names, as we write it."""
+    """Return the job id in the path, in the form that the database has."""
     text = request.path_params["exportId"]
     try:
         return str(uuid.UUID(text))
@@ -198,7 +198,7 @@ def _states(values: list[str]) -> list[State]:
 
 
 def _batch_size(text: str | None) -> int | None:
-    """Return how many jobs a page should have; a larger number than allowed is cut later."""
+    """Return the requested size of a page, or `None`. The store reduces a size over the limit."""
     if not text:
         return None
     if not text.isascii() or not text.isdecimal() or len(text) > 9 or int(text) == 0:  # noqa: PLR2004

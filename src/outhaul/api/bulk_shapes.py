@@ -1,4 +1,4 @@
-"""What the published description says of export calls: parameters, request bodies, file answers."""
+"""The description of export calls: parameters, request bodies, and answers with files."""
 
 from typing import Any
 
@@ -24,12 +24,12 @@ STATUS = Parameter(
 BATCH_SIZE = Parameter(
     name="batchSize",
     shape={"type": "integer", "minimum": 1},
-    description="Jobs on a page. A number larger than allowed is cut to what is allowed.",
+    description="The number of jobs on a page. A larger number than allowed is reduced.",
 )
 NEXT_PAGE_TOKEN = Parameter(
     name="nextPageToken",
     shape={"type": "string"},
-    description="The token of the page before. Without it the list begins at the oldest job.",
+    description="The token of the previous page. Without it the list begins at the oldest job.",
 )
 LISTING = (STATUS, BATCH_SIZE, NEXT_PAGE_TOKEN)
 
@@ -38,19 +38,19 @@ EXPORT_ID = path_parameter("exportId", {"type": "string", "format": "uuid"}, "Th
 RANGE = Parameter(
     name="Range",
     shape={"type": "string", "examples": ["bytes=0-1048575"]},
-    description="The bytes that are wanted: one range. Several ranges give the whole file.",
+    description="The wanted bytes, as one range. Several ranges give the whole file.",
     location="header",
 )
 IF_RANGE = Parameter(
     name="If-Range",
     shape={"type": "string"},
-    description="The `ETag` of a file. `Range` counts only if it is that of this file.",
+    description="An `ETag`. `Range` is used only if this is the `ETag` of the file.",
     location="header",
 )
 IF_NONE_MATCH = Parameter(
     name="If-None-Match",
     shape={"type": "string"},
-    description="The `ETag`s of files that the client has. One of this file gives status 304.",
+    description="`ETag`s of files that the client has. If one matches, the status is 304.",
     location="header",
 )
 FILE_HEADERS = (RANGE, IF_RANGE, IF_NONE_MATCH)
@@ -58,15 +58,15 @@ FILE_HEADERS = (RANGE, IF_RANGE, IF_NONE_MATCH)
 JOBS = {200: Reply(description="The jobs, or a failure.", models=(JobPage, Failure))}
 
 _FILE = {"Accept-Ranges": "`bytes`.", "ETag": "The SHA-256 of the whole file, quoted."}
-_LENGTH = {"Content-Length": "Bytes that are sent."}
-_PART_OF_FILE = {"Content-Range": "Which bytes of the file these are."}
+_LENGTH = {"Content-Length": "The number of bytes sent."}
+_PART_OF_FILE = {"Content-Range": "The range of bytes sent, and the size of the file."}
 _MEDIA_TYPES = tuple(
     dict.fromkeys(entry.media_type.partition(";")[0] for entry in FORMATS.values())
 )
 
 FILE = {
     200: Reply(
-        description="The whole file with the headers `ETag`, `Accept-Ranges` and "
+        description="The whole file, with the headers `ETag`, `Accept-Ranges` and "
         "`Content-Length`, or a failure in JSON.",
         models=(Failure,),
         media_types=_MEDIA_TYPES,
@@ -76,9 +76,9 @@ FILE = {
         media_types=_MEDIA_TYPES,
         headers=_FILE | _LENGTH | _PART_OF_FILE,
     ),
-    304: Reply(description="The client has the file.", headers=_FILE),
+    304: Reply(description="The client has the file already.", headers=_FILE),
     307: Reply(
-        description="The file is in a bucket, where the address is valid for some time.",
+        description="The file is in a bucket. The address is valid for a limited time.",
         headers={"Location": "A signed address.", "Cache-Control": "`no-store`."},
     ),
     404: Reply(
@@ -95,7 +95,7 @@ FILE = {
 
 
 def request_shape(kind: Exported) -> Shape:
-    """Return the shape of what a create call of a kind is sent."""
+    """Return the shape of the body of a create call."""
     filters = {entry.name: entry.shape for entry in kind.filters}
     some: dict[str, Any] = {
         "type": "object",
@@ -108,7 +108,7 @@ def request_shape(kind: Exported) -> Shape:
         "required": ["filter"] if kind.default_fields else ["filter", "fields"],
         "properties": {
             "filter": {
-                "description": "Which records are exported. An array counts as one object.",
+                "description": "Which records are exported. The objects of an array are merged.",
                 "anyOf": [{**some, **kind.rule.shape}, {"type": "array", "items": some}],
             },
             "fields": {
@@ -119,7 +119,7 @@ def request_shape(kind: Exported) -> Shape:
             "columnHeaderNames": {
                 "type": "object",
                 "additionalProperties": TEXT_SHAPE,
-                "description": "Headers by the name of an exported field, in place of the name.",
+                "description": "Column headers that differ from the field name, by field name.",
             },
             "format": {
                 **one_of(*FORMATS, description="The format of the file, in any case."),

@@ -1,4 +1,4 @@
-"""What a call of the API is: its route, and all that the published description says of it."""
+"""Declarations of the calls of the API: the route and the description of each."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,27 +15,28 @@ FORM = "application/x-www-form-urlencoded"
 TEXT = "text/plain"
 
 Model = Any
-"""A declared answer: a model of `outhaul.protocol.answers`, generic ones with their type."""
+"""A declared answer: a model of `outhaul.protocol.answers`. A generic one has its type, as
+`Page[Lead]`."""
 
 Endpoint = Callable[[Request], Response] | Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What a call may be answered with, under one HTTP status."""
+    """An answer of a call: what it can contain under one HTTP status."""
 
     description: str
     models: Sequence[Model] = ()
-    """The answers in JSON: one of them."""
+    """The possible answers in JSON."""
     media_types: Sequence[str] = ()
-    """The media types of answers that are no JSON."""
+    """The media types of answers that are not JSON."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Headers that are always there, with their meaning."""
+    """Headers that every answer with this status has, with their meanings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A call: how it is routed, and how it is described."""
+    """A call: its route, and its description in OpenAPI."""
 
     method: Literal["GET", "HEAD", "POST"]
     path: str
@@ -50,12 +51,12 @@ class Call:
     body_type: str = JSON
     body_required: bool = True
     permissions: frozenset[str] = frozenset()
-    """The caller needs one of them."""
+    """The caller needs one of these."""
     needs_token: bool = True
 
 
 def form_of(parameters: Sequence[Parameter]) -> Shape:
-    """Return the shape of a form that has these parameters in place of the query."""
+    """Return the shape of a form with these parameters, which can replace the query."""
     return {
         "type": "object",
         "properties": {

@@ -1,4 +1,4 @@
-"""Whether all can be reached that answers are made of."""
+"""Checks of the services that answers need: database, files, lake."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -7,15 +7,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from outhaul.database.engine import reason
 
 ANSWER_SECONDS = 5.0
-"""What each check has: who asks gives up by then, or soon after."""
+"""Seconds that a check may take. Load balancers do not wait much longer for an answer."""
 
 Check = Callable[[], object]
 
 
 class Checks:
-    """Checks by the name of what they are about. One returns where that answers, else it raises.
+    """Checks, by the name of the service. A check raises if its service cannot be reached.
 
-    To be used from one event loop.
+    Use it from one event loop only.
     """
 
     def __init__(self, checks: Mapping[str, Check]) -> None:
@@ -24,30 +24,32 @@ class Checks:
         self._running: dict[str, Future[str | None]] = {}
 
     async def failures(self) -> Mapping[str, str]:
-        """Return what cannot be reached, and why.
+        """Return the services that cannot be reached, with the reasons.
 
-        Who asks while a check goes on waits for that one: something that swallows requests holds
-        one thread, and not one for each time that somebody asks.
+        A call during a running check waits for that check. So a service that never answers
+        occupies one thread only, and not one for each call.
         """
         for name, check in self._checks.items():
             if name not in self._running or self._running[name].done():
                 self._running[name] = self._pool.submit(_failure, check)
         waiting = {name: asyncio.wrap_future(found) for name, found in self._running.items()}
         await asyncio.wait(waiting.values(), timeout=ANSWER_SECONDS)
-        return {name: why for name, found in waiting.items() if (why := _told(found)) is not None}
+        return {
+            name: why for name, found in waiting.items() if (why := _outcome(found)) is not None
+        }
 
     def close(self) -> None:
-        """Begin no more checks."""
+        """Start no more checks."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _failure(check: Check) -> str | None:
     try:
         check()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it does not answer as it should
+    except Exception as error:  # noqa: BLE001 - any failure means that the service does not work
         return reason(error)
     return None
 
 
-def _told(found: asyncio.Future[str | None]) -> str | None:
+def _outcome(found: asyncio.Future[str | None]) -> str | None:
     return found.result() if found.done() else f"no answer within {ANSWER_SECONDS:g} s"

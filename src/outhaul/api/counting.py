@@ -1,4 +1,4 @@
-"""What holds a call's place until its answer is sent, and then counts it."""
+"""Counting of calls: a call counts as concurrent until its answer is sent, then for the day."""
 
 import asyncio
 import functools
@@ -11,7 +11,7 @@ from outhaul.api.service import ERROR_CODE, TICKET
 from outhaul.errors import Error
 
 FLUSH_SECONDS = 1.0
-"""How long a count may be in memory alone."""
+"""Seconds until a count is written to the database."""
 
 _ERRORS = 400
 
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 class Counting:
-    """ASGI middleware. A call gets its place where its caller is found (`Service.caller`)."""
+    """ASGI middleware. `Service.caller` registers a call; this ends it once the answer is sent."""
 
     def __init__(self, app: ASGIApp, meter: Meter) -> None:
         self._app = app
@@ -47,7 +47,7 @@ class Counting:
             state.setdefault(ERROR_CODE, Error.SYSTEM_ERROR.code)
             raise
         finally:
-            # What is no row of the table, as a file that is not there, counts under its status.
+            # An error without a row in `Error`, such as a missing file, counts by its status.
             code = state.get(ERROR_CODE) or (str(status) if status >= _ERRORS else None)
             self._leave(state.get(TICKET), code)
 
@@ -65,5 +65,5 @@ class Counting:
         try:
             self._meter.flush()
         except Exception:
-            # Nothing is lost: it goes there with what is counted next.
+            # The counts stay in memory, and the next flush writes them.
             log.exception("calls could not be counted in the database")

@@ -41,19 +41,19 @@ _EVERYWHERE = {
 
 
 class AnswerSchema(GenerateJsonSchema):
-    """JSON Schemas of answers as they are on the wire: absent members, and no null ones."""
+    """Makes JSON Schemas of answers as they are on the wire: a member can be absent, never null."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         """Return the schema of a member that may be absent."""
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Return the schema without the default, which is for reading answers of others."""
+        """Return the schema without the default, which only the client uses, for other servers."""
         return self.generate_inner(schema["schema"])
 
 
 def describe(calls: Iterable[Call]) -> dict[str, Any]:
-    """Return the description of some calls."""
+    """Return the OpenAPI description of some calls."""
     calls = list(calls)
     schemas, components = _schemas(calls)
     components["CallError"]["properties"]["code"]["enum"] = sorted({row.code for row in Error})
@@ -70,7 +70,7 @@ def describe(calls: Iterable[Call]) -> dict[str, Any]:
 
 
 def _schemas(calls: Iterable[Call]) -> tuple[Mapping[Model, Any], dict[str, Any]]:
-    """Return a reference for each declared answer, and the schemas that they refer to."""
+    """Return a reference for each declared answer, and the schemas that the references name."""
     models = dict.fromkeys(
         model for call in calls for reply in _replies(call).values() for model in reply.models
     )

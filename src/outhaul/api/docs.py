@@ -1,7 +1,7 @@
 """The page `/docs`: the description of the API for people, in plain HTML.
 
-The page is rendered here and not in the browser, so that it needs no script and nothing of another
-host: an installation may have no way to the internet.
+The server renders the page, so that it needs no script and no other host: the network of an
+installation may not reach the internet.
 """
 
 import json
@@ -24,7 +24,7 @@ Shown = Mapping[str, Any]
 
 
 def docs_page(openapi: Callable[[], Shown]) -> Callable[[Request], Response]:
-    """Return the endpoint of the page about a description."""
+    """Return the endpoint of the page. `openapi` returns the description that it shows."""
     page = cache(lambda: render(openapi()))
 
     def docs(_: Request) -> Response:
@@ -34,7 +34,7 @@ def docs_page(openapi: Callable[[], Shown]) -> Callable[[Request], Response]:
 
 
 def render(description: Shown) -> str:
-    """Return the page about a description."""
+    """Return an OpenAPI description as an HTML page."""
     info = description["info"]
     style = files(__package__).joinpath("docs.css").read_text("utf-8")
     return "\n".join(
@@ -147,24 +147,24 @@ def _shape(schema: Shown) -> str:
     needed = schema.get("required", ())
     rows = [
         f"<tr><td><code>{escape(name)}</code>{' <em>required</em>' if name in needed else ''}"
-        f"<td>{_type(member)}<td>{_about(member)}</tr>"
+        f"<td>{_type(member)}<td>{_meaning(member)}</tr>"
         for name, member in schema["properties"].items()
     ]
     further = ""
     if schema.get("additionalProperties") is True:
-        further = "<tr><td>…<td>any<td>Further members, as they were loaded.</tr>"
+        further = "<tr><td>…<td>any<td>More members, as they were loaded.</tr>"
     return f"<table><tr><th>member<th>type<th>meaning</tr>{''.join(rows)}{further}</table>"
 
 
-def _about(schema: Shown) -> str:
-    """Return what is said of a member, and the members of the object that it is."""
-    said = _text(schema.get("description", ""))
+def _meaning(schema: Shown) -> str:
+    """Return the meaning of a member, with the members of the object that it is."""
+    shown = _text(schema.get("description", ""))
     if "default" in schema:
-        said += f" Default: <code>{escape(json.dumps(schema['default']))}</code>."
+        shown += f" Default: <code>{escape(json.dumps(schema['default']))}</code>."
     for example in schema.get("examples", ()):
-        said += f" Example: <code>{escape(str(example))}</code>."
+        shown += f" Example: <code>{escape(str(example))}</code>."
     first = next((one for one in schema.get("anyOf", ()) if "properties" in one), schema)
-    return said + (_shape(first) if "properties" in first else "")
+    return shown + (_shape(first) if "properties" in first else "")
 
 
 def _type(schema: Shown) -> str:
@@ -188,7 +188,7 @@ def _values(values: Iterable[object]) -> str:
 
 
 def _example(method: str, path: str, operation: Shown) -> str:
-    """Return a command that makes the call."""
+    """Return a shell command that makes the call."""
     lines = [{"GET": "curl", "HEAD": "curl --head"}.get(method, f"curl -X {method}")]
     if "security" in operation:
         lines.append('-H "Authorization: Bearer $TOKEN"')
@@ -206,11 +206,11 @@ def _example(method: str, path: str, operation: Shown) -> str:
 
 
 def _path(path: str) -> str:
-    """Return a path that may be broken into lines before its slashes."""
+    """Return a path as HTML that a browser may wrap before each slash."""
     return escape(path).replace("/", "<wbr>/")
 
 
 def _text(text: str) -> str:
-    """Return a text of the description, whose backticks mark code."""
+    """Return a text of the description as HTML; backticks become code."""
     pieces = escape(text).split("`")
     return "".join(f"<code>{piece}</code>" if n % 2 else piece for n, piece in enumerate(pieces))

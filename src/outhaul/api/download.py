@@ -1,4 +1,4 @@
-"""Sending a finished file: whole or a range, a piece at a time, across its parts."""
+"""Sending of export files, whole or a range of bytes, from their parts in the store."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -22,10 +22,9 @@ async def file_response(
 ) -> Response:
     """Return the file of a Completed job, or the bytes of it that a `Range` header asks for.
 
-    A client whose `If-None-Match` names the file has it already, and gets status 304.
-    A range under an `If-Range` that names another file gives the whole file (RFC 9110, 13.1.5).
-    Where the store fails before there is anything to send, this is an error; after that the
-    connection breaks off.
+    If `If-None-Match` has the tag of the file, the status is 304. If `If-Range` has another tag,
+    `Range` is ignored (RFC 9110, 13.1.5). A failure of the store before the first byte is an
+    error; later failures close the connection, because the status is sent by then.
     """
     size = job.file_size or 0
     tag = f'"{job.checksum}"'
@@ -41,15 +40,15 @@ async def file_response(
             status_code=416,
             headers=common | {"Content-Range": f"bytes */{size}"},
         )
-    stretch = found or ByteRange(0, size)
-    common["Content-Length"] = str(stretch.length)
+    sent = found or ByteRange(0, size)
+    common["Content-Length"] = str(sent.length)
     if found:
         common["Content-Range"] = found.content_range(size)
-    content = files.stream(parts, stretch)
+    content = files.stream(parts, sent)
     try:
         first = await anext(content, b"")
     except FileNotFoundError as error:
-        log.error("a part of a file is gone", job=job.id, error=str(error))  # noqa: TRY400
+        log.error("a part of a file is missing", job=job.id, error=str(error))  # noqa: TRY400
         return PlainTextResponse(
             f"Not Found: the file of export job {job.id} is gone\n", status_code=404
         )
@@ -65,18 +64,19 @@ async def file_response(
 
 
 async def redirect_response(files: FileStore, parts: Sequence[tuple[str, int]]) -> Response | None:
-    """Return a redirect to the file, if it is one object of a store that has addresses for them.
+    """Return a redirect to a signed address of the file; `None` if that is not possible.
 
-    A `Range` is left to the bucket, which gets the client's headers with the second call.
+    It is possible if the file has one part, and the store can sign addresses. The bucket answers
+    `Range`: the client sends its headers again when it follows the redirect.
     """
     if len(parts) != 1 or not isinstance(files, SignsAddresses):
         return None
     try:
         url = await run_in_threadpool(files.signed_url, parts[0][0])
     except OSError as error:
-        log.error("a file cannot be signed for", error=str(error))  # noqa: TRY400
+        log.error("the address of a file cannot be signed", error=str(error))  # noqa: TRY400
         raise Error.FILE_AWAY() from error
-    # Whoever has the address has the file: it should not be kept on its way.
+    # The address gives access to the file without a token, so caches must not store it.
     return RedirectResponse(url, headers={"Cache-Control": "no-store"})
 
 
@@ -89,6 +89,6 @@ async def _all_of(
             async for piece in rest:
                 yield piece
         except OSError as error:
-            # Raised on: less than was announced makes the server cut the connection.
+            # The server closes the connection, as fewer bytes than `Content-Length` were sent.
             log.error("a download breaks off", job=job.id, error=str(error))  # noqa: TRY400
             raise

@@ -1,4 +1,4 @@
-"""How errors are answered: one handler for the table in `outhaul.errors`, none builds a body."""
+"""Answers to errors. One function builds the body, for every row of `outhaul.errors`."""
 
 import structlog
 from fastapi import FastAPI
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Answer every exception in the protocol's way."""
+    """Have every exception answered with a failure envelope."""
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(SQLAlchemyError, _database_error)
@@ -27,7 +27,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def render_error(call: str, error: ApiError) -> JsonResponse:
-    """Return the answer for a row of the table."""
+    """Return the answer for an error."""
     body = Failure.of(call, error.error.code, error.message)
     return JsonResponse(body, status_code=error.error.status)
 
@@ -41,7 +41,7 @@ def _api_error(request: Request, error: Exception) -> Response:
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these
     try:
-        # No route has looked who calls; a call with a token counts all the same.
+        # No endpoint has read the token, but a call with a valid token counts for the limits.
         request.app.state.service.caller(request)
     except ApiError as refusal:
         if refusal.error in LIMITS_ON_CALLS:

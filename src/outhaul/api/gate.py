@@ -1,4 +1,4 @@
-"""What every call passes first: its path in order, its URI and body not too large."""
+"""The first checks of every call: the size of URI and body. Paths are normalized."""
 
 import posixpath
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -16,14 +16,14 @@ _DIGITS = 18
 
 
 class Gate:
-    """ASGI middleware."""
+    """ASGI middleware that normalizes paths, and refuses URIs and bodies that are too large."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call, or answer 413 or 414."""
+        """Serve one call, or answer with status 413 or 414."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -39,21 +39,21 @@ class Gate:
         await self._app(scope, _Metered(receive, body_limit), send)
 
     def _check(self, scope: Scope, uri_bytes: int) -> int:
-        """Return how long the body may be."""
+        """Return the limit of the body, in bytes."""
         limit = self._limits.uri_bytes
         if uri_bytes > limit:
             raise Error.URI_TOO_LONG(limit=limit)
         bulk = scope["path"].startswith("/bulk/")
         limit = self._limits.bulk_body_bytes if bulk else self._limits.body_bytes
         length = Headers(scope=scope).get("content-length", "")
-        # Python refuses to read integers of thousands of digits; no body is as long as that.
+        # Python refuses to parse integers of thousands of digits, so long ones are not parsed.
         if length.isdecimal() and (len(length) > _DIGITS or int(length) > limit):
             raise Error.BODY_TOO_LARGE(limit=limit)
         return limit
 
 
 class _Metered:
-    """A body that is refused when it turns out to be longer than allowed."""
+    """Receives a body, and refuses it once it is longer than the limit."""
 
     def __init__(
         self, receive: Callable[[], Awaitable[MutableMapping[str, Any]]], limit: int
@@ -71,7 +71,7 @@ class _Metered:
 
 
 def _uri_bytes(scope: Scope) -> int:
-    """Return how long the URI is as the client wrote it: path and query, before any decoding."""
+    """Return the bytes of path and query as the client sent them, before any decoding."""
     path = scope.get("raw_path") or scope["path"].encode()
     query = scope["query_string"]
     return len(path) + (len(query) + 1 if query else 0)

@@ -1,4 +1,4 @@
-"""What load balancers and supervisors ask: whether the server is alive, and can do its work."""
+"""Health checks for load balancers and supervisors: whether a server is alive, and ready."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,40 +23,41 @@ log = structlog.get_logger()
 
 
 class Alive(BaseModel):
-    """The process answers."""
+    """The server process is running."""
 
     status: Literal["alive"] = "alive"
 
 
 class Ready(BaseModel):
-    """Whether all can be reached that answers are made of, and what cannot."""
+    """Whether database, files and lake can be reached, and which of them cannot."""
 
     ready: bool
     unreachable: list[Literal["database", "files", "lake"]]
 
 
-_UNREACHED = Reply(description="Something cannot be reached.", models=(Ready,))
+_UNREACHED = Reply(description="At least one cannot be reached.", models=(Ready,))
 _REPLIES = {
     ALIVE: {200: Reply(description="The server is alive.", models=(Alive,))},
     READY: {
-        200: Reply(description="All can be reached.", models=(Ready,)),
+        200: Reply(description="All three can be reached.", models=(Ready,)),
         UNAVAILABLE: _UNREACHED,
     },
 }
 
 
 def health_calls(service: Service) -> list[Call]:
-    """Return the calls; they need no token, are not counted, and say nothing of addresses.
+    """Return the health calls. They need no token and are not counted.
 
-    What asks looks at the HTTP status alone, and so these say with it what they have to say.
+    Their HTTP status says everything, because load balancers read nothing else. Answers contain
+    no addresses, because anybody can call.
     """
 
     async def alive(_: Request) -> Response:
-        """Tell that the server is alive: if this is not answered, start another."""
+        """Tell that the server is alive. If there is no answer, restart the server."""
         return JSONResponse(Alive().model_dump())
 
     async def ready(_: Request) -> Response:
-        """Tell whether database, files and lake can be reached: if not, send calls elsewhere."""
+        """Tell whether database, files and lake can be reached. If not, use another server."""
         failures = await service.checks.failures()
         if failures:
             log.warning("not ready", **failures)
@@ -86,5 +87,5 @@ def _replies(path: str, method: str) -> Mapping[int, Reply]:
 
 
 async def refuse(_: Request) -> Response:
-    """Refuse other methods by the status, and not as calls are refused, which is with 200."""
+    """Refuse other methods with status 405, unlike other calls, which answer 200 with an error."""
     return Response(status_code=405, headers={"Allow": "GET, HEAD"})

@@ -1,4 +1,4 @@
-"""The token endpoint: OAuth client credentials."""
+"""The token endpoint: OAuth 2.0 with client credentials."""
 
 from dataclasses import replace
 from urllib.parse import parse_qs
@@ -18,14 +18,14 @@ from outhaul.protocol.shapes import TEXT
 
 PATH = "/identity/oauth/token"
 
-# A client of a token endpoint must not keep its answer (RFC 6749, 5.1).
+# Answers with tokens must not be cached (RFC 6749, 5.1).
 _HEADERS = {"Cache-Control": "no-store"}
 
 
 _GRANT = Parameter(
     name="grant_type",
     shape={"type": "string", "enum": ["client_credentials"]},
-    description="How the client proves who it is.",
+    description="How the client authenticates.",
     required=True,
 )
 _CLIENT_ID = Parameter(
@@ -39,10 +39,10 @@ PARAMETERS = (_GRANT, _CLIENT_ID, _CLIENT_SECRET)
 _NOT_STORED = {"Cache-Control": "`no-store`."}
 _REPLIES = {
     200: Reply(
-        description="A token, or a failure where the database cannot be reached.",
+        description="A token, or a failure if the database cannot be reached.",
         models=(Token, Failure),
     ),
-    400: Reply(description="The grant type is another.", models=(OAuthError,), headers=_NOT_STORED),
+    400: Reply(description="Unknown grant type.", models=(OAuthError,), headers=_NOT_STORED),
     401: Reply(
         description="The id or the secret of the service is wrong.",
         models=(OAuthError,),
@@ -113,7 +113,7 @@ def _issue(service: Service, given: dict[str, str]) -> Response:
 
 
 def _refusal(status: int, error: str, description: str) -> Response:
-    """Return an OAuth error; clients fail on a 401 that does not say how to authenticate."""
+    """Return an OAuth error. A 401 has `WWW-Authenticate`, without which clients fail."""
     body = OAuthError(error=error, error_description=description)
     headers = _HEADERS | ({"WWW-Authenticate": 'Basic realm="outhaul"'} if status == 401 else {})  # noqa: PLR2004
     return JsonResponse(body, status_code=status, headers=headers)

@@ -1,4 +1,4 @@
-"""JSON answers, in the content type that clients expect."""
+"""JSON answers, with the content type that clients expect."""
 
 import json
 from typing import Any
@@ -9,12 +9,12 @@ from outhaul.protocol.answers.model import Answer
 
 
 class JsonResponse(JSONResponse):
-    """A JSON answer; some clients look for the charset."""
+    """A JSON answer. Its content type has a charset, because some clients require it."""
 
     media_type = "application/json;charset=UTF-8"
 
-    def render(self, content: Any) -> bytes:  # noqa: ANN401 - whatever can be written as JSON
-        """Return the bytes of an answer; half a surrogate pair is written as it was read."""
+    def render(self, content: Any) -> bytes:  # noqa: ANN401 - anything that JSON can represent
+        """Return the bytes of an answer. Half of a surrogate pair is escaped."""
         if isinstance(content, Answer):
             return content.to_json()
         try:

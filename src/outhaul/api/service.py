@@ -1,4 +1,4 @@
-"""What routes need: the database, the files, and who calls."""
+"""What all endpoints use: settings, database, files, limits, and the caller of a request."""
 
 import time
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from outhaul.protocol.answers.envelope import request_id
 from outhaul.settings import Limits, Settings
 from outhaul.storage.opening import open_files
 
-# What is noted in the state of a request, for `outhaul.api.counting`.
+# Attributes of a request's state, which `outhaul.api.counting` reads.
 TICKET = "ticket"
 ERROR_CODE = "error_code"
 
@@ -35,7 +35,7 @@ _BEARER = "bearer "
 
 
 class Service:
-    """One open service."""
+    """The resources of one server, open until `close`."""
 
     def __init__(
         self,
@@ -57,9 +57,10 @@ class Service:
         )
 
     def caller(self, request: Request) -> Caller:
-        """Return who calls, and let the call in, which then holds a place until it is answered.
+        """Authenticate a request, and count the call; a second time, return the same caller.
 
-        Raises 600, 601 and 602; 606, 607 and 615 where the subscription calls too often.
+        The call counts as concurrent until its answer is sent. Raises 600, 601 and 602 for a bad
+        token, and 606, 607 and 615 if the subscription exceeds a limit on calls.
         """
         known = getattr(request.state, _CALLER, None)
         if isinstance(known, Caller):
@@ -75,7 +76,7 @@ class Service:
         return caller
 
     def close(self) -> None:
-        """Bring what is counted into the database, and close it."""
+        """Write the counts of calls to the database, and close the database."""
         try:
             self.meter.flush()
         except SQLAlchemyError as error:
@@ -95,11 +96,11 @@ class Service:
         return JobStore(self.database, caller, self.limits(caller))
 
     def lake(self, caller: Caller) -> Lake:
-        """Return the records of the caller's subscription."""
+        """Return the lake of the caller's subscription."""
         return open_lake(self.settings, caller.subscription, self.database)
 
     def context(self, caller: Caller) -> Context:
-        """Return what the meaning of the caller's requests depends on."""
+        """Return the context in which the caller's requests are read."""
         return Context(
             catalog=Catalog(self.database, caller.subscription),
             limits=self.limits(caller),
@@ -108,7 +109,7 @@ class Service:
 
 
 def call_id(request: Request) -> str:
-    """Return the id of a call: the same wherever it is asked for."""
+    """Return the id of a call, which stays the same for one request."""
     if not hasattr(request.state, "call_id"):
         request.state.call_id = request_id()
     return str(request.state.call_id)

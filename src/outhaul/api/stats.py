@@ -1,4 +1,4 @@
-"""Usage and errors: how many calls a subscription has made, and what they were answered with."""
+"""Usage and errors: the numbers of calls of a subscription, and of their errors."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
@@ -18,7 +18,7 @@ BASE = "/rest/v1/stats"
 
 
 def stats_calls(service: Service) -> list[Call]:
-    """Return the calls. Whoever has a token may ask; what is told is of its subscription."""
+    """Return the usage calls. Any token is sufficient, and shows the usage of its subscription."""
 
     def usage(days: int) -> Callable[[Request], Response]:
         def endpoint(request: Request) -> Response:
@@ -64,23 +64,23 @@ def stats_calls(service: Service) -> list[Call]:
         )
 
     return [
-        call("/usage", usage(1), "Tell how many calls succeeded today, by API user."),
+        call("/usage", usage(1), "Show how many calls succeeded today, by API user."),
         call(
             "/usage/last7days",
             usage(REPORT_DAYS),
-            "Tell how many calls succeeded today and on each of the six days before.",
+            "Show how many calls succeeded today and on each of the six days before.",
         ),
-        call("/errors", errors(1), "Tell how many calls were answered with errors today, by code."),
+        call("/errors", errors(1), "Show how many calls were answered with errors today, by code."),
         call(
             "/errors/last7days",
             errors(REPORT_DAYS),
-            "Tell how many calls were answered with errors today and on each of six days before.",
+            "Show how many calls were answered with errors today and on each of six days before.",
         ),
     ]
 
 
 def _begin(day: date) -> datetime:
-    """Return the moment that a day begins at, which begins with the day's date as a text."""
+    """Return the beginning of a quota day, in its time zone, so that its text has the date."""
     return day_begin(day).astimezone(QUOTA_ZONE)
 
 
