@@ -7,8 +7,8 @@ import pytest
 from tests.support.azure import Azurite
 from tests.support.google import Google
 from tests.support.object_store import ObjectStore
-from tests.support.store_suite import Open, StoreSuite
 
+from outhaul.conformance.stores import Open, StoreSuite
 from outhaul.storage.bucket import BucketStore
 from outhaul.storage.folder import FolderStore
 

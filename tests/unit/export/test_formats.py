@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.format_suite import COLUMNS, RECORDS, FormatSuite, written
 
+from outhaul.conformance.formats import COLUMNS, RECORDS, FormatSuite, written
 from outhaul.errors import ApiError
 from outhaul.export.formats import CSV, FORMATS, JSON_LINES, SSV, TSV, Format, Gzipped, read_format
 from outhaul.export.output import Output

@@ -1,6 +1,14 @@
-"""What every format of export files must do, as a class of tests.
+"""The suite that every format of export files passes, built in or not.
 
-A format passes if a subclass of `FormatSuite` does whose fixture `file_format` returns that format.
+A test module derives a class from `FormatSuite`, and pytest collects it:
+
+    class TestMine(FormatSuite):
+        @pytest.fixture(scope="class")
+        @classmethod
+        def file_format(cls) -> Format:
+            return MINE
+
+It needs pytest and hypothesis.
 """
 
 import io
@@ -45,15 +53,17 @@ RECORDS = st.lists(
 )
 
 
-def output_in(file_format: Format, **more: Any) -> Output:
+def output_in(file_format: Format, digits: Sequence[str] = ()) -> Output:
     """Return the output of all columns in a format."""
     names = [*COLUMNS]
-    return Output(fields=names, headers=names, format=file_format, stand_ins={}, **more)
+    return Output(fields=names, headers=names, format=file_format, stand_ins={}, digits=digits)
 
 
-def written(file_format: Format, parts: Sequence[Sequence[dict[str, Any]]], **more: Any) -> bytes:
+def written(
+    file_format: Format, parts: Sequence[Sequence[dict[str, Any]]], digits: Sequence[str] = ()
+) -> bytes:
     """Return the file of some records, which are rendered in parts."""
-    output = output_in(file_format, **more)
+    output = output_in(file_format, digits)
     file = b""
     for number, records in enumerate(parts):
         target = io.BytesIO()

@@ -1,6 +1,18 @@
-"""What every store of export files must do, as a class of tests.
+"""The suite that every store of export files passes, built in or not.
 
-A store passes if a subclass of `StoreSuite` does whose fixture `opens` opens that store.
+A test module derives a class from `StoreSuite`, and pytest collects it:
+
+    class TestMine(StoreSuite):
+        @pytest.fixture(scope="class")
+        @classmethod
+        def opens(cls) -> Callable[[], Open]:
+            def new() -> Open:
+                folder = make_empty_storage()
+                return lambda: MyStore(folder)
+
+            return new
+
+It needs pytest and hypothesis.
 """
 
 import asyncio
@@ -27,6 +39,7 @@ SIZES = [0, 1, 1_000, PART_CHUNK_BYTES - 1, PART_CHUNK_BYTES, 2 * PART_CHUNK_BYT
 
 
 def put(files: FileStore, key: str, content: bytes = b"content", *, kept: bool = False) -> None:
+    """Write a part."""
     with files.writer(key, media_type=MEDIA_TYPE, kept=kept) as target:
         for first in range(0, len(content), 300_000):
             piece = content[first : first + 300_000]
@@ -34,10 +47,13 @@ def put(files: FileStore, key: str, content: bytes = b"content", *, kept: bool =
 
 
 def listed(files: FileStore) -> list[str]:
+    """Return the keys of all parts."""
     return sorted(stored.key for stored in files.list())
 
 
 def streamed(files: FileStore, parts: Sequence[tuple[str, int]], wanted: ByteRange) -> bytes:
+    """Return some bytes of a file, as a download reads them."""
+
     async def collect() -> bytes:
         async with aclosing(files.stream(parts, wanted)) as content:
             return b"".join([piece async for piece in content])
@@ -47,7 +63,7 @@ def streamed(files: FileStore, parts: Sequence[tuple[str, int]], wanted: ByteRan
 
 @dataclass(frozen=True)
 class Example:
-    """A file of parts, some empty, some longer than what is read at a time."""
+    """A file of parts: some are empty, some are longer than what is read at a time."""
 
     files: FileStore
     parts: list[tuple[str, int]]
@@ -55,7 +71,7 @@ class Example:
 
 
 class StoreSuite:
-    """The tests. A subclass gives `opens`; no name of a test is to be changed or left out."""
+    """The tests. A subclass gives `opens`; no name of a test may be changed or left out."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -178,7 +194,7 @@ class StoreSuite:
         with pytest.raises(OSError, match=r"shorter|range|Range"):
             list(files.read_back("job/a/000000", 8))
 
-    def test_check_is_content_with_a_place_that_is_there(self, files: FileStore) -> None:
+    def test_check_accepts_a_store_that_answers(self, files: FileStore) -> None:
         files.check()
         put(files, "job/a/000000")
         files.check()
@@ -231,8 +247,8 @@ class StoreSuite:
             sum(size for _, size in example.parts[:n]) for n in range(len(example.parts) + 1)
         ]
         size = len(example.content)
-        place = st.integers(0, size) | st.sampled_from(borders)
-        near = st.builds(lambda at, by: min(size, max(0, at + by)), place, st.integers(-2, 2))
+        position = st.integers(0, size) | st.sampled_from(borders)
+        near = st.builds(lambda at, by: min(size, max(0, at + by)), position, st.integers(-2, 2))
         first, end = sorted((data.draw(near), data.draw(near)))
         wanted = ByteRange(first, end)
         assert streamed(example.files, example.parts, wanted) == example.content[first:end]
