@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from tests.support.activities import BODY, fill, on_disk
-from tests.support.executors import LONG, SHORT, Bench, make_lake, plan_of
 from tests.support.processes import children
 from tests.support.ray_cluster import RayNodes
 from tests.support.waiting import PATIENCE, wait_for
@@ -25,6 +24,7 @@ from tests.support.waiting import PATIENCE, wait_for
 from outhaul.accounts.tokens import Caller
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now
+from outhaul.conformance.executors import LONG, SHORT, Bench, make_lake, plan_of
 from outhaul.database.engine import Database
 from outhaul.database.schema import api_user
 from outhaul.export.executor import StoppedError
