@@ -1,4 +1,4 @@
-"""Look-ups: what exporters ask before, between and beside exports; a module for each family."""
+"""Look-ups: calls that read a few records or the catalog at once, without an export job."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ from outhaul.kinds import KINDS
 
 
 def families() -> Mapping[str, tuple[Lookup, ...]]:
-    """Return all look-ups, by what they are about."""
+    """Return all look-ups, by the name of their family."""
     return {
         "activities": ACTIVITIES,
         "leads": LEADS,

@@ -1,8 +1,8 @@
-"""Activities a page at a time: all of some types, changes of leads, deletions of leads.
+"""Pages of activities: of some types, of changes of leads, and of deletions of leads.
 
-A page token is a place in the order of activityDate, then marketoGUID, and the same for all three.
-There is one on the last page too, for who comes again later: it gives what was loaded since, but
-for activities that are dated before it.
+A page token is a position in the order of activityDate, then marketoGUID, and has the same meaning
+in all three calls. The last page has a token too: a client can use it later to get activities that
+were loaded since, unless they are dated before the token.
 """
 
 import hashlib
@@ -34,10 +34,10 @@ from outhaul.protocol.parameters import instant, integer, integers, text, texts
 from outhaul.reading.pages import read_page
 
 MOST_TYPES = 10
-"""Activity types that a call may name."""
+"""The number of activity types that a call may name."""
 
 MOST_LEADS = 30
-"""Leads that a call may name."""
+"""The number of leads that a call may name."""
 
 NEW_LEAD = 12
 CHANGE_DATA_VALUE = 13
@@ -56,19 +56,19 @@ _COLUMNS = (
 
 _WHAT = "activities"
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
-_DIGITS = 300  # of an integer: a longer one is no number to many clients
+_DIGITS = 300  # longer integers overflow the numbers of many clients
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-# A table keeps attributes that this reads; values in any depth, and numbers of any length, are
-# left to be looked at one by one.
+# The loader has checked that attributes are an object. Values stay raw, because they may have any
+# depth and numbers of any length; `_value` reads each one.
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 Record = Mapping[str, Any]
 
 
 def paging_token(query: Query) -> Found:
-    """Give the token of the activities from a moment on."""
+    """Get a page token for the activities from a moment on."""
     query.required("sinceDatetime")
     since = query.instant("sinceDatetime")
     assert since is not None  # noqa: S101 - it is there
@@ -76,7 +76,7 @@ def paging_token(query: Query) -> Found:
 
 
 def activities(query: Query) -> Found:
-    """List activities of some types, in the order of their dates."""
+    """List activities of some types, by date."""
     query.some_texts("activityTypeIds")
     types = query.integers("activityTypeIds")
     _at_most(types, "activityTypeIds", MOST_TYPES)
@@ -88,7 +88,7 @@ def activities(query: Query) -> Found:
 
 
 def lead_changes(query: Query) -> Found:
-    """List new leads and changes of some fields, in the order of their dates."""
+    """List new leads and changes of some lead fields, by date."""
     fields = _fields(query)
     changes = AnyOf(
         (
@@ -106,7 +106,7 @@ def lead_changes(query: Query) -> Found:
 
 
 def deleted_leads(query: Query) -> Found:
-    """List deletions of leads, in the order of their dates."""
+    """List deletions of leads, by date."""
     return _page(query, [OneOf("activityTypeId", (DELETE_LEAD,))], _activity)
 
 
@@ -118,7 +118,7 @@ def _at_most(given: Sequence[Any], name: str, most: int) -> None:
 
 
 def _of_leads(query: Query) -> list[Clause]:
-    """Return what a call asks of the activities' leads."""
+    """Return the clauses on the leads of the activities."""
     clauses: list[Clause] = []
     leads = query.integers("leadIds")
     _at_most(leads, "leadIds", MOST_LEADS)
@@ -145,7 +145,7 @@ def _page(
     query: Query, clauses: Sequence[Clause], shown: Callable[[Record], Activity | LeadChange]
 ) -> Found:
     query.required("nextPageToken")
-    after = _place(query)
+    after = _position(query)
     page = read_page(
         query.lake,
         TABLE,
@@ -167,9 +167,9 @@ def _token(moment: datetime, guid: str) -> str:
     return encode_token((_WHAT, str((moment - _EPOCH) // _MICROSECOND), guid))
 
 
-def _place(query: Query) -> tuple[datetime, str]:
-    """Return the place that the call's token says."""
-    microseconds, guid = query.place(_WHAT, 2) or ("", "")
+def _position(query: Query) -> tuple[datetime, str]:
+    """Return the position in the page token of a call. Raises 1003 for an invalid token."""
+    microseconds, guid = query.position(_WHAT, 2) or ("", "")
     try:
         return _EPOCH + int(microseconds) * _MICROSECOND, guid
     except (ValueError, OverflowError):
@@ -177,13 +177,13 @@ def _place(query: Query) -> tuple[datetime, str]:
 
 
 def _activity(record: Record) -> Activity:
-    """Return an activity with its primary attribute, where it has one."""
+    """Return an activity, with its primary attribute if it has one."""
     primary = {name: record[name] for name in _PRIMARY if record[name] is not None}
     return Activity(**_common(record), **primary, attributes=_named(_attributes(record)))
 
 
 def _lead_change(record: Record, fields: Sequence[LeadField]) -> LeadChange:
-    """Return a new lead, or the change of one of some fields."""
+    """Return a new lead, or the change of one of `fields`."""
     attributes = _attributes(record)
     changed = []
     if record["activityTypeId"] == CHANGE_DATA_VALUE:
@@ -196,7 +196,7 @@ def _lead_change(record: Record, fields: Sequence[LeadField]) -> LeadChange:
 
 
 def _changed(record: Record, fields: Sequence[LeadField]) -> LeadField:
-    """Return the field that a change is of: named by its id, or by its name for people."""
+    """Return the changed field. The primary attribute is its id or its display name."""
     by_id = [field for field in fields if field.id == record["primaryAttributeValueId"]]
     by_name = [field for field in fields if field.display_name == record["primaryAttributeValue"]]
     return (by_id or by_name)[0]
@@ -215,9 +215,9 @@ def _common(record: Record) -> dict[str, Any]:
 
 
 def _number(guid: str) -> int:
-    """Return the integer that identified activities before marketoGUIDs did, or one in its place.
+    """Return the integer id of an activity, which older clients use in place of the marketoGUID.
 
-    On an instance the two are often the same number; of another marketoGUID it is a digest.
+    On a live instance, the marketoGUID is often this integer. Otherwise the id is a digest.
     """
     if _NUMBER.fullmatch(guid) and int(guid) < 2**63:
         return int(guid)
@@ -229,26 +229,26 @@ def _attributes(record: Record) -> dict[str, Any]:
     return {name: _value(bytes(raw).decode()) for name, raw in given.items()}
 
 
-def _value(text: str) -> Any:  # noqa: ANN401 - whatever an attribute may have
-    """Return what a text of JSON says: lists and objects stay the text that they are."""
+def _value(text: str) -> Any:  # noqa: ANN401 - an attribute may be of any type
+    """Return the value that a JSON text has. Lists and objects stay JSON texts."""
     if text[0] in "[{":
         return text
     return json.loads(text, parse_float=_float, parse_int=_integer)
 
 
 def _float(text: str) -> float | str:
-    """Return a number, or its text where it is too large to be one."""
+    """Return a number, or its text if a float cannot hold it."""
     number = float(text)
     return number if math.isfinite(number) else text
 
 
 def _integer(text: str) -> int | str:
-    """Return an integer, or its text where it is too long to be one."""
+    """Return an integer, or its text if it has too many digits."""
     return int(text) if len(text) <= _DIGITS else text
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - whatever an attribute may have
-    """Return the value of a field as changes have it: always a text, empty for none."""
+def _text(value: Any) -> str:  # noqa: ANN401 - an attribute may be of any type
+    """Return the value of a field as text, which is empty for null."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)
@@ -258,11 +258,11 @@ def _named(attributes: Mapping[str, Any]) -> list[Attribute]:
     return [Attribute(name=name, value=value) for name, value in attributes.items()]
 
 
-_TOKEN = text("nextPageToken", "A paging token, or the token of the page before.", required=True)
+_TOKEN = text("nextPageToken", "A paging token, or the token of the previous page.", required=True)
 _PAGE = (_TOKEN, BATCH_SIZE)
 _OF_LEADS = (
-    integers("leadIds", f"Only those of these leads, {MOST_LEADS} at most."),
-    integer("listId", "Only those of the members of this static list."),
+    integers("leadIds", f"Only activities of these leads, {MOST_LEADS} at most."),
+    integer("listId", "Only activities of the members of this static list."),
 )
 
 ACTIVITIES = (
@@ -270,7 +270,9 @@ ACTIVITIES = (
         path="/rest/v1/activities/pagingtoken.json",
         permissions=allowed("Activity"),
         find=paging_token,
-        parameters=(instant("sinceDatetime", "Where the activities begin.", required=True),),
+        parameters=(
+            instant("sinceDatetime", "The moment at which the activities begin.", required=True),
+        ),
         result=None,
         envelope=TokenOnly,
     ),
@@ -279,8 +281,8 @@ ACTIVITIES = (
         permissions=allowed("Activity"),
         find=activities,
         parameters=(
-            integers("activityTypeIds", f"Types, {MOST_TYPES} at most.", required=True),
-            integers("assetIds", "Only those with one of these primary attributes."),
+            integers("activityTypeIds", f"Activity types, {MOST_TYPES} at most.", required=True),
+            integers("assetIds", "Only activities with one of these primary attributes."),
             *_OF_LEADS,
             *_PAGE,
         ),

@@ -1,8 +1,8 @@
-"""How a look-up is answered: permission, parameters, a page, an envelope; the same for each.
+"""The declaration of a look-up, and its answer: permissions, parameters, result, envelope.
 
-A look-up is a declaration. Its one function takes a `Query` and returns what it `Found`. Parameters
-that it does not read are ignored, as clients send some of their own; of one that is repeated where
-it stands for a single value, the last counts.
+A look-up is a `Lookup`, whose one function takes a `Query` and returns what it has `Found`. Unknown
+parameters are ignored, because clients send some. If a parameter with a single value is repeated,
+the last value is used.
 """
 
 from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Mapping
@@ -30,21 +30,21 @@ from outhaul.protocol.paging import decode_token, encode_token
 from outhaul.protocol.parameters import Parameter
 
 _DIGITS = 19
-_FOUND = "What was found, or a failure."
+_FOUND = "The result, or a failure."
 _METHOD = Parameter(
     name="_method",
     shape={"type": "string", "enum": ["GET"]},
-    description="Says that the call only reads.",
+    description="Must be `GET`: the call is a GET whose parameters are in the form.",
     required=True,
 )
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class Query:
-    """A call of a look-up: who asks, and what for.
+    """A call of a look-up: the caller and the parameters.
 
-    The readers of parameters return `None`, or nothing, where the parameter is missing or empty,
-    and raise 1001 with its name where it is of a wrong type.
+    A method that reads a parameter returns `None` or an empty list if the parameter is missing or
+    empty. It raises 1001 with the name of the parameter if the value has a wrong type.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Query:
 
     @property
     def lake(self) -> Lake:
-        """The records of the caller's subscription."""
+        """The lake of the caller's subscription."""
         return self.service.lake(self.caller)
 
     @property
@@ -72,20 +72,20 @@ class Query:
         return self.service.context(self.caller).catalog
 
     def path_id(self, name: str) -> int:
-        """Return an id that is part of the path."""
+        """Return an id in the path."""
         return _integer(self._path[name], name)
 
     def path_text(self, name: str) -> str:
-        """Return a name that is part of the path."""
+        """Return a name in the path."""
         return _text(self._path[name], name)
 
     def text(self, name: str) -> str | None:
-        """Return a text."""
+        """Return the text of a parameter."""
         values = self._values(name)
         return _text(values[-1], name) if values and values[-1] else None
 
     def required(self, name: str) -> str:
-        """Return a text. Raises 1002 where there is none."""
+        """Return the text of a parameter. Raises 1002 if it is missing."""
         text = self.text(name)
         if text is None:
             raise Error.PARAMETER_MISSING(parameter=name)
@@ -97,12 +97,12 @@ class Query:
         return [piece.strip() for value in values for piece in value.split(",") if piece.strip()]
 
     def names(self, name: str) -> list[str]:
-        """Return several names, which may hold commas of their own: the whole, and its pieces."""
+        """Return several names. A name may contain commas, so each value is also one whole name."""
         whole = [value for value in self._values(name) if value]
         return list(dict.fromkeys([*whole, *self.texts(name)]))
 
     def some_texts(self, name: str) -> list[str]:
-        """Return several texts. Raises 1002 where there is none."""
+        """Return several texts. Raises 1002 if there are none."""
         texts = self.texts(name)
         if not texts:
             raise Error.PARAMETER_MISSING(parameter=name)
@@ -118,7 +118,7 @@ class Query:
         return None if text is None else _integer(text.strip(), name)
 
     def boolean(self, name: str) -> bool | None:
-        """Return a truth value."""
+        """Return a boolean."""
         text = self.text(name)
         if text is None:
             return None
@@ -127,7 +127,7 @@ class Query:
         return _TRUTHS[text.lower()]
 
     def instant(self, name: str) -> datetime | None:
-        """Return a moment."""
+        """Return a moment, in UTC."""
         text = self.text(name)
         if text is None:
             return None
@@ -138,7 +138,7 @@ class Query:
             raise wrong_type(text, name, EXPECTED) from None
 
     def size(self, name: str, default: int, most: int) -> int:
-        """Return how many records a page should have; a larger number than allowed is cut."""
+        """Return how many records a page may have, `most` at the largest."""
         text = self.text(name)
         if text is None:
             return default
@@ -147,7 +147,7 @@ class Query:
         return min(int(text), most)
 
     def offset(self) -> int:
-        """Return how many records come before the page."""
+        """Return the number of records before the page."""
         text = self.text("offset")
         if text is None:
             return 0
@@ -156,17 +156,17 @@ class Query:
         return int(text)
 
     def batch_size(self) -> int:
-        """Return how many records of the lead database a page should have."""
+        """Return how many records a page may have in calls of the lead database."""
         return self.size("batchSize", LARGEST_PAGE, LARGEST_PAGE)
 
     def _values(self, name: str) -> list[str]:
-        """Return all values of a parameter; reading one that is not declared is a defect."""
-        assert name in self._declared, name  # noqa: S101 - a test of the look-up fails
+        """Return all values of a parameter, which the look-up must have declared."""
+        assert name in self._declared, name  # noqa: S101 - a defect, which tests of the look-up find
         return self._given.getlist(name)
 
-    def place_after(self, what: str) -> int | None:
-        """Return the id that the page before ended with, as `token_after` wrote it."""
-        found = self.place(what, 1)
+    def last_id(self, what: str) -> int | None:
+        """Return the last id of the previous page, from a token of `token_after`."""
+        found = self.position(what, 1)
         if found is None:
             return None
         try:
@@ -174,45 +174,46 @@ class Query:
         except ApiError:
             raise no_token(what) from None
 
-    def place(self, what: str, length: int) -> tuple[str, ...] | None:
-        """Return the place, of `length` texts, that the page before ended at."""
+    def position(self, what: str, length: int) -> tuple[str, ...] | None:
+        """Return the position, of `length` texts, at which the previous page of `what` ended."""
         token = self.text("nextPageToken")
         if token is None:
             return None
         try:
-            known, *place = decode_token(token, length + 1)
+            known, *position = decode_token(token, length + 1)
         except ValueError:
             raise no_token(what) from None
         if known != what:
             raise no_token(what)
-        return tuple(place)
+        return tuple(position)
 
 
 def token_after(what: str, last: int) -> str:
-    """Return the token of the page that follows the record `last`.
+    """Return the token of the page that follows the record with the id `last`.
 
-    Ids never change, so that every record is visited once, whatever is loaded between two pages.
+    Ids never change, so a client gets every record once, even if records are loaded in between.
     """
     return encode_token((what, str(last)))
 
 
 def no_token(what: str) -> ApiError:
-    """Return 1003 for a token that is none of a page of `what`."""
+    """Return error 1003: the token does not belong to a page of `what`."""
     return Error.INVALID(parameter="nextPageToken", problem=f"it is no token of a page of {what}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lookup:
-    """A look-up: where it is, who may ask, how the answer is found, and what its shape is."""
+    """A look-up: its path, its permissions, its parameters, and its answer."""
 
     path: str
     permissions: frozenset[str]
-    """A caller needs one of them."""
+    """The caller needs one of these."""
     find: Callable[[Query], Found]
+    """Finds the result. Its docstring is the summary in the API description."""
     parameters: tuple[Parameter, ...] = ()
-    """What `find` reads of the path and the query; it can read no others."""
+    """All parameters that `find` reads, in the path and the query."""
     result: Model
-    """The declared answer that each record of the result is; `None` where there is no result."""
+    """The declared answer for each record; `None` if the answer has no `result`."""
     envelope: Model = Page
 
     @property
@@ -227,18 +228,18 @@ class Lookup:
 
 
 def lookup_calls(service: Service, about: str, lookups: Iterable[Lookup]) -> list[Call]:
-    """Return the calls of a family of look-ups."""
+    """Return the calls of a family of look-ups: each by GET and by POST."""
     return [call for lookup in lookups for call in _calls(service, about, lookup)]
 
 
 def _calls(service: Service, about: str, lookup: Lookup) -> Iterator[Call]:
-    answer = _endpoint(service, lookup)
+    answer = _answerer(service, lookup)
     in_path = tuple(entry for entry in lookup.parameters if entry.location == "path")
     in_query = tuple(entry for entry in lookup.parameters if entry.location == "query")
     got = Call(
         method="GET",
         path=lookup.path,
-        endpoint=_got(answer),
+        endpoint=_get_endpoint(answer),
         operation_id=_operation(lookup.path),
         tag=f"look up {about}",
         summary=lookup.find.__doc__ or "",
@@ -250,10 +251,10 @@ def _calls(service: Service, about: str, lookup: Lookup) -> Iterator[Call]:
     yield replace(
         got,
         method="POST",
-        endpoint=_posted(answer),
+        endpoint=_post_endpoint(answer),
         operation_id=f"{got.operation_id}_posted",
-        description="The same as GET. The form has what does not fit into a URI. Parameters may "
-        "also be in the query.",
+        description="The same as GET, for parameters that are too long for a URI. The form has the "
+        "parameters; some may be in the query.",
         parameters=(*in_path, *(replace(entry, required=False) for entry in (_METHOD, *in_query))),
         body=form_of((_METHOD, *in_query)),
         body_type=FORM,
@@ -266,19 +267,19 @@ def allowed(*areas: str) -> frozenset[str]:
     return frozenset(f"{way} {area}" for area in areas for way in ("Read-Only", "Read-Write"))
 
 
-def _endpoint(service: Service, lookup: Lookup) -> Callable[[Request, QueryParams], Response]:
+def _answerer(service: Service, lookup: Lookup) -> Callable[[Request, QueryParams], Response]:
     def answer(request: Request, given: QueryParams) -> Response:
         caller = service.caller(request)
         caller.require(lookup.permissions)
         query = Query(service, caller, request.path_params, given, lookup.names)
         answer = lookup.envelope.of(call_id(request), lookup.find(query))
-        # Numbers of attributes are written as Python writes them, which Pydantic does not.
+        # Not `Answer.to_json`: Pydantic writes some numbers of attributes differently from Python.
         return JsonResponse(answer.to_wire())
 
     return answer
 
 
-def _got(
+def _get_endpoint(
     answer: Callable[[Request, QueryParams], Response],
 ) -> Callable[[Request], Response]:
     def get(request: Request) -> Response:
@@ -287,11 +288,11 @@ def _got(
     return get
 
 
-def _posted(
+def _post_endpoint(
     answer: Callable[[Request, QueryParams], Response],
 ) -> Callable[[Request], Awaitable[Response]]:
     async def post(request: Request) -> Response:
-        """Answer a POST that says `_method=GET`: its form has what would not fit into a URI."""
+        """Answer a POST with `_method=GET`, whose form has parameters too long for a URI."""
         form = parse_qsl((await request.body()).decode("utf-8", "replace"))
         given = QueryParams([*request.query_params.multi_items(), *form])
         if given.get(_METHOD.name, "").upper() != "GET":
@@ -316,7 +317,7 @@ def _integer(text: str, name: str) -> int:
 
 
 def _text(text: str, name: str) -> str:
-    # No database keeps NUL bytes in texts, and PostgreSQL fails on a question about them.
+    # PostgreSQL fails on a query with a NUL byte, and no stored text contains one.
     if "\0" in text:
         raise wrong_type(text, name, "string without NUL bytes")
     return text

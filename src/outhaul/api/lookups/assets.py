@@ -1,7 +1,7 @@
-"""Programs, forms and static lists, as the calls under `/rest/asset` show them.
+"""Programs, forms and static lists in calls under `/rest/asset`.
 
-What such a call must show of an asset and the catalog does not keep is a constant here: a form's
-looks, a program's costs. Nothing of it is asked for by those who extract records.
+Members that the protocol requires and the catalog does not have are constants here, such as the
+looks of a form. Clients that extract records do not use them.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from outhaul.api.lookups.answering import Lookup, Query, allowed
-from outhaul.api.lookups.browsing import dates, program_ids, said, workspace
+from outhaul.api.lookups.browsing import dates, described, program_ids, workspace
 from outhaul.api.lookups.parameters import EARLIEST, LATEST, path_id
 from outhaul.catalog.entries import Asset, AssetType
 from outhaul.catalog.selection import DRAFT, Selection
@@ -20,18 +20,17 @@ from outhaul.protocol.answers.model import Answer
 from outhaul.protocol.parameters import OFFSET, Parameter, choice, size, text, texts
 
 PAGE = 20
-"""Assets on a page where a call does not say how many."""
+"""The default number of assets on a page."""
 
 LARGEST_PAGE = 200
 _SIZE = size("maxReturn", LARGEST_PAGE, PAGE)
-_NAME = text("name", "The name, without that of a program.", required=True)
+_NAME = text("name", "The name of the asset, without the name of its program.", required=True)
 
 _APPROVED = "approved"
-_STATUS = choice(
-    "status", _APPROVED, DRAFT, description="Only forms that are approved, or that are drafts."
-)
+_STATUS = choice("status", _APPROVED, DRAFT, description="Only approved forms, or only drafts.")
 
-# Our file speaks of programs as the pages for people do, the API in words of its own.
+# Program types by their names in the user interface, which a catalog file can have. The API has
+# other names.
 _PROGRAM_TYPES = {
     "event": "event",
     "event with webinar": "webinar",
@@ -62,10 +61,10 @@ Programs = Mapping[str, int]
 
 
 def program(entry: Asset, programs: Programs) -> Program:
-    """Return a program as it is shown by itself."""
+    """Return a program for an answer about one program."""
     shown = _program(entry, programs, "default")
     for name in ("startDate", "endDate"):
-        if given := said(entry, name):
+        if given := described(entry, name):
             shown[name] = given
     for name in ("tags", "costs"):
         listed = entry.description.get(name)
@@ -74,33 +73,33 @@ def program(entry: Asset, programs: Programs) -> Program:
 
 
 def program_in_list(entry: Asset, programs: Programs) -> ProgramInList:
-    """Return a program as it is shown among others, where a plain one has another type."""
+    """Return a program for a list of programs, where the plain type has another name."""
     return ProgramInList(**_program(entry, programs, "program"))
 
 
 def _program(entry: Asset, programs: Programs, default_type: str) -> dict[str, Any]:
-    state = said(entry, "status").lower()
+    state = described(entry, "status").lower()
     shown = {
         **_asset(entry, programs),
-        "type": _PROGRAM_TYPES.get(said(entry, "type").lower(), default_type),
-        "channel": said(entry, "channel"),
+        "type": _PROGRAM_TYPES.get(described(entry, "type").lower(), default_type),
+        "channel": described(entry, "channel"),
         "status": state if state in _PROGRAM_STATES else "unlocked",
         "workspace": workspace(entry),
     }
     for name in ("sfdcId", "sfdcName"):
-        if given := said(entry, name):
+        if given := described(entry, name):
             shown[name] = given
     return shown
 
 
 def form(entry: Asset, programs: Programs) -> Form:
-    """Return a form; of its looks, those that its description gives in the same type."""
+    """Return a form. Its description may replace a default of its looks by a value of that type."""
     given = entry.description
     looks = {
         name: given[name] if type(given.get(name)) is type(usual) else usual
         for name, usual in _FORM_LOOKS.items()
     }
-    status = DRAFT if said(entry, "status").lower() == DRAFT else _APPROVED
+    status = DRAFT if described(entry, "status").lower() == DRAFT else _APPROVED
     return Form(**_asset(entry, programs), status=status, **looks)
 
 
@@ -110,21 +109,21 @@ def asset_list(entry: Asset, programs: Programs) -> AssetList:
 
 
 def _asset(entry: Asset, programs: Programs) -> dict[str, Any]:
-    """Return what all assets have."""
+    """Return the members that all assets have."""
     return {
         "id": entry.id,
         "name": entry.name,
-        "description": said(entry, "description"),
+        "description": described(entry, "description"),
         **dates(entry),
-        "url": said(entry, "url"),
+        "url": described(entry, "url"),
         "folder": _folder(entry, programs),
     }
 
 
 def _folder(entry: Asset, programs: Programs) -> Folder:
-    """Return where an asset is: in its program, or in the one folder that there is.
+    """Return the folder of an asset: its program, or folder 1, the only other folder.
 
-    The schema calls the number `id`, real answers call it `value`.
+    The published schema calls the number `id`; live instances send `value`.
     """
     if entry.program is None:
         return Folder(type="Folder", id=1, value=1, folder_name=workspace(entry))
@@ -134,7 +133,7 @@ def _folder(entry: Asset, programs: Programs) -> Folder:
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """One type of assets: how its calls are named, and how its members are shown."""
+    """The look-ups of one asset type: their paths, their parameters, and their answers."""
 
     kind: AssetType
     path: str
@@ -147,7 +146,7 @@ class Family:
     has_status: bool = False
 
     def lookups(self) -> tuple[Lookup, ...]:
-        """Return the three calls: browse, by name, by id."""
+        """Return the three look-ups: browse, by name, by id."""
         calls = (
             ("s.json", self._browse, (*self.parameters, _SIZE, OFFSET), self.result_in_list),
             ("/byName.json", self._by_name, (_NAME, *self._status), self.result),
@@ -174,7 +173,7 @@ class Family:
         return {"smartList": "smart list", "staticList": "static list"}.get(self.path, self.path)
 
     def _browse(self, query: Query) -> Found:
-        """Browse assets of this type by id: `maxReturn` of them, from `offset` on."""
+        """List assets of this type by id: `maxReturn` of them, after the first `offset`."""
         size = query.size("maxReturn", PAGE, LARGEST_PAGE)
         found = query.catalog.browse(
             self.kind, self.select(query), size=size, offset=query.offset()
@@ -183,7 +182,7 @@ class Family:
         return Found([self.show_in_list(entry, programs) for entry in found])
 
     def _by_name(self, query: Query) -> Found:
-        """Show the assets of this type that have a name; those of two programs may share one."""
+        """Show the assets of this type with a name. Assets of two programs can share a name."""
         return self._shown(query, Selection(names=[query.required("name")]))
 
     def _by_id(self, query: Query) -> Found:
@@ -206,7 +205,7 @@ def _updated(query: Query) -> Selection:
 
 
 def _programs(query: Query) -> Selection:
-    """Return which programs a call browses; folders are not kept, so none is to be asked for."""
+    """Return the selection of programs. Filters by folder are refused: no folders are stored."""
     window = _updated(query)
     by = query.text("filterType")
     if by is None:
@@ -226,7 +225,7 @@ def _forms(query: Query) -> Selection:
 
 
 def _drafts(query: Query) -> bool | None:
-    """Return whether a call wants forms that are drafts; `None` where it takes all."""
+    """Return whether a call wants only drafts; `None` if it wants all forms."""
     status = query.text("status")
     if status is None:
         return None
@@ -249,7 +248,11 @@ _FAMILIES = (
         show_in_list=program_in_list,
         select=_programs,
         parameters=(
-            choice("filterType", *_PROGRAM_FILTERS, description="What `filterValues` are."),
+            choice(
+                "filterType",
+                *_PROGRAM_FILTERS,
+                description="The property that `filterValues` refer to.",
+            ),
             texts("filterValues", "Ids, or names of workspaces."),
             *_WINDOW,
         ),

@@ -1,16 +1,16 @@
-"""Smart campaigns, as the lead database shows them."""
+"""Smart campaigns in calls of the lead database."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from outhaul.api.lookups.answering import Lookup, Query, allowed
 from outhaul.api.lookups.browsing import (
+    asset_in_path,
     dates,
+    described,
     in_programs,
     page_by_id,
     program_ids,
-    said,
-    the_one,
     workspace,
 )
 from outhaul.api.lookups.parameters import BATCH_SIZE, IN_PROGRAMS, NEXT_PAGE_TOKEN, path_id
@@ -21,7 +21,7 @@ from outhaul.protocol.parameters import boolean
 
 
 def campaigns(query: Query) -> Found:
-    """List smart campaigns by id; `isTriggerable` wants active ones that have a trigger."""
+    """List smart campaigns by id; with `isTriggerable`, only active ones that have a trigger."""
     selection = in_programs(query, triggerable=query.boolean("isTriggerable") or False)
     found, token = page_by_id(query, AssetType.CAMPAIGN, selection)
     ids = program_ids(query, found)
@@ -30,13 +30,13 @@ def campaigns(query: Query) -> Found:
 
 def campaign(query: Query) -> Found:
     """Show one smart campaign."""
-    found = the_one(query, AssetType.CAMPAIGN, "campaignId", "campaign")
+    found = asset_in_path(query, AssetType.CAMPAIGN, "campaignId", "campaign")
     return Found([_campaign(found, program_ids(query, [found]))])
 
 
 def _campaign(entry: Asset, ids: Mapping[str, int]) -> Campaign:
-    further: dict[str, Any] = {"type": said(entry, "type") or CAMPAIGN_TYPES[0]}
-    if description := said(entry, "description"):
+    further: dict[str, Any] = {"type": described(entry, "type") or CAMPAIGN_TYPES[0]}
+    if description := described(entry, "description"):
         further["description"] = description
     if entry.program is not None:
         further["program_name"] = entry.program
@@ -53,7 +53,7 @@ def _campaign(entry: Asset, ids: Mapping[str, int]) -> Campaign:
     )
 
 
-_TRIGGERABLE = boolean("isTriggerable", "Whether only active ones that have a trigger.")
+_TRIGGERABLE = boolean("isTriggerable", "Only active campaigns that have a trigger.")
 
 CAMPAIGNS = (
     Lookup(

@@ -1,4 +1,4 @@
-"""What records are made of: the describe calls of kinds; of companies and accounts, nothing."""
+"""Describe calls: the fields of each kind. Those of companies and accounts return nothing."""
 
 from outhaul.api.lookups.answering import Lookup, Query, allowed
 from outhaul.kinds.kind import Exported
@@ -21,8 +21,8 @@ def describe_lookups(kind: Exported) -> tuple[Lookup, ...]:
     )
 
 
-def nothing(query: Query) -> Found:  # noqa: ARG001 - there is nothing, whoever asks for whatever
-    """List nothing: outhaul keeps no such records."""
+def nothing(query: Query) -> Found:  # noqa: ARG001 - the result does not depend on the query
+    """List nothing: outhaul does not store such records."""
     return Found([])
 
 

@@ -1,4 +1,4 @@
-"""Leads: one by its id, some by what a field of theirs says, those of a static list."""
+"""Leads: one by id, some by the values of a field, those of a static list."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from outhaul.api.lookups.answering import Lookup, Query, allowed, token_after
-from outhaul.api.lookups.browsing import the_one
+from outhaul.api.lookups.browsing import asset_in_path
 from outhaul.api.lookups.parameters import BATCH_SIZE, LIST_ID, NEXT_PAGE_TOKEN, path_id
 from outhaul.catalog.entries import AssetType, LeadField
 from outhaul.errors import Error
@@ -24,10 +24,10 @@ from outhaul.protocol.parameters import text, texts
 from outhaul.reading.pages import read_page
 
 MOST_VALUES = 300
-"""Values that a filter may have."""
+"""The number of values that a filter may have."""
 
 DEFAULT_FIELDS = ("id", "email", "updatedAt", "createdAt", "lastName", "firstName")
-"""What a lead says where a call names no fields."""
+"""The fields in an answer if a call names none."""
 
 _ALL = 2**63 - 1
 _WHAT = "leads"
@@ -45,7 +45,7 @@ def lead(query: Query) -> Found:
 
 
 def leads(query: Query) -> Found:
-    """List the leads that have one of some values in a field, by id."""
+    """List the leads whose field has one of some values, by id."""
     name = query.required("filterType")
     values = query.some_texts("filterValues")
     fields = query.catalog.lead_fields()
@@ -61,12 +61,12 @@ def leads(query: Query) -> Found:
             problem=f"{len(values)} values, where {MOST_VALUES} are allowed",
         )
     snapshot = query.lake.snapshot(TABLE)
-    kept = TABLE.columns if snapshot is None else snapshot.columns
-    # A table keeps the type that a column began with, whatever the catalog says.
-    of = kept.get(name, column_type(fields[name].data_type))
+    columns = TABLE.columns if snapshot is None else snapshot.columns
+    # The type of a column stays the one of the first load, even if the catalog changes.
+    of = columns.get(name, column_type(fields[name].data_type))
     if of == pl.Int64:
         return _page(query, snapshot, [OneOf(name, _integers(values))])
-    # Whoever looks for an address does not mind how it is written.
+    # Values match in any case, so that an e-mail address is found however it is written.
     lowered = pl.Series(values).str.to_lowercase().implode()
     fitting = render(pl.col(name), of).str.to_lowercase().is_in(lowered)
     return _page(query, snapshot, [], fitting=fitting)
@@ -74,12 +74,12 @@ def leads(query: Query) -> Found:
 
 def list_leads(query: Query) -> Found:
     """List the leads of a static list, by id."""
-    found = the_one(query, AssetType.STATIC_LIST, "listId", "static list")
+    found = asset_in_path(query, AssetType.STATIC_LIST, "listId", "static list")
     return _page(query, query.lake.snapshot(TABLE), [MemberOf(found.id)])
 
 
 def _integers(values: Sequence[str]) -> tuple[int, ...]:
-    """Return values of a field of integers. Raises 1003 for one that is none."""
+    """Return values as integers. Raises 1003 for a value that is not an integer."""
     typed = convert(pl.Series(values), pl.Int64())
     for given, value in zip(values, typed, strict=True):
         if value is None:
@@ -96,9 +96,9 @@ def _page(
     *,
     fitting: pl.Expr | None = None,
 ) -> Found:
-    """Return a page of the leads that fit, with the fields that the call names."""
+    """Return a page of the leads that match, with the fields that the call names."""
     fields = _fields(query)
-    after = query.place_after(_WHAT)
+    after = query.last_id(_WHAT)
     page = read_page(
         query.lake,
         TABLE,
@@ -117,7 +117,7 @@ def _page(
 
 
 def _fields(query: Query) -> list[str]:
-    """Return the fields that a call names, the id always among them. Raises 1006."""
+    """Return the id and the fields that a call names. Raises 1006 for an unknown field."""
     known: Mapping[str, LeadField] = query.catalog.lead_fields()
     names = query.texts("fields") or [name for name in DEFAULT_FIELDS if name in known]
     for name in names:
@@ -130,14 +130,14 @@ def _lead(record: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
     return {name: _shown(record.get(name)) for name in fields}
 
 
-def _shown(value: Any) -> Any:  # noqa: ANN401 - whatever a field may have
-    """Return a value as JSON has it."""
+def _shown(value: Any) -> Any:  # noqa: ANN401 - a field may be of any type
+    """Return a value in a form that JSON has."""
     if isinstance(value, datetime):
         return render_instant(value)
     return value.isoformat() if isinstance(value, date) else value
 
 
-_FIELDS = texts("fields", "The names of the fields that are shown.")
+_FIELDS = texts("fields", "The names of the fields in the answer.")
 _PAGE = (_FIELDS, BATCH_SIZE, NEXT_PAGE_TOKEN)
 
 LEADS = (
@@ -146,8 +146,8 @@ LEADS = (
         permissions=allowed("Lead"),
         find=leads,
         parameters=(
-            text("filterType", "The field that leads are looked up by.", required=True),
-            texts("filterValues", f"Values of it, {MOST_VALUES} at most.", required=True),
+            text("filterType", "The field whose values are compared.", required=True),
+            texts("filterValues", f"Values of the field, {MOST_VALUES} at most.", required=True),
             *_PAGE,
         ),
         result=Lead,
@@ -167,7 +167,7 @@ LEADS = (
         parameters=(LIST_ID, *_PAGE),
         result=Lead,
     ),
-    # Older pages have it so, and clients made by them.
+    # Older pages of the protocol have this path, and some clients use it.
     Lookup(
         path="/rest/v1/list/{listId}/leads.json",
         permissions=allowed("Lead"),

@@ -1,9 +1,16 @@
-"""Static lists, as the lead database shows them."""
+"""Static lists in calls of the lead database."""
 
 from typing import Any
 
 from outhaul.api.lookups.answering import Lookup, Query, allowed
-from outhaul.api.lookups.browsing import dates, in_programs, page_by_id, said, the_one, workspace
+from outhaul.api.lookups.browsing import (
+    asset_in_path,
+    dates,
+    described,
+    in_programs,
+    page_by_id,
+    workspace,
+)
 from outhaul.api.lookups.parameters import BATCH_SIZE, IN_PROGRAMS, LIST_ID, NEXT_PAGE_TOKEN
 from outhaul.catalog.entries import Asset, AssetType
 from outhaul.protocol.answers.assets import StaticList
@@ -18,12 +25,12 @@ def static_lists(query: Query) -> Found:
 
 def static_list(query: Query) -> Found:
     """Show one static list."""
-    return Found([_list(the_one(query, AssetType.STATIC_LIST, "listId", "static list"))])
+    return Found([_list(asset_in_path(query, AssetType.STATIC_LIST, "listId", "static list"))])
 
 
 def _list(entry: Asset) -> StaticList:
     further: dict[str, Any] = {}
-    if description := said(entry, "description"):
+    if description := described(entry, "description"):
         further["description"] = description
     if entry.program is not None:
         further["program_name"] = entry.program

@@ -1,7 +1,7 @@
-"""Smart lists, as the calls under `/rest/asset` show them; by id with their rules, if wanted.
+"""Smart lists in calls under `/rest/asset`. The call by id can show their rules.
 
-The shape of the answer is flat: filters, and whether all or any must hold. Of nested groups it has
-the conditions in order, the match type `Advanced`, and the logic in words, as `1 and (2 or 3)`.
+The protocol shows rules as a flat list of filters, of which all or any must hold. Rules with nested
+groups have the match type `Advanced`, and a text with the logic, such as `1 and (2 or 3)`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ from outhaul.smart_lists.rules import (
 from outhaul.smart_lists.stored import rules_of
 
 _MEMBER_OF_LIST = 0
-"""The id of the rule type of a condition on a static list: it is no activity and no field."""
+"""The rule type id of a condition on a static list, which tests neither a field nor activities."""
 
 
 def rules(smart_list: Asset, catalog: Catalog) -> SmartListRules:
@@ -53,7 +53,7 @@ def rules(smart_list: Asset, catalog: Catalog) -> SmartListRules:
 
 
 def logic(group: Group) -> str:
-    """Return how conditions, by their numbers from 1 on, come together: `1 and (2 or 3)`."""
+    """Return the logic of conditions, numbered from 1 on, such as `1 and (2 or 3)`."""
     return _logic(group, count(1))
 
 
@@ -66,7 +66,7 @@ def _logic(group: Group, numbers: Iterator[int]) -> str:
 
 
 class _Described:
-    """Describes conditions in the names of a catalog."""
+    """Shows conditions with the names that a catalog has."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._fields = catalog.lead_fields()
@@ -74,7 +74,7 @@ class _Described:
         self._lists = {entry.id: entry for entry in catalog.assets(AssetType.STATIC_LIST)}
 
     def condition(self, rule: Rule) -> dict[str, Any]:
-        """Return a condition as a filter of the smart list."""
+        """Return a condition as a filter of an answer."""
         match rule:
             case FieldRule():
                 return self._field(rule)
@@ -87,44 +87,44 @@ class _Described:
     def _field(self, rule: FieldRule) -> dict[str, Any]:
         field = self._fields[rule.field]
         values = _past(rule.past) if rule.past else [_text(value) for value in rule.values]
-        asked = _asked(field.id, field.display_name, rule.operator, values, primary=True)
-        return _filter(field.display_name, field.id, "Lead Attribute", rule.operator, asked)
+        shown = _conditions(field.id, field.display_name, rule.operator, values, primary=True)
+        return _filter(field.display_name, field.id, "Lead Attribute", rule.operator, shown)
 
     def _list(self, rule: ListRule) -> dict[str, Any]:
         name = self._lists[rule.list_id].qualified_name
-        asked = _asked(0, "List Name", "is", [name], primary=True)
-        return _filter("Member of List", _MEMBER_OF_LIST, "Static List", rule.operator, asked)
+        shown = _conditions(0, "List Name", "is", [name], primary=True)
+        return _filter("Member of List", _MEMBER_OF_LIST, "Static List", rule.operator, shown)
 
     def _activity(self, rule: ActivityRule) -> dict[str, Any]:
         kind = self._types[rule.activity_type]
         primary = kind.description.get("primaryAttribute")
         named = primary.get("name", "") if isinstance(primary, Mapping) else ""
         values = [*map(str, rule.value_ids), *rule.values]
-        asked = _asked(0, named, "is", values, primary=True) if values else []
-        asked += _asked(0, "Min. Number of Times", "at least", [str(rule.at_least)])
+        shown = _conditions(0, named, "is", values, primary=True) if values else []
+        shown += _conditions(0, "Min. Number of Times", "at least", [str(rule.at_least)])
         if rule.at_most is not None:
-            asked += _asked(0, "Max. Number of Times", "at most", [str(rule.at_most)])
+            shown += _conditions(0, "Max. Number of Times", "at most", [str(rule.at_most)])
         if isinstance(rule.period, Past):
-            asked += _asked(0, "Date of Activity", "in past", _past(rule.period))
+            shown += _conditions(0, "Date of Activity", "in past", _past(rule.period))
         elif rule.period is not None:
             ends = [rule.period.start, rule.period.end]
-            asked += _asked(0, "Date of Activity", "between", ends)
-        return _filter(kind.name, kind.id, "Activity", "is", asked)
+            shown += _conditions(0, "Date of Activity", "between", ends)
+        return _filter(kind.name, kind.id, "Activity", "is", shown)
 
 
 def _filter(
-    name: str, type_id: int, rule_type: str, operator: str, asked: list[dict[str, Any]]
+    name: str, type_id: int, rule_type: str, operator: str, shown: list[dict[str, Any]]
 ) -> dict[str, Any]:
     return {
         "name": name,
         "ruleTypeId": type_id,
         "ruleType": rule_type,
         "operator": str(operator),
-        "conditions": asked,
+        "conditions": shown,
     }
 
 
-def _asked(
+def _conditions(
     attribute_id: int, name: str, operator: str, values: list[str], *, primary: bool = False
 ) -> list[dict[str, Any]]:
     return [
@@ -154,7 +154,7 @@ def _select(query: Query) -> Selection:
 
 
 def _by_id(query: Query) -> Found:
-    """Show one smart list, with its rules where `includeRules` says so."""
+    """Show one smart list, with its rules if `includeRules` is true."""
     wanted = query.boolean("includeRules")
     found = query.catalog.browse(AssetType.SMART_LIST, Selection(ids=[query.path_id("id")]), size=1)
     if not found:
@@ -162,7 +162,8 @@ def _by_id(query: Query) -> Found:
     entry = found[0]
     shown = asset_list(entry, program_ids(query, [entry]))
     if wanted:
-        # Where a field was loaded in another type since, rules may fit no more: a job says which.
+        # Rules become invalid if a field is loaded with another type. They are then left out;
+        # a job with this smart list reports the problem.
         with suppress(CatalogError):
             return Found([_with_rules(shown, rules(entry, query.catalog))])
     return Found([shown])
@@ -175,7 +176,7 @@ def _with_rules(shown: AssetList, found: SmartListRules) -> SmartList:
 _FAMILY = Family(
     kind=AssetType.SMART_LIST,
     path="smartList",
-    # A smart list is shown as a static one is.
+    # A smart list without its rules has the members of a static list.
     result=AssetList,
     show=asset_list,
     result_in_list=AssetList,
@@ -192,10 +193,10 @@ SMART_LISTS = (
         find=_by_id,
         parameters=(
             path_id("id", "smart list"),
-            boolean("includeRules", "Whether the rules are shown."),
+            boolean("includeRules", "Whether the answer has the rules."),
         ),
         result=SmartList,
         envelope=Assets,
     ),
 )
-"""Browse, by name, by id."""
+"""The look-ups of smart lists: browse, by name, by id."""

@@ -1,6 +1,6 @@
-"""Assets: static lists and campaigns of the lead database, and what calls under `/rest/asset` show.
+"""Answers about assets: of the lead database (`/rest/v1`), and of calls under `/rest/asset`.
 
-A form's looks and a program's tags and costs are shown as they were loaded.
+The looks of a form, and the tags and costs of a program, have the values that were loaded.
 """
 
 from typing import Any, Literal
@@ -9,7 +9,7 @@ from outhaul.protocol.answers.model import Answer, AssetInstant, Instant
 
 
 class StaticList(Answer):
-    """A static list, as the lead database shows it."""
+    """A static list in calls of the lead database."""
 
     id: int
     name: str
@@ -21,7 +21,7 @@ class StaticList(Answer):
 
 
 class Campaign(Answer):
-    """A smart campaign."""
+    """A smart campaign in calls of the lead database."""
 
     id: int
     name: str
@@ -36,7 +36,7 @@ class Campaign(Answer):
 
 
 class Folder(Answer):
-    """Where an asset is. `id` and `value` are the same number: clients read either."""
+    """The folder or program of an asset. `id` and `value` are equal, as clients read either."""
 
     type: Literal["Folder", "Program"]
     id: int
@@ -55,7 +55,7 @@ class _Asset(Answer):
 
 
 class ProgramInList(_Asset):
-    """A program among others."""
+    """A program in a list of programs."""
 
     type: Literal["program", "event", "webinar", "nurture"]
     channel: str
@@ -100,7 +100,7 @@ class AssetList(_Asset):
 
 
 class SmartListCondition(Answer):
-    """What a filter of a smart list demands of one attribute."""
+    """A condition of a smart list's filter on one attribute."""
 
     activity_attribute_id: int
     activity_attribute_name: str
@@ -121,7 +121,7 @@ class SmartListFilter(Answer):
 
 
 class SmartListRules(Answer):
-    """The rules of a smart list. Nested groups are flattened; their logic is told in words."""
+    """The rules of a smart list. Nested groups are flattened, and a text has their logic."""
 
     filter_match_type: Literal["All", "Any", "Advanced"]
     triggers: list[str]
@@ -130,6 +130,6 @@ class SmartListRules(Answer):
 
 
 class SmartList(AssetList):
-    """A smart list with its rules, if the call asks for them."""
+    """A smart list, with its rules if the call asks for them."""
 
     rules: SmartListRules | None = None

@@ -1,7 +1,7 @@
-"""What records are made of, as look-ups describe it.
+"""Answers of describe calls: the fields of records.
 
-Most of these are shown as they were loaded into the catalog, so that all of them are open. They are
-declared for the client and for the published description; the server does not build them.
+The server returns most of them as they were loaded into the catalog, so they may have members that
+are not declared here. The client and the published description use these declarations.
 """
 
 from pydantic import Field
@@ -10,13 +10,13 @@ from outhaul.protocol.answers.model import OpenAnswer
 
 
 class RestName(OpenAnswer):
-    """How the REST API names a field."""
+    """The name of a field in the REST API."""
 
     name: str
 
 
 class LeadField(OpenAnswer):
-    """A field of leads."""
+    """A lead field."""
 
     id: int
     display_name: str
@@ -25,7 +25,7 @@ class LeadField(OpenAnswer):
 
 
 class RecordField(OpenAnswer):
-    """A field of records."""
+    """A field of a record."""
 
     name: str
     display_name: str
@@ -35,11 +35,11 @@ class RecordField(OpenAnswer):
 
 
 class RecordDescription(OpenAnswer):
-    """The fields of a sort of records."""
+    """The fields of the records of a kind."""
 
     name: str
     searchable_fields: list[list[str]] = Field(
-        default=[], description="The sets of fields that records can be looked up by."
+        default=[], description="Sets of fields by which records can be looked up."
     )
     fields: list[RecordField]
 
@@ -54,7 +54,7 @@ class CustomObjectDescription(OpenAnswer):
 
 
 class ActivityType(OpenAnswer):
-    """A type of activities."""
+    """An activity type."""
 
     id: int
     name: str

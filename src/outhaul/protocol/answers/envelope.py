@@ -1,4 +1,4 @@
-"""The envelope that every JSON answer of a call comes in."""
+"""The envelopes of JSON answers."""
 
 import secrets
 import time
@@ -15,19 +15,19 @@ T = TypeVar("T")
 
 
 def request_id() -> str:
-    """Return a new id of a call, in the form `e42b#14272d07d78`: chance, then milliseconds."""
+    """Return a new id of a call, such as `e42b#14272d07d78`: a random number, then milliseconds."""
     return f"{secrets.randbits(16):x}#{time.time_ns() // 1_000_000:x}"
 
 
 class CallError(Answer):
-    """What is wrong with a call."""
+    """An error of a call."""
 
     code: Annotated[str, BeforeValidator(str)]
     message: Annotated[str, BeforeValidator(str)]
 
 
 class Failure(Answer):
-    """The answer of a call that failed. Most of them have the HTTP status 200."""
+    """The answer of a call that failed. Most failures have the HTTP status 200."""
 
     model_config = always("requestId")
 
@@ -37,19 +37,19 @@ class Failure(Answer):
 
     @classmethod
     def of(cls, call: str, code: str, message: str) -> Self:
-        """Return the answer of the call with this id."""
+        """Return the answer to the call with the id `call`."""
         error = CallError(code=code, message=message)
         return cls(request_id=call, success=False, errors=[error])
 
 
 class Found(NamedTuple):
-    """What a call has found."""
+    """The result of a call, before it is put into an envelope."""
 
     result: Sequence[Any]
     token: str | None = None
-    """The token of the next page."""
+    """The token of the next page, if there is one."""
     more: bool | None = None
-    """Whether more follows, where there is a token on the last page too."""
+    """Whether more records follow, for calls whose last page has a token too."""
 
 
 def _read_list(value: object) -> object:
@@ -67,21 +67,21 @@ class Success(Answer, Generic[T]):
 
     @classmethod
     def of(cls, call: str, found: Found) -> Self:
-        """Return the answer of the call with this id."""
+        """Return the answer to the call with the id `call`."""
         return cls(request_id=call, result=list(found.result), success=True)
 
 
 class Page(Success[T], Generic[T]):
     """A page of records.
 
-    On the last page there is no `nextPageToken` at all: a null one makes clients loop for ever.
+    The last page has no `nextPageToken` at all: a null one makes clients loop for ever.
     """
 
     next_page_token: str | None = None
 
     @classmethod
     def of(cls, call: str, found: Found) -> Self:
-        """Return the answer of the call with this id."""
+        """Return the answer to the call with the id `call`."""
         result = list(found.result)
         if found.token is None:
             return cls(request_id=call, result=result, success=True)
@@ -89,15 +89,15 @@ class Page(Success[T], Generic[T]):
 
 
 class ActivityPage(Success[T], Generic[T]):
-    """A page of activities. It always has a token, and `moreResult` tells whether to go on now."""
+    """A page of activities. It always has a token; `moreResult` is false on the last page."""
 
     next_page_token: str
     more_result: bool
 
     @classmethod
     def of(cls, call: str, found: Found) -> Self:
-        """Return the answer of the call with this id."""
-        assert found.token is not None  # noqa: S101 - of activities there is always a token
+        """Return the answer to the call with the id `call`."""
+        assert found.token is not None  # noqa: S101 - pages of activities always have a token
         return cls(
             request_id=call,
             result=list(found.result),
@@ -108,7 +108,7 @@ class ActivityPage(Success[T], Generic[T]):
 
 
 class TokenOnly(Answer):
-    """The answer of a call that finds a page token and no records."""
+    """The answer of a call that returns a page token and no records."""
 
     request_id: str
     success: Literal[True]
@@ -116,16 +116,16 @@ class TokenOnly(Answer):
 
     @classmethod
     def of(cls, call: str, found: Found) -> Self:
-        """Return the answer of the call with this id."""
-        assert found.token is not None  # noqa: S101 - it is what was asked for
+        """Return the answer to the call with the id `call`."""
+        assert found.token is not None  # noqa: S101 - the token is the result
         return cls(request_id=call, success=True, next_page_token=found.token)
 
 
 class Assets(Answer, Generic[T]):
     """The answer of a call about assets.
 
-    It has arrays of errors and warnings even where they are empty. Where no asset was found it has
-    a warning and no `result`: clients that browse stop there.
+    It always has arrays of errors and warnings, even if they are empty. If no asset was found, it
+    has a warning and no `result`, which tells clients that no more pages follow.
     """
 
     success: Literal[True]
@@ -136,7 +136,7 @@ class Assets(Answer, Generic[T]):
 
     @classmethod
     def of(cls, call: str, found: Found) -> Self:
-        """Return the answer of the call with this id."""
+        """Return the answer to the call with the id `call`."""
         if not found.result:
             return cls(success=True, errors=[], request_id=call, warnings=[NO_ASSETS])
         result = list(found.result)

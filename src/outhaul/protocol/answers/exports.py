@@ -1,4 +1,4 @@
-"""Export jobs as answers show them."""
+"""Answers about export jobs."""
 
 from typing import Annotated
 
@@ -8,12 +8,12 @@ from outhaul.protocol.answers.model import Answer, Count, PossibleInstant, alway
 from outhaul.protocol.states import State, parse_state
 
 DEFAULT_FORMAT = "CSV"
-"""The format of a job that does not name one."""
+"""The format of a job whose request names none."""
 
 
 def _read_state(value: object) -> State:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a state")  # noqa: TRY004 - Pydantic takes these
+        raise ValueError(f"{value!r} is not a state")  # noqa: TRY004 - Pydantic expects a ValueError
     return parse_state(value)
 
 
@@ -30,7 +30,7 @@ def _read_id(value: object) -> str:
 
 
 class ExportJob(Answer):
-    """An export job. What the job has not reached yet is left out."""
+    """An export job. Members about a later state of the job are absent."""
 
     model_config = always("format", "createdAt")
 

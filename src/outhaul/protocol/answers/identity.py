@@ -6,21 +6,21 @@ from outhaul.protocol.answers.model import Answer, always
 
 
 class Token(Answer):
-    """An access token. Its members have the names that OAuth gives them."""
+    """An access token. The members have the names of OAuth, in snake case."""
 
     model_config = ConfigDict(alias_generator=None, **always("token_type", "scope"))
 
     access_token: str
     token_type: str | None = None
     expires_in: int | float = Field(
-        description="Seconds that are left of the token's life.",
+        description="Seconds until the token expires.",
         json_schema_extra={"type": "integer"},
     )
     scope: str | None = Field(default=None, description="The e-mail address of the API user.")
 
 
 class OAuthError(Answer):
-    """Why no token was issued."""
+    """The reason why no token was issued."""
 
     model_config = ConfigDict(alias_generator=None, **always("error", "error_description"))
 

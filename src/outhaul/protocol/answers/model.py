@@ -1,4 +1,4 @@
-"""What all declared answers have in common: names, instants, and what is left out."""
+"""The base of all declared answers: names of members, absent members, and types of moments."""
 
 import json
 from datetime import datetime
@@ -21,9 +21,9 @@ from outhaul.protocol.instants import ASSET_ZONE, parse_asset_instant, render_in
 class Answer(BaseModel):
     """An answer, or an object within one.
 
-    Attributes are written in snake case here and in camel case on the wire. Members that were not
-    given are left out on the wire: an absent member and a null one differ to clients. Members of
-    an endpoint's answer that are not declared are ignored.
+    Attributes are in snake case here, and in camel case on the wire. Members that were not given
+    are absent on the wire, because clients treat an absent and a null member differently. The
+    client ignores members that are not declared.
     """
 
     model_config = ConfigDict(
@@ -36,11 +36,11 @@ class Answer(BaseModel):
     )
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the answer as plain data, instants as texts."""
+        """Return the answer as plain data, with moments as texts."""
         return self.model_dump(exclude_unset=True)
 
     def to_json(self) -> bytes:
-        """Return the answer as JSON; half a surrogate pair is escaped."""
+        """Return the answer as JSON. Half of a surrogate pair is escaped."""
         try:
             return self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_unset=True)
         except PydanticSerializationError:
@@ -48,15 +48,16 @@ class Answer(BaseModel):
 
 
 class OpenAnswer(Answer):
-    """An object whose further members depend on the catalog: all of them are retained."""
+    """An object that may have members that are not declared. They are not ignored."""
 
     model_config = ConfigDict(extra="allow")
 
 
 def always(*names: str) -> ConfigDict:
-    """Return the configuration of a model whose members of these names are in all our answers.
+    """Return the configuration of a model whose members of these names the server always sends.
 
-    Only members without a default are demanded from an endpoint; a live instance leaves out more.
+    The description lists them as required. The client requires only members without a default,
+    because a live instance leaves out more than this server does.
     """
 
     def require(schema: dict[str, Any]) -> None:
@@ -87,7 +88,7 @@ Instant: TypeAlias = Annotated[
     PlainSerializer(render_instant),
     _schema("2026-01-31T23:59:59Z"),
 ]
-"""A moment in UTC, to the second. Read in any form that an endpoint writes."""
+"""A moment in UTC, to the second. The client reads every form that endpoints send."""
 
 AssetInstant: TypeAlias = Annotated[
     datetime,
@@ -101,15 +102,15 @@ AssetInstant: TypeAlias = Annotated[
         }
     ),
 ]
-"""A moment as calls about assets write it."""
+"""A moment in the form of calls under `/rest/asset`."""
 
 LocalInstant: TypeAlias = Annotated[
     datetime, PlainSerializer(datetime.isoformat), _schema("2026-01-31T00:00:00-06:00")
 ]
-"""A moment with the offset of its time zone."""
+"""A moment that is written with the offset of its time zone."""
 
 PossibleInstant: TypeAlias = Annotated[Instant | None, BeforeValidator(_read_optional)]
-"""A moment that may be missing; null and an empty text stand for a missing one."""
+"""A moment that may be missing: null and an empty text are read as missing."""
 
 Count: TypeAlias = Annotated[int, Field(ge=0)]
-"""A number of things or of bytes."""
+"""A number of calls, records or bytes."""

@@ -1,4 +1,4 @@
-"""Leads and activities as look-ups show them."""
+"""Answers with leads and activities."""
 
 from typing import Annotated, TypeAlias
 
@@ -13,20 +13,20 @@ AttributeValue: TypeAlias = Annotated[
 
 
 class Lead(OpenAnswer):
-    """A lead: the fields that the call names, null where the lead has no value."""
+    """A lead, with the fields that the call names. A field without a value is null."""
 
     id: int
 
 
 class Attribute(Answer):
-    """An attribute of an activity. Lists and objects are shown as their text."""
+    """An attribute of an activity. A list or an object is given as a JSON text."""
 
     name: str
     value: AttributeValue
 
 
 class _Activity(Answer):
-    id: int = Field(description="The marketoGUID where that is an integer, else a digest of it.")
+    id: int = Field(description="The marketoGUID if that is an integer, else a digest of it.")
     marketo_guid: str = Field(alias="marketoGUID")
     lead_id: int
     activity_date: Instant
@@ -35,7 +35,7 @@ class _Activity(Answer):
 
 
 class Activity(_Activity):
-    """An activity, without the members that it has no value for."""
+    """An activity. Members without a value are absent."""
 
     primary_attribute_value_id: int | None = None
     primary_attribute_value: str | None = None
@@ -43,7 +43,7 @@ class Activity(_Activity):
 
 
 class FieldChange(Answer):
-    """The change of one field of a lead. An empty text stands for no value."""
+    """The change of one field of a lead. An empty text means no value."""
 
     id: int
     name: str
@@ -52,7 +52,7 @@ class FieldChange(Answer):
 
 
 class LeadChange(_Activity):
-    """A new lead, or a change of one of the fields that the call names."""
+    """A new lead, or a change of a field that the call names."""
 
     fields: list[FieldChange]
     attributes: list[Attribute]

@@ -1,17 +1,17 @@
-"""Calls and errors of a subscription, by day."""
+"""Answers about calls and errors of a subscription, by quota day."""
 
 from outhaul.protocol.answers.model import Answer, Count, LocalInstant
 
 
 class UserCount(Answer):
-    """The calls of one API user, named by the e-mail address."""
+    """The number of calls of an API user. `user_id` is the e-mail address."""
 
     user_id: str
     count: Count
 
 
 class UsageDay(Answer):
-    """The calls of a day, which begins at `date`."""
+    """The calls of a quota day, which begins at `date`."""
 
     date: LocalInstant
     total: Count
@@ -19,14 +19,14 @@ class UsageDay(Answer):
 
 
 class ErrorCount(Answer):
-    """How often calls were answered with one error."""
+    """The number of calls that were answered with an error code."""
 
     error_code: str
     count: Count
 
 
 class ErrorDay(Answer):
-    """The errors of a day, which begins at `date`."""
+    """The errors of a quota day, which begins at `date`."""
 
     date: LocalInstant
     total: Count
