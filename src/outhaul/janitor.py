@@ -1,7 +1,7 @@
-"""The janitor: removes what has expired and what nobody will read, and keeps the lake tidy.
+"""The janitor: it deletes expired data and unused files, and compacts the files of the lake.
 
-It is safe to run on every machine at once, at any moment: each chore leaves things as they are to
-be, and what a crash interrupts is done at the next round.
+Any number of janitors may run at the same time, on several machines. Each task is idempotent, so
+that the next round completes what a crash interrupted.
 """
 
 import threading
@@ -28,19 +28,19 @@ from outhaul.settings import Settings
 from outhaul.storage.store import FileStore
 
 PARTS_HOURS = 1
-"""Age of the parts that may be removed: younger ones may be of a job that ended just now."""
+"""Least age of parts that may be deleted: younger ones may belong to a job that just ended."""
 
 TOKEN_DAYS = 1
-"""How long a token that expired is still known for one that did (602)."""
+"""Days for which an expired token is remembered, so that it is answered 602 instead of 601."""
 
 USAGE_DAYS = 8
-"""Days of usage and errors that are kept: today's, and those of the last seven."""
+"""Days for which usage and errors are retained: today and the seven days before."""
 
 log = structlog.get_logger()
 
 
 class Janitor:
-    """Does its rounds until it is told to stop."""
+    """Runs all tasks in regular rounds, until it is stopped."""
 
     def __init__(
         self,
@@ -56,33 +56,33 @@ class Janitor:
         self._retention = Retention(database, settings)
 
     def run(self, stop: threading.Event) -> None:
-        """Do a round at once, and then one every so often, until `stop` is set."""
+        """Do a round now, and then one every `janitor_seconds`, until `stop` is set."""
         while not stop.is_set():
             self.round(stop)
             stop.wait(self._settings.janitor_seconds)
 
     def round(self, stop: threading.Event | None = None) -> None:
-        """Do every chore once; one that fails is done at the next round."""
-        chores: list[tuple[str, Callable[[], object]]] = [
+        """Do every task once. A task that fails is done again in the next round."""
+        tasks: list[tuple[str, Callable[[], object]]] = [
             ("statuses", lambda: self._retention.forget(self._clock())),
             ("files", self._remove_parts),
             ("tokens", self._forget_tokens),
             ("usage", self._forget_usage),
-            *(("lake", chore) for chore in self._lake_chores()),
+            *(("lake", task) for task in self._lake_tasks()),
         ]
-        for name, chore in chores:
+        for name, task in tasks:
             if stop is not None and stop.is_set():
                 return
             try:
-                chore()
+                task()
             except Exception as error:
                 if is_away(error):
-                    log.warning("a chore has to wait: the database is away", chore=name)
+                    log.warning("the database is unreachable; the task will run later", task=name)
                 else:
-                    log.exception("a chore was not done; it will be tried again", chore=name)
+                    log.exception("a task failed; it will be tried again", task=name)
 
     def _remove_parts(self) -> None:
-        """Remove the parts of files that have expired, and those that belong to no file."""
+        """Delete the parts of expired files, and parts that belong to no file."""
         last = self._clock() - timedelta(hours=PARTS_HOURS)
         stored = sorted(self._files.list())
         jobs = {
@@ -100,12 +100,12 @@ class Janitor:
     def _forget_usage(self) -> None:
         UsageStore(self._database).forget(quota_date(self._clock()) - timedelta(days=USAGE_DAYS))
 
-    def _lake_chores(self) -> list[Callable[[], object]]:
-        """Return what there is to do in the lakes: a table at a time."""
+    def _lake_tasks(self) -> list[Callable[[], object]]:
+        """Return a task for each table of each lake."""
         try:
             names = [entry.name for entry in subscriptions(self._database)]
             return [
-                partial(self._keep_table, name, open_lake(self._settings, name, self._database), of)
+                partial(self._tidy, name, open_lake(self._settings, name, self._database), of)
                 for name in names
                 for of in all_tables(Catalog(self._database, name))
             ]
@@ -114,9 +114,9 @@ class Janitor:
                 log.exception("the subscriptions cannot be read; trying again later")
             return []
 
-    def _keep_table(self, name: str, lake: Lake, table: Table) -> None:
+    def _tidy(self, name: str, lake: Lake, table: Table) -> None:
         if files := compact(lake, table):
-            log.info("files became one", subscription=name, table=table.name, files=files)
+            log.info("files were compacted", subscription=name, table=table.name, files=files)
 
         def pinned() -> Collection[str]:
             plans = map(Plan.from_json, self._retention.pinned_plans(name))

@@ -1,4 +1,4 @@
-"""One running service: the API in this process, export jobs in a worker process beside it."""
+"""A running service: the API in this process, and export jobs in a worker process."""
 
 import asyncio
 import os
@@ -18,13 +18,13 @@ from outhaul.database.engine import Database
 from outhaul.settings import Settings
 
 COMMAND = (sys.executable, "-m", "outhaul")
-"""How the worker process is started."""
+"""The command that starts outhaul in another process."""
 
 LOOK_SECONDS = 0.5
-"""How often the worker process is looked after."""
+"""Interval at which the server checks that the worker process runs."""
 
 STOP_SECONDS = 5
-"""What a worker has to hand back its jobs when the service stops, and calls have to be answered."""
+"""Longest time, when the service stops, for calls to end and for the worker to return its jobs."""
 
 log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ class PortTakenError(OSError):
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `on_ready` is told the URL once calls are answered.
+    """Serve until SIGTERM or SIGINT. `on_ready` is called with the URL once calls are answered.
 
     Raises `PortTakenError` and `DatabaseUnavailableError`.
     """
@@ -50,7 +50,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
 
 
 def free_port(host: str, port: int) -> int:
-    """Return `port`, or a free one for 0. Raises `PortTakenError` where it is in use."""
+    """Return `port`, or a free port for 0. Raises `PortTakenError` if the port is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -76,7 +76,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    keeping = asyncio.create_task(_keep(settings))
+    worker = asyncio.create_task(_run_worker(settings))
     serving = asyncio.create_task(server.serve())
     try:
         await _answering(settings, serving)
@@ -86,18 +86,18 @@ async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
         ended = asyncio.create_task(stopping.wait())
         await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        keeping.cancel()
+        worker.cancel()
         server.stop()  # type: ignore[no-untyped-call]
-        # The server would wait without end for a client that does not read on.
+        # With a limit, because the server would wait forever for a client that stopped reading.
         await asyncio.wait({serving}, timeout=STOP_SECONDS)
-        await asyncio.wait({keeping})
+        await asyncio.wait({worker})
         await asyncio.to_thread(app.state.service.close)
     if serving.done():
         serving.result()
 
 
 async def _answering(settings: Settings, serving: asyncio.Task[None]) -> None:
-    """Return when the server takes connections."""
+    """Wait until the server accepts connections, or has ended."""
     while not serving.done():
         try:
             _, writer = await asyncio.open_connection(settings.host, settings.port)
@@ -108,8 +108,8 @@ async def _answering(settings: Settings, serving: asyncio.Task[None]) -> None:
             return
 
 
-async def _keep(settings: Settings) -> None:
-    """Keep a worker process running until cancelled, if there is to be one."""
+async def _run_worker(settings: Settings) -> None:
+    """Run a worker process until cancelled. Start another one if it ends."""
     if settings.workers == 0:
         return
     process = _start(settings)
@@ -129,12 +129,12 @@ async def _keep(settings: Settings) -> None:
 
 
 def _start(settings: Settings) -> subprocess.Popen[bytes]:
-    """Start a worker; it ends when this process does, as nobody holds its input any more."""
+    """Start a worker process. It ends when this process ends, because its input is closed then."""
     return subprocess.Popen(
         [*COMMAND, "worker", "--with-parent"],
-        # Others can read the arguments of a process, and settings may have passwords in them.
+        # Not as arguments: settings may contain passwords, and other users can read arguments.
         env=settings.environment(os.environ),
         stdin=subprocess.PIPE,
-        # Ctrl-C in a terminal is for this process, which then stops the worker.
+        # Ctrl-C in a terminal reaches this process only, which then stops the worker.
         process_group=0,
     )

@@ -1,4 +1,4 @@
-"""The worker: claims jobs, holds them, runs them, publishes them."""
+"""The worker: it claims export jobs, holds them by leases, runs them and publishes their files."""
 
 import threading
 import time
@@ -34,16 +34,19 @@ from outhaul.storage.opening import open_files
 from outhaul.storage.store import FilesError
 
 LOOK_SECONDS = 0.25
-"""How often a worker looks whether a job is still its own: a cancelled one stops within 1 s."""
+"""Interval at which a worker checks that it still has the lease of a job.
+
+It is short enough for a cancelled job to stop within a second.
+"""
 
 AWAY_SECONDS = 1.0
-"""How long a worker waits for a database that is away before it tries again."""
+"""Interval between attempts to reach a database that is unreachable."""
 
 log = structlog.get_logger()
 
 
 class Worker:
-    """Runs export jobs in some threads of this process, until it is told to stop."""
+    """Runs export jobs in threads of this process, until it is stopped."""
 
     def __init__(
         self,
@@ -53,7 +56,7 @@ class Worker:
         timer: Callable[[], float] = time.monotonic,
         name: str | None = None,
     ) -> None:
-        # Whole: others who render have another working directory.
+        # An absolute path, because nodes that render have another working directory.
         settings = settings.model_copy(
             update={"data": None if settings.data is None else settings.data.absolute()}
         )
@@ -66,13 +69,13 @@ class Worker:
         self._files = open_files(settings)
         self._executor = open_executor(settings, self._files)
         self._wakeups = Wakeups(self._database)
-        # How often each thread looks for a job, if nobody tells it of one.
+        # The interval at which each thread looks for a job that nothing announces.
         self._look_seconds = (
             settings.listen_seconds if self._database.is_postgresql else settings.poll_seconds
         )
 
     def run(self) -> None:
-        """Work until `stop` is called; then hand back what is not done."""
+        """Work until `stop` is called. Jobs that are not completed then go back to the queue."""
         threads = [
             threading.Thread(target=self._work, args=(f"{self._name}/{n}",), name=f"job-{n}")
             for n in range(max(1, self._settings.workers))
@@ -87,14 +90,14 @@ class Worker:
         self.close()
 
     def close(self) -> None:
-        """Let go of what is open; for a worker that does not run (any more)."""
+        """Close connections and stores. Call it only while the worker does not run."""
         self._wakeups.close()
         self._executor.close()
         self._files.close()
         self._database.close()
 
     def stop(self) -> None:
-        """End the work soon; safe to call from a signal handler."""
+        """Make `run` return soon. Safe to call from a signal handler."""
         self._stop.set()
         self._wakeups.end()
 
@@ -110,18 +113,18 @@ class Worker:
                     self._run(queue, job)
                     continue
             except Exception as error:
-                # The database may be away for a while; the queue goes on when it is back.
+                # The database may be unreachable for a while. The work goes on afterwards.
                 if not is_away(error):
                     log.exception("the queue cannot be read; trying again")
                 elif not away:
-                    log.warning("the database is away; trying again", error=reason(error))
+                    log.warning("the database is unreachable; trying again", error=reason(error))
                 away = is_away(error)
                 self._stop.wait(AWAY_SECONDS if away else self._settings.poll_seconds)
                 continue
             self._wakeups.wait(seen, self._look_seconds)
 
     def _run(self, queue: Queue, job: Job) -> None:
-        """Run one job to an end: published, failed, handed back, or left to who has it now."""
+        """Run one attempt: publish the file of the job, or end the job, or leave it to others."""
         bound = log.bind(job=job.id, kind=job.kind, attempt=job.attempts)
         prefix = f"{job.id}/{uuid.uuid4()}"
         stop = threading.Event()
@@ -146,8 +149,8 @@ class Worker:
             if self._stop.is_set():
                 with suppress(LeaseLostError):
                     queue.release(job, counts=False)
-            bound.info("let go")
-        except (Exception, PanicException) as error:  # noqa: BLE001 - the job says what it was
+            bound.info("attempt stopped")
+        except (Exception, PanicException) as error:  # noqa: BLE001 - the job reports it
             bound.exception("the attempt failed")
             with suppress(LeaseLostError):
                 self._failed(queue, job, error)
@@ -157,10 +160,10 @@ class Worker:
             try:
                 self._clean_up(queue, job, prefix)
             except FilesError as error:
-                bound.warning("parts could not be removed", error=str(error))
+                bound.warning("parts could not be deleted", error=str(error))
 
     def _plan(self, queue: Queue, job: Job) -> Plan:
-        """Return what the job reads: as it was pinned, or as of now, which is then pinned."""
+        """Return the stored plan of the job. Without one, make it from the lake, and store it."""
         if (pinned := queue.plan(job.id)) is not None:
             return Plan.from_json(pinned)
         context = Context(
@@ -179,7 +182,10 @@ class Worker:
         return plan
 
     def _patiently(self, job: Job, publish: Callable[[], None]) -> None:
-        """Publish a part or a file; a short absence of the database does not cost the work."""
+        """Publish a part or a file. Try again while the database is unreachable.
+
+        The work of rendering would otherwise be lost to a short outage.
+        """
         while True:
             try:
                 publish()
@@ -192,12 +198,12 @@ class Worker:
                 return
 
     def _clean_up(self, queue: Queue, job: Job, prefix: str) -> None:
-        """Remove the parts that nobody will read; `prefix` is that of the attempt that ended.
+        """Delete the parts that nobody will read, after an attempt with the keys `prefix` ended.
 
-        What the attempt itself knows is not enough: an error may have come after the commit that
-        published it. Where the job goes on, the parts that it has so far stay for the next attempt,
-        and those under other prefixes are the business of other attempts. Where the database cannot
-        say how that is, all parts stay, for the next attempt or the janitor to remove.
+        The state of the job is read from the database, because an error may have come after the
+        commit that published the job. If the job goes on, its published parts stay for the next
+        attempt, and parts under other prefixes belong to other attempts. If the database is
+        unreachable, all parts stay; the next attempt or the janitor deletes them.
         """
         state, keys = queue.kept(job.id)
         if state is State.COMPLETED:
@@ -208,7 +214,7 @@ class Worker:
             self._files.delete(prefix, but=keys)
 
     def _watch(self, queue: Queue, job_id: str, stop: threading.Event) -> None:
-        """Renew the lease of a running job, and stop the job when it is lost or we are to end."""
+        """Renew the lease of a job; stop the attempt if the lease is lost or the worker ends."""
         renewed = self._timer()
         while not stop.wait(LOOK_SECONDS):
             if self._stop.is_set():

@@ -197,7 +197,7 @@ def test_a_worker_that_stands_still_for_too_long_cannot_publish(
     desk.check_whole(job)
     before, parts = desk.get(job), desk.queue.parts(job.id)
     paused.send_signal(signal.SIGCONT)
-    wait_for(lambda: paused.has_said("let go"))
+    wait_for(lambda: paused.has_said("attempt stopped"))
     following = desk.put()
     wait_for(lambda: desk.get(following).state.ended)
     desk.check_whole(following)

@@ -263,7 +263,7 @@ def test_the_lake_is_kept_tidy_and_what_a_plan_has_stays(house: House) -> None:
     assert house.lake_files() == {one.path}
 
 
-def test_a_chore_that_fails_keeps_no_other_from_being_done(
+def test_a_task_that_fails_does_not_stop_the_others(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = house.completed()

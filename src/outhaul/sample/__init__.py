@@ -1,4 +1,4 @@
-"""The sample subscription: its records, and how they are loaded."""
+"""The sample subscription: generated records, and loading them."""
 
 from outhaul.sample.objects import BOATS, boats, program_members
 from outhaul.sample.records import (

@@ -1,4 +1,4 @@
-"""The sample subscription, loaded into a data folder."""
+"""Loading the sample subscription into a data folder."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -28,22 +28,23 @@ PERMISSIONS = ("Read-Only Lead", "Read-Only Activity", "Read-Only Custom Object"
 
 
 def is_loaded(settings: Settings, database: Database) -> bool:
-    """Tell whether the folder's subscription has leads already."""
+    """Return whether the default subscription of the data folder has leads."""
     return _lake(settings, database).snapshot(LEADS.table) is not None
 
 
 def load_sample(
     database: Database, settings: Settings, moment: datetime, report: Callable[[str, float], None]
 ) -> dict[str, int]:
-    """Load the sample's catalog and records, which end at `moment`; return how many of each.
+    """Load the sample's catalog and records, whose dates are before `moment`.
 
-    `report` is told what is being loaded, and how much of it is, from 0 to 1.
+    Returns the number of records of each kind. `report` is called with the name of a kind, and how
+    much of it is loaded, from 0 to 1.
     """
     catalog = Catalog(database, DEFAULT_SUBSCRIPTION)
     store_entries(catalog, parse_catalog(sample.catalog()))
     lake = _lake(settings, database)
     counts: dict[str, int] = {}
-    # The leads come last: where they are, all of the sample is (`is_loaded`).
+    # Leads are loaded last, so that with leads the whole sample is there (`is_loaded`).
     steps = (
         ("list members", LIST_MEMBERS.loading, sample.list_members()),
         ("activities", ACTIVITIES.loading, sample.activities(until=moment)),

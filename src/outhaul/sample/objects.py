@@ -1,6 +1,6 @@
-"""Program members and custom objects of the sample subscription, by the rules of its records."""
+"""Program members and custom objects of the sample subscription, as in `outhaul.sample.records`."""
 
-# ruff: noqa: S311 -- these records must be repeatable, and keep no secret
+# ruff: noqa: S311 -- these records must be repeatable, and protect no secret
 
 import uuid
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from random import Random
 from outhaul.sample.records import FIRST_LEAD_ID, LEAD_SPAN, SEED, Record, catalog
 
 BOATS = "boat_c"
-"""The custom object type of the sample: boats, which belong to leads."""
+"""The API name of the sample's custom object type: boats, which belong to leads."""
 
 _NAMES = ("Aurora", 'The "Gull"', "Möwe", "かもめ", "Sea, Sand & Sun", "null", "Petrel")
 _RIGS = ("sloop", "cutter", "ketch", "yawl", None)
@@ -20,9 +20,9 @@ _RIGS = ("sloop", "cutter", "ketch", "yawl", None)
 def program_members(
     lead_count: int = 5_000, *, until: datetime, seed: int = SEED
 ) -> Iterator[Record]:
-    """Members of the programs by `programId` and `leadId`: a sixth of the leads in each.
+    """Yield members of the programs, by `programId` and `leadId`: a sixth of the leads in each.
 
-    Raises ValueError where `until` has no time zone.
+    Raises `ValueError` if `until` has no time zone.
     """
     end = _seconds(until)
     rng = Random(seed)
@@ -53,9 +53,9 @@ def program_members(
 
 
 def boats(lead_count: int = 5_000, *, until: datetime, seed: int = SEED) -> Iterator[Record]:
-    """Boats of a tenth of the leads, and some that are nobody's; in no order.
+    """Yield boats of a tenth of the leads, and some without a lead, in no order.
 
-    Raises ValueError where `until` has no time zone.
+    Raises `ValueError` if `until` has no time zone.
     """
     end = _seconds(until)
     rng = Random(seed)

@@ -1,15 +1,15 @@
 """The records of the sample subscription: a small company's leads, activities and lists.
 
-Everything here is a function of its arguments: the same seed, counts and `until` give the same
-records, and no clock is read, the caller says where time ends. The tables beside this module, in
-`names.json`, hold people, places and companies in several scripts, and the notes that make
-a CSV file hard to read: every mark that needs quotes, and every kind of nothing.
+The records depend only on the arguments: the same seed, counts and `until` give the same records,
+and no clock is read. `names.json`, in this package, has names of people, cities and companies in
+several scripts. It also has values that test readers of CSV: all characters that need quotes, and
+empty texts, nulls and the text "null".
 
-Nobody here is real. Mail goes to the reserved domain `.example`, and the addresses of visitors
-are of the range kept for documentation.
+No person here is real. Mail addresses have the reserved domain `.example`, and the IP addresses of
+visitors are from a range that is reserved for documentation.
 """
 
-# ruff: noqa: S311 -- these records must be repeatable, and keep no secret
+# ruff: noqa: S311 -- these records must be repeatable, and protect no secret
 
 import json
 import unicodedata
@@ -25,12 +25,12 @@ Record: TypeAlias = dict[str, Any]
 
 SEED = 20_260_131
 FIRST_LEAD_ID = 1001
-LEAD_SPAN = 90 * 86_400  # seconds before `until` in which leads are created
-ACTIVITY_SPAN = 30 * 86_400  # seconds before `until` in which they are active
+LEAD_SPAN = 90 * 86_400  # seconds: leads are created this long before `until`, or later
+ACTIVITY_SPAN = 30 * 86_400  # seconds: activities happen this long before `until`, or later
 
 NEW_LEAD = 12
 DELETE_LEAD = 37
-# Nine digits throughout, so that ids sort alike as text and as numbers.
+# All have nine digits, so that they sort in the same order as texts and as numbers.
 FIRST_GUID = 200_000_001
 FIRST_GUID_OF_DELETIONS = 100_000_001
 
@@ -44,10 +44,10 @@ _SOURCES = ("Web form fillout", "List import", "New lead", "Web service API")
 
 
 def leads(count: int = 5_000, *, until: datetime, seed: int = SEED) -> Iterator[Record]:
-    """Leads by id, from `FIRST_LEAD_ID` on, created in this order in the 90 days before `until`.
+    """Yield leads by id, from `FIRST_LEAD_ID`, created in this order in the 90 days before `until`.
 
-    All have the same keys, which are REST names of standard lead fields; instants are text in UTC.
-    Raises ValueError where `until` has no time zone.
+    All have the same keys, which are REST names of standard lead fields. Moments are texts in UTC.
+    Raises `ValueError` if `until` has no time zone.
     """
     end = _seconds(until)
     for index in range(count):
@@ -57,11 +57,11 @@ def leads(count: int = 5_000, *, until: datetime, seed: int = SEED) -> Iterator[
 def activities(
     count: int = 100_000, *, until: datetime, lead_count: int = 5_000, seed: int = SEED
 ) -> Iterator[Record]:
-    """Activities of `leads(lead_count)` in the 30 days before `until`, by date and marketoGUID.
+    """Yield activities of `leads(lead_count)` in the 30 days before `until`, by date and GUID.
 
-    No lead does anything before it is created, and those created in these days begin with a
-    "New Lead" (where there are enough activities for all). Raises ValueError where `until` has no
-    time zone, or where there are fewer than two leads.
+    No activity is before the creation of its lead. Each lead that is created in these days has a
+    "New Lead" first, if `count` is large enough. Raises `ValueError` if `until` has no time zone,
+    or with fewer than two leads.
     """
     end = _seconds(until)
     if lead_count < 2:  # noqa: PLR2004 -- one alone may be created too late to be active
@@ -91,10 +91,10 @@ def activities(
 
 
 def deletions(count: int = 20, *, until: datetime, seed: int = SEED) -> Iterator[Record]:
-    """Activities that delete leads in the 30 days before `until`, by date and marketoGUID.
+    """Yield activities that delete leads in the 30 days before `until`, by date and marketoGUID.
 
-    Those are older leads than the others, with the ids up to `FIRST_LEAD_ID`, and nothing else is
-    left of them. Raises ValueError where `until` has no time zone, or where there are no such ids.
+    The deleted leads have the ids before `FIRST_LEAD_ID`, and no other records. Raises `ValueError`
+    if `until` has no time zone, or if there are fewer than `count` such ids.
     """
     end = _seconds(until)
     if count >= FIRST_LEAD_ID:
@@ -119,7 +119,7 @@ def deletions(count: int = 20, *, until: datetime, seed: int = SEED) -> Iterator
 
 
 def list_members(lead_count: int = 5_000, *, seed: int = SEED) -> Iterator[Record]:
-    """Members of the static lists by `listId` and `leadId`: a fifth of the leads in each."""
+    """Yield members of the static lists, by `listId` and `leadId`: a fifth of the leads in each."""
     rng = Random(seed)
     for static_list in _TABLES["catalog"]["staticLists"]:
         for index in sorted(rng.sample(range(lead_count), ceil(lead_count / 5))):
@@ -127,7 +127,7 @@ def list_members(lead_count: int = 5_000, *, seed: int = SEED) -> Iterator[Recor
 
 
 def catalog() -> dict[str, list[Record]]:
-    """Programs, forms, lists and campaigns, in the format of outhaul's catalog file."""
+    """Return programs, forms, lists and campaigns, in the form of outhaul's catalog file."""
     everything: dict[str, list[Record]] = deepcopy(_TABLES["catalog"])
     for program in everything["programs"]:
         program["statuses"] = list(_TABLES["statuses"][program["channel"]])
@@ -138,7 +138,7 @@ def catalog() -> dict[str, list[Record]]:
 
 
 class Person(NamedTuple):
-    """Who a lead is."""
+    """The name of a lead, with the locale that it is from."""
 
     locale: Record
     first: str | None
@@ -151,7 +151,7 @@ class Person(NamedTuple):
 
 
 def _person(lead_id: int, seed: int) -> tuple[Person, Random]:
-    """Give a lead's person, and its own source of chance: no lead depends on another."""
+    """Return a lead's person and its own random numbers: no lead depends on another."""
     rng = Random(seed << 32 | lead_id)
     locale = rng.choice(_TABLES["locales"])
     first = rng.choice(locale["firstNames"]) if _often(rng, 97) else None
@@ -159,7 +159,10 @@ def _person(lead_id: int, seed: int) -> tuple[Person, Random]:
 
 
 def _created(index: int, count: int, end: int, seed: int) -> int:
-    """Place a lead in its own slice of the time, so that ids rise with the dates."""
+    """Return the time at which a lead is created, in a slice of time of its own.
+
+    The order of the ids is thus the order of the dates.
+    """
     fraction = Random(~(seed << 32 | index)).random()
     return end - LEAD_SPAN + int((index + fraction) * LEAD_SPAN / count)
 
@@ -226,7 +229,7 @@ def _lead(index: int, count: int, end: int, seed: int) -> Record:
 
 
 class Detail(NamedTuple):
-    """What depends on the type of an activity."""
+    """The fields of an activity that depend on its type."""
 
     campaign_id: int | None
     value_id: int
@@ -235,7 +238,7 @@ class Detail(NamedTuple):
 
 
 def _arrivals(count: int, lead_count: int, end: int, seed: int) -> list[tuple[int, int, int]]:
-    """Find the leads created while there are activities: date, type, index of the lead."""
+    """Return a "New Lead" for each lead created in the activity span: date, type, lead's index."""
     dates = (_created(index, lead_count, end, seed) for index in range(lead_count))
     arrivals = [
         (at, NEW_LEAD, index) for index, at in enumerate(dates) if at >= end - ACTIVITY_SPAN
@@ -244,7 +247,7 @@ def _arrivals(count: int, lead_count: int, end: int, seed: int) -> list[tuple[in
 
 
 def _someone(rng: Random, at: int, lead_count: int, end: int) -> int:
-    """Choose among the leads created before `at`, the early ones more often."""
+    """Choose a lead created before `at`; early leads are chosen more often."""
     existing = (at - end + LEAD_SPAN) * lead_count // LEAD_SPAN
     return int(existing * rng.random() ** 1.5)
 
@@ -256,7 +259,7 @@ def _new_lead(lead_id: int, at: int, seed: int) -> Detail:
 
 
 def _of(asset: Record, attributes: Record) -> Detail:
-    """Name an asset as activities do: `program.asset`, or alone where it has no program."""
+    """Return the details of an asset, named `program.asset`, or `asset` without a program."""
     program = asset.get("program")
     if program is None:
         return Detail(None, asset["id"], asset["name"], attributes)
@@ -338,7 +341,7 @@ def _change_status(rng: Random) -> Detail:
     return Detail(_CAMPAIGNS[program["name"]], program["id"], program["name"], attributes)
 
 
-# By the id of the type: how often it occurs, as a weight, and what tells its details.
+# By the id of the type: its weight in the random choice, and the function for its details.
 _DETAILS: dict[int, tuple[int, Callable[[Random], Detail]]] = {
     1: (28, _visit_webpage),
     2: (3, _fill_out_form),
@@ -353,7 +356,7 @@ _DETAILS: dict[int, tuple[int, Callable[[Random], Detail]]] = {
 }
 
 
-# Text and chance
+# Texts and random choices
 
 
 def _seconds(until: datetime) -> int:
@@ -371,6 +374,6 @@ def _often(rng: Random, percent: int) -> bool:
 
 
 def _latin(name: str) -> str:
-    """Reduce a name to its unmarked Latin letters, as they stand in a mail address."""
+    """Return the Latin letters and digits of a name, without accents, for a mail address."""
     letters = unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
     return ".".join("".join(c if c.isalnum() else " " for c in letters).split())
