@@ -180,7 +180,7 @@ def test_a_setting_that_does_not_fit_is_named_at_the_start(
         check=False,
     )
     assert ended.returncode == 1
-    assert ended.stderr.startswith(f"error: a setting does not fit: {named} ")
+    assert ended.stderr.startswith(f"error: a setting is not valid: {named} ")
     assert ended.stderr.count("\n") == 1
     assert SECRET not in ended.stderr
     assert not data.exists()

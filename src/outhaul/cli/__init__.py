@@ -18,7 +18,7 @@ COMMANDS = {
     "extract": "outhaul.cli.extract:app",
     "demo": "outhaul.cli.demo:app",
 }
-"""Where each command is. Only the one that is called is imported: most need a second for it."""
+"""The module and the name of each command. Only the called one is imported: it saves a second."""
 
 
 class _Commands(TyperGroup):
@@ -36,7 +36,7 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     name="outhaul",
-    help="A bulk extract service over records that you own, and a client for any that there is.",
+    help="A bulk extract service over records that you own, and a client for any such service.",
     cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
@@ -53,7 +53,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _outhaul(
-    version: bool = typer.Option(  # noqa: ARG001 - its callback does it
+    version: bool = typer.Option(  # noqa: ARG001 - its callback uses the value
         False, "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
     ),
 ) -> None:
@@ -61,7 +61,7 @@ def _outhaul(
 
 
 def main() -> None:
-    """Run the command; exit with 0 only where all of it worked."""
+    """Run the command. The exit status is 0 only if everything worked."""
     try:
         app()
     except KeyboardInterrupt:

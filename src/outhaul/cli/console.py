@@ -1,4 +1,4 @@
-"""What commands share: where they write, and how they end."""
+"""Output, logging and failing of commands."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 _TRACEBACK = ExceptionDictTransformer(show_locals=False)
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
-"""Standard error: progress and messages. Standard output is for what was asked for."""
+"""Standard error, for progress and messages. Standard output is for results."""
 
 Json = Annotated[
     bool,
@@ -28,7 +28,7 @@ Json = Annotated[
 
 
 def set_up_logging() -> None:
-    """Write events to standard error: for people in a terminal, as JSON elsewhere."""
+    """Log events to standard error: as plain lines in a terminal, otherwise as JSON."""
     terminal = sys.stderr.isatty()
     structlog.configure(
         processors=[
@@ -39,25 +39,25 @@ def set_up_logging() -> None:
             ConsoleRenderer(exception_formatter=plain_traceback) if terminal else JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        # Looked up at each event: a test puts another stream in its place.
+        # Looked up for each event, because tests replace the stream.
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
 
 
 def fail(message: str) -> NoReturn:
-    """Say why on standard error, and exit with 1."""
+    """Print a message on standard error, and exit with status 1."""
     errors.print(f"[bold red]error:[/] {escape(message)}")
     raise typer.Exit(1)
 
 
 def print_json(content: Mapping[str, Any]) -> None:
-    """Print one object on standard output."""
+    """Print an object as JSON, on one line of standard output."""
     typer.echo(json.dumps(content, ensure_ascii=False))
 
 
 @contextmanager
 def named_errors(*kinds: type[Exception]) -> Iterator[None]:
-    """End the command with the message of an error of these kinds."""
+    """End the command with the error's message if an error of these kinds is raised."""
     try:
         yield
     except kinds as error:

@@ -60,14 +60,14 @@ def demo(
         typer.Option(
             "--serve",
             envvar="OUTHAUL_SERVE",
-            help="Keep the sample subscription served, until stopped.",
+            help="Serve the sample subscription until stopped.",
         ),
     ] = False,
     port: Annotated[int, option("port")] = 0,
 ) -> None:
-    """Show the whole way of an export: load, serve, extract, check.
+    """Show the steps of an export: load, serve, extract, check.
 
-    Example: `outhaul demo`; to keep the sample served: `outhaul demo --serve --data sample`
+    Example: `outhaul demo`; to go on serving the sample: `outhaul demo --serve --data sample`
     """
     with TemporaryDirectory(prefix="outhaul-demo-") as temporary:
         folder = data or Path(temporary)
@@ -104,7 +104,7 @@ def _load(database: Database, settings: Settings) -> None:
 
 
 def _serve(settings: Settings, credentials: Credentials, folder: Path) -> None:
-    """Serve until stopped; leave what a shell needs to call beside the data."""
+    """Serve until stopped. Write a file to the data folder with variables for calls by a shell."""
 
     def ready(url: str) -> None:
         environment = folder / ENVIRONMENT
@@ -153,11 +153,11 @@ def _show(settings: Settings, credentials: Credentials, folder: Path) -> None:
                 file_format="CSV",
             )
             extract(order, wanted.kind, wanted.filters)
-            errors.print("  size and SHA-256 are those that the server gave; the first rows:")
+            errors.print("  size and SHA-256 are as the server reported; the first rows:")
             _show_rows(target)
     errors.print(
         "[bold]5[/] the server is stopped. Next:\n"
-        "  make serve                       the same subscription, kept running on port 8750\n"
+        "  make serve                       serve the same subscription on port 8750\n"
         "  outhaul load leads FILE…         your own records, into --data DIR\n"
         "  outhaul extract leads --help     from any endpoint that speaks the protocol"
     )
@@ -165,23 +165,23 @@ def _show(settings: Settings, credentials: Credentials, folder: Path) -> None:
 
 @contextmanager
 def _server(settings: Settings) -> Iterator[str]:
-    """Run a server beside us and give its URL."""
+    """Run a server in another process, and yield its URL."""
     command = [*COMMAND, "serve"]
-    # A demo has its own folder, whatever this environment sets.
+    # The variables of this environment must not set another data folder for the server.
     environment = settings.environment(os.environ)
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None  # noqa: S101 - it is a pipe
-        said: list[str] = []
+        lines: list[str] = []
         try:
             for line in server.stderr:
-                said.append(line)
+                lines.append(line)
                 if line.startswith(SERVES):
                     yield line.removeprefix(SERVES).strip()
                     return
-            fail("the server did not start:\n" + "".join(said))
+            fail("the server did not start:\n" + "".join(lines))
         finally:
             server.terminate()
-            # What it still says is read to its end, so that it can end.
+            # The rest of its output is read, because a full pipe would keep it from ending.
             server.stderr.read()
 
 
@@ -193,7 +193,7 @@ def _window(moment: datetime, *, days: int) -> dict[str, str]:
 
 
 def _show_rows(path: Path) -> None:
-    """Show the beginning of a file as it is, cut to the terminal's width."""
+    """Show the first lines of a file, cut to the width of the terminal."""
     with path.open(encoding="utf-8", newline="") as source:
         for line in islice(source, SHOWN_ROWS):
             text = Text("  " + line.rstrip("\n"))

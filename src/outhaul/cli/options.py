@@ -1,4 +1,4 @@
-"""Options of commands that follow from the fields of `Settings`.
+"""Options of commands, made from the fields of `Settings`.
 
 A command names the settings that it takes, and gets them as one argument:
 
@@ -6,9 +6,9 @@ A command names the settings that it takes, and gets them as one argument:
     @takes("data", "database_url")
     def show(name: Name, *, settings: Settings, json: Json = False) -> None:
 
-The options stand in the help where the argument `settings` stands in the signature, in the order
-in which they are named; those that are declared to be first stand before the command's own options.
-`settings` has as well what the environment sets of the settings that have no option.
+The help shows these options at the position of the argument `settings` in the signature, in the
+order of their names in `takes`. Options that are declared as first come before the command's own
+options. The argument has also the settings without an option, which only variables can set.
 """
 
 import os
@@ -30,10 +30,10 @@ Command = Callable[..., None]
 
 
 def takes(*names: str, variables: Collection[str] = ()) -> Callable[[Command], Command]:
-    """Give a command an option for each of these settings; hand it all of them as `settings`.
+    """Decorate a command: add an option for each of these settings, and pass them as `settings`.
 
-    `variables` names settings that it takes from their variables alone, though they can have an
-    option. The command ends with a message where a setting has no valid value.
+    `variables` names settings that the command reads from their variables only, although they can
+    have an option. The command ends with a message if the value of a setting is not valid.
     """
 
     def decorate(command: Command) -> Command:
@@ -55,27 +55,27 @@ def takes(*names: str, variables: Collection[str] = ()) -> Callable[[Command], C
 
 
 def with_parameters(command: Command, parameters: Sequence[Parameter]) -> Command:
-    """Let Typer find these parameters in a command that takes whatever is named."""
-    # Typer reads both.
+    """Return the command, for which Typer makes options from these parameters."""
+    # Typer reads both attributes.
     command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {each.name: each.annotation for each in parameters}
     return command
 
 
 def parameter(name: str, kind: Any, default: Any = Parameter.empty) -> Parameter:  # noqa: ANN401
-    """Return a parameter of a command: `kind` is annotated with what Typer makes of it."""
+    """Return a keyword parameter. The annotation `kind` declares an option or an argument."""
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
 
 
 def variable_of(flag: str) -> str:
-    """Return the environment variable that is named after an option."""
+    """Return the environment variable of an option, such as `OUTHAUL_FIELDS` of `--fields`."""
     return PREFIX + flag.removeprefix("--").replace("-", "_").upper()
 
 
 def option(name: str, *, text: str | None = None) -> Any:  # noqa: ANN401 - typer's own type
-    """Return the option of a setting, for a command that does not take the setting as it is.
+    """Return the option of a setting, for a command that changes its default or its help.
 
-    `text` is a help in place of the description of the setting.
+    `text` replaces the description of the setting in the help.
     """
     field = Settings.model_fields[name]
     declared, computed = _option_of(name), marked(field, Computed)
@@ -87,7 +87,7 @@ def option(name: str, *, text: str | None = None) -> Any:  # noqa: ANN401 - type
         metavar=declared.metavar,
         min=minimum if declared.minimum is None else declared.minimum,
         max=_bound(field, "le"),
-        # Each path among the settings is that of a folder.
+        # All paths among the settings are paths of folders.
         file_okay=not _is_path(field),
         show_default=computed.words if computed else True,
     )
@@ -98,10 +98,11 @@ def make_settings(
     variables: Collection[str] = (),
     **values: Any,  # noqa: ANN401 - what options hold
 ) -> Settings:
-    """Return the settings of a command: the values of its options, and what variables set.
+    """Return the settings of a command: the values of its options, and those of variables.
 
-    A value of `None` was not given. Variables set what has no option, and the settings named in
-    `variables`. The command ends with a message where a setting has no valid value.
+    An option that was not given has the value `None`. Variables set the settings without an option,
+    and those named in `variables`. The command ends with a message if the value of a setting is not
+    valid.
     """
     without = [name for name in Settings.model_fields if name not in Settings.options()]
     given = Settings.given_by(environ, {*without, *variables})
@@ -115,14 +116,14 @@ def make_settings(
             f"{_source(*problem['loc'], options=values)}"
             f"{problem['msg'].removeprefix('Value error, ')}"
             for problem in error.errors()
-            # A default that depends on settings is not computed where one of them is wrong.
+            # This error only follows from another: a default depends on a setting that is wrong.
             if problem["type"] != "default_factory_not_called"
         )
-        fail(f"a setting does not fit: {problems}")
+        fail(f"a setting is not valid: {problems}")
 
 
 def _source(*path: int | str, options: Collection[str]) -> str:
-    """Return the head of a message: the option or the variable of the setting at a path."""
+    """Return the beginning of a message: the option or the variable of the setting at a path."""
     if path and path[0] in options:
         return f"{option_name(str(path[0]))}: "
     source = Settings.source(*path)
@@ -130,7 +131,7 @@ def _source(*path: int | str, options: Collection[str]) -> str:
 
 
 def _parameter(name: str) -> Parameter:
-    """Return the parameter of a command that Typer makes the option of a setting from."""
+    """Return the parameter of a command from which Typer makes the option of a setting."""
     field = Settings.model_fields[name]
     default = None if field.default_factory else field.default
     kind: Any = field.annotation

@@ -24,7 +24,7 @@ worker_app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 ADDRESS = ("host", "port")
-"""Where a server listens. A worker has no options for it, but its settings say it as well."""
+"""Where a server listens. A worker has no options for these settings, only their variables."""
 
 
 @serve_app.command()
@@ -32,8 +32,8 @@ ADDRESS = ("host", "port")
 def serve(*, settings: Settings) -> None:
     """Serve the records of a data folder by the bulk extract protocol, until stopped.
 
-    Several machines share a database and buckets, or a folder that all of them have: see the page
-    "Running on several machines".
+    Several machines can serve the same records from a shared database and shared buckets or
+    folders: see the page "Running on several machines".
 
     Example: `outhaul serve --data ./data`
     """
@@ -50,10 +50,10 @@ def worker(
     *,
     settings: Settings,
     with_parent: Annotated[
-        bool, typer.Option("--with-parent", hidden=True, help="End when standard input does.")
+        bool, typer.Option("--with-parent", hidden=True, help="Stop when standard input ends.")
     ] = False,
 ) -> None:
-    """Run export jobs, until stopped. Servers that only answer calls need such workers.
+    """Run export jobs until stopped, for servers that only answer calls.
 
     Example: `outhaul worker --data ./data --workers 4`
     """
@@ -61,7 +61,7 @@ def worker(
         check_executor(settings)
     prepare_locations(settings)
     with open_database(settings):
-        pass  # made and migrated
+        pass  # creates and migrates it
     running = Worker(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())
@@ -71,7 +71,7 @@ def worker(
 
 
 def _stop_with_input(running: Worker) -> None:
-    # Not through sys.stdin: its lock would be held when the interpreter ends.
+    # Not through sys.stdin, whose lock this thread would hold while the interpreter ends.
     while os.read(sys.stdin.fileno(), 1024):
         pass
     running.stop()

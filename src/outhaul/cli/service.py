@@ -16,13 +16,15 @@ from outhaul.clock import now
 from outhaul.settings import Settings
 
 app = typer.Typer(
-    help="Custom services: what programs call with.", no_args_is_help=True, rich_markup_mode=None
+    help="Custom services: client ids and secrets for programs that call the API.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
 @app.callback()
 def _service() -> None:
-    """Keep `create` a command of its own, though it is the only one."""
+    """Make Typer treat `create` as a subcommand, though it is the only one."""
 
 
 @app.command()
@@ -34,14 +36,14 @@ def create(  # noqa: PLR0913 - each is an option of the command
         str,
         typer.Option(
             envvar="OUTHAUL_USER",
-            help="E-mail address of the API user that it acts for; made if it is new.",
+            help="E-mail address of the API user that owns the service; created if it is new.",
         ),
     ],
     permission: Annotated[
         list[str],
         typer.Option(
             envvar="OUTHAUL_PERMISSION",
-            help='What the user may do, such as "Read-Only Lead" or "Read-Only Activity"; '
+            help='Permission of the API user, such as "Read-Only Lead" or "Read-Only Activity"; '
             "may be repeated.",
         ),
     ],
@@ -49,7 +51,7 @@ def create(  # noqa: PLR0913 - each is an option of the command
     settings: Settings,
     json: Json = False,
 ) -> None:
-    """Make a custom service, and show its client id and secret, this once.
+    """Create a custom service, and show its client id and secret. They are not shown again.
 
     Example: `outhaul service create nightly --data ./data --user etl@example.com
     --permission "Read-Only Lead" --permission "Read-Only Activity"`
@@ -68,4 +70,4 @@ def create(  # noqa: PLR0913 - each is an option of the command
         return
     typer.echo(f"clientId      {made.client_id}")
     typer.echo(f"clientSecret  {made.client_secret}")
-    errors.print("[dim]the secret is not kept: note it down now[/]")
+    errors.print("[dim]the secret cannot be shown again: note it down now[/]")

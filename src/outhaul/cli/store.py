@@ -1,4 +1,4 @@
-"""Opening the state and the data folder: made and migrated on first use."""
+"""Opening the database and the locations of a command. They are created on first use."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,17 +22,17 @@ Subscription = Annotated[
     typer.Option(
         "--subscription",
         envvar="OUTHAUL_SUBSCRIPTION",
-        help="Subscription that it is for; `outhaul subscription create` makes one.",
+        help="Subscription to use; `outhaul subscription create` makes one.",
     ),
 ]
 
 
 @contextmanager
 def open_database(settings: Settings, subscription: str | None = None) -> Iterator[Database]:
-    """Open the state, at the newest version of its schema; make the data folder.
+    """Create the data folder, migrate the database to the newest schema, and yield it.
 
-    Ends the command where the database cannot be opened, or goes away meanwhile, and where there
-    is no `subscription` of the name, if one is given.
+    Ends the command with a message if the database cannot be opened or becomes unreachable, or if
+    a given `subscription` does not exist.
     """
     if settings.data is not None:
         make_folder(settings.data)
@@ -54,10 +54,10 @@ def open_database(settings: Settings, subscription: str | None = None) -> Iterat
 
 
 def prepare_locations(settings: Settings) -> None:
-    """Make the data folder; end the command where there is no place for lake and export files.
+    """Create the data folder, and check that the lake and the export files can be reached.
 
-    A slip in the name of a bucket, or in its keys, is told when a process starts, and not by the
-    first call.
+    Ends the command with a message otherwise. A wrong bucket or key is thus found when a process
+    starts, and not by the first call.
     """
     with named_errors(LocationMissingError):
         settings.check_locations()
@@ -70,20 +70,20 @@ def prepare_locations(settings: Settings) -> None:
     try:
         check_files(settings)
     except OSError as error:
-        place = location_of_files(settings).url
+        url = location_of_files(settings).url
         option = "--data" if settings.files_url is None else "--files-url"
-        fail(f"the place of export files, {place}, cannot be used, see {option}: {error}")
+        fail(f"the location of export files, {url}, cannot be used, see {option}: {error}")
 
 
 def lake_named(settings: Settings) -> str:
-    """Return how a message begins that tells why the lake cannot be reached."""
+    """Return the beginning of a message about a lake that cannot be reached."""
     option = "--data" if settings.lake_url is None else "--lake-url"
     return f"the lake, {location_of_lakes(settings).url}, cannot be used, see {option}"
 
 
 def make_folder(data: Path) -> None:
-    """Make a data folder, or end the command with why it cannot be made."""
+    """Create a data folder, or end the command with the reason why it cannot be created."""
     try:
         data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        fail(f"cannot make the data folder {data}: {error.strerror}")
+        fail(f"cannot create the data folder {data}: {error.strerror}")

@@ -31,7 +31,7 @@ Name = Annotated[str, typer.Argument(help="Name of the subscription: a-z, 0-9 an
 @app.command()
 @takes("data", "database_url")
 def create(name: Name, *, settings: Settings, json: Json = False) -> None:
-    """Make a subscription; load its records and make its services with `--subscription NAME`.
+    """Create a subscription. Other commands use it with `--subscription NAME`.
 
     Example: `outhaul subscription create emea --data ./data`
     """
@@ -81,7 +81,7 @@ def limits(
             "--set",
             envvar="OUTHAUL_SET",
             metavar="NAME=VALUE",
-            help="Give the subscription a limit of its own; the value none lifts it; "
+            help="Override a limit of the subscription; the value none means no limit; "
             "may be repeated.",
         ),
     ] = None,
@@ -90,15 +90,16 @@ def limits(
         typer.Option(
             envvar="OUTHAUL_UNSET",
             metavar="NAME",
-            help="Take a limit of its own away again; may be repeated.",
+            help="Remove the override of a limit; may be repeated.",
         ),
     ] = None,
     settings: Settings,
     json: Json = False,
 ) -> None:
-    """Show the limits of a subscription, and which of them are its own; change these.
+    """Show the limits of a subscription; with --set and --unset, change its own limits first.
 
-    The others are those of a server in this environment. A running server follows at once.
+    The other limits are those of the settings in this environment. A running server applies a
+    change with the next call.
 
     Example: `outhaul subscription limits emea --data ./data --set calls_per_day=10000`
     """
@@ -126,5 +127,5 @@ def _show(name: str, limits: Limits, own: set[str], *, as_json: bool) -> None:
 def _pair(text: str) -> tuple[str, str]:
     limit, equals, value = text.partition("=")
     if not equals:
-        fail(f"--set takes NAME=VALUE, such as calls_per_day=10000, and not {text!r}")
+        fail(f"--set takes NAME=VALUE, such as calls_per_day=10000, not {text!r}")
     return limit.strip(), value.strip()

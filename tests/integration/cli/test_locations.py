@@ -89,7 +89,7 @@ def test_the_first_missing_location_is_named(run: Run, command: tuple[str, ...])
 def test_a_url_that_names_no_bucket(run: Run, command: tuple[str, ...], wrong: str) -> None:
     for option in ("--lake-url", "--files-url"):
         said = run(*command, *STATE, "--data", "data", option, wrong)
-        assert said.startswith(f"a setting does not fit: {option}: an address such as s3://bucket")
+        assert said.startswith(f"a setting is not valid: {option}: an address such as s3://bucket")
         assert run(*command, "--data", "data", option, wrong) == said
     assert not Path("data").exists()
 
@@ -104,7 +104,7 @@ def test_a_setting_of_the_environment_is_named_by_its_variable(run: Run) -> None
         ("OUTHAUL_LIMIT_QUEUED_JOB", "1"),
     ):
         said = run(*WORKER, "--data", "data", **{name: value})
-        assert said.startswith(f"a setting does not fit: {name}: ")
+        assert said.startswith(f"a setting is not valid: {name}: ")
     said = run(*WORKER, "--data", "data", OUTHAUL_S3_ACCESS_KEY_ID="me")
     assert "OUTHAUL_S3_ACCESS_KEY_ID and OUTHAUL_S3_SECRET_ACCESS_KEY need each other" in said
 
@@ -135,7 +135,9 @@ def test_a_bucket_that_cannot_be_used(
         assert said.startswith("leads.csv was not loaded to its end; 1 after it were not tried; ")
     else:
         said = run(*command, *STATE, "--data", "data", "--files-url", url, access=s3)
-        assert said.startswith(f"the place of export files, {url}, cannot be used, see --files-url")
+        assert said.startswith(
+            f"the location of export files, {url}, cannot be used, see --files-url"
+        )
         assert why in said
 
 
@@ -186,7 +188,7 @@ def test_a_database_that_there_is_not(
 
 @pytest.mark.parametrize("command", [SERVE, WORKER, LOAD], ids=lambda words: words[0])
 def test_a_file_where_a_folder_should_be(run: Run, command: tuple[str, ...]) -> None:
-    for name, called in (("lake", "the lake, "), ("files", "the place of export files, ")):
+    for name, called in (("lake", "the lake, "), ("files", "the location of export files, ")):
         Path(f"of-{name}").mkdir()
         Path(f"of-{name}", name).write_text("no folder")
         if command is not LOAD or name == "lake":

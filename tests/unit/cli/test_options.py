@@ -98,12 +98,16 @@ def test_variables_alone_set_what_has_no_option_and_what_is_named_so() -> None:
     ("words", "variables", "message"),
     [
         ([], {}, "error: --data or --database-url is needed"),
-        (["--files-redirect"], {}, "fit: --files-redirect: needs"),
+        (["--files-redirect"], {}, "valid: --files-redirect: needs"),
         (["--port", "65536"], {}, "Invalid value for '--port'"),
         (["--limits", "none"], {}, "'none' is not one of 'marketo', 'open'"),
-        ([], {"OUTHAUL_POLL_SECONDS": "0"}, "fit: OUTHAUL_POLL_SECONDS: Input"),
-        ([], {"OUTHAUL_S3_REGION": "r", "OUTHAUL_S3_ENDPOINT": "x"}, "fit: OUTHAUL_S3_ENDPOINT: "),
-        ([], {"OUTHAUL_LIMIT_LIST_PAGE": "0"}, "fit: OUTHAUL_LIMIT_LIST_PAGE: "),
+        ([], {"OUTHAUL_POLL_SECONDS": "0"}, "valid: OUTHAUL_POLL_SECONDS: Input"),
+        (
+            [],
+            {"OUTHAUL_S3_REGION": "r", "OUTHAUL_S3_ENDPOINT": "x"},
+            "valid: OUTHAUL_S3_ENDPOINT: ",
+        ),
+        ([], {"OUTHAUL_LIMIT_LIST_PAGE": "0"}, "valid: OUTHAUL_LIMIT_LIST_PAGE: "),
     ],
 )
 def test_a_bad_setting_is_named(words: list[str], variables: dict[str, str], message: str) -> None:
