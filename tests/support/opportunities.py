@@ -39,7 +39,7 @@ TABLE = Table(
     },
     statistics=("externalOpportunityId", "leadId", "createdAt"),
     lead="leadId",
-    goes_with="leadId",
+    depends_on="leadId",
 )
 
 

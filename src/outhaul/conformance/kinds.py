@@ -135,7 +135,7 @@ class KindSuite:
             assert {*table.key} <= names
             assert {*table.order} <= {*table.columns}
             assert {*table.statistics} <= {*table.columns}
-            for column in {table.lead, table.goes_with} - {None}:
+            for column in {table.lead, table.depends_on} - {None}:
                 assert column in table.statistics, f"{column} has no statistics"
             of = {column.name: column.type for column in bench.kind.loading.columns(bench.catalog)}
             (found,) = pl.DataFrame(schema=of).select(table.partition_value).dtypes
@@ -256,7 +256,7 @@ class KindSuite:
 
     def test_records_of_a_deleted_lead_go_where_the_table_says_so(self, tmp_path: Path) -> None:
         with self.bench(tmp_path) as bench:
-            lake, column = bench.lake("a"), bench.kind.table.goes_with
+            lake, column = bench.lake("a"), bench.kind.table.depends_on
             bench.load_records(lake, self.records)
             body = {"filter": self.examples[0], "fields": self._own_fields(bench)}
             before = bench.export(lake, body).count(b"\n")

@@ -52,7 +52,7 @@ TABLE = Table(
     },
     statistics=("programId", "leadId", CHANGED_AT),
     lead="leadId",
-    goes_with="leadId",
+    depends_on="leadId",
 )
 
 _DESCRIBED = "API Program Membership"

@@ -1,4 +1,4 @@
-"""Leads that are deleted: known for good, and taken out of the tables that go with them.
+"""Leads that are deleted: known for good, and taken out of the tables that depend on them.
 
 A deletion is known before the first table is swept of its lead, and a merge asks which leads are
 deleted while it holds its table. So of a load that deletes a lead and one that brings it, in
@@ -33,7 +33,7 @@ def without(ids: pl.Series, records: pl.DataFrame, column: str) -> pl.DataFrame:
 
 
 def delete_leads(lake: Lake, deletions: pl.DataFrame, tables: Iterable[Table]) -> None:
-    """Record deletions, and take their leads out of those of some tables that go with leads.
+    """Record deletions, and remove the records of their leads from tables that depend on leads.
 
     `deletions` have the columns `leadId` and `deletedAt`. Each step can be taken again; what is
     done then stays as it is.
@@ -41,8 +41,8 @@ def delete_leads(lake: Lake, deletions: pl.DataFrame, tables: Iterable[Table]) -
     record(lake, deletions)
     leads = deletions["leadId"].unique()
     for table in tables:
-        if table.goes_with is not None:
-            sweep(lake, table, table.goes_with, leads)
+        if table.depends_on is not None:
+            sweep(lake, table, table.depends_on, leads)
 
 
 def record(lake: Lake, deletions: pl.DataFrame) -> None:

@@ -62,8 +62,8 @@ class Table:
     """The columns whose least and greatest value every file carries."""
     lead: str | None = None
     """The column that holds a lead's id, where lists of leads choose records."""
-    goes_with: str | None = None
-    """The column of the lead without which there is no record: both are deleted together."""
+    depends_on: str | None = None
+    """The column of the lead that a record depends on: deleting the lead deletes the record."""
 
     @property
     def ranges_of_leads(self) -> bool:
@@ -132,7 +132,7 @@ LEADS = Table(
     },
     statistics=("id", "createdAt", "updatedAt", CHANGED_AT),
     lead="id",
-    goes_with="id",
+    depends_on="id",
 )
 
 LIST_MEMBERS = Table(
@@ -143,7 +143,7 @@ LIST_MEMBERS = Table(
     partition_value=pl.col("listId"),
     columns={"leadId": pl.Int64()},
     statistics=("leadId",),
-    goes_with="leadId",
+    depends_on="leadId",
 )
 
 DELETED_LEADS = Table(

@@ -70,7 +70,7 @@ def merge(lake: Lake, table: Table, staging: Staging, moment: datetime) -> Merge
             if of != snapshot.columns.get(name, of):
                 raise ColumnChangedError(f"{name}: {ColumnChangedError.__doc__}")
         # Asked while the table is held: what is deleted from here on, a sweep will find in it.
-        deleted = None if table.goes_with is None else deleted_leads(lake)
+        deleted = None if table.depends_on is None else deleted_leads(lake)
         done = _Merger(table, snapshot, staging, moment, deleted).run()
         version = None
         if done.adds or done.removes:
@@ -173,9 +173,9 @@ class _Merger:
     def _read(self, partition: Any) -> pl.DataFrame:  # noqa: ANN401 - a day or a number
         """Return the staged records of a partition but those of leads that are deleted."""
         staged = self._staging.read(partition)
-        if self._table.goes_with is None or self._deleted is None:
+        if self._table.depends_on is None or self._deleted is None:
             return staged
-        rows = without(self._deleted, staged, self._table.goes_with)
+        rows = without(self._deleted, staged, self._table.depends_on)
         self._done.deleted += staged.height - rows.height
         return rows
 
