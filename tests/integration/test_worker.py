@@ -429,3 +429,18 @@ def test_a_job_that_ends_every_worker_is_failed(bench: Bench) -> None:
     assert bench.attempt() is None
     assert bench.get(job).state is State.FAILED
     bench.check_nothing(job)
+
+
+def test_a_job_of_a_kind_that_the_worker_does_not_know_fails_and_says_so(bench: Bench) -> None:
+    """The server has a package with a kind, and the worker has it not."""
+    context = Context(
+        catalog=Catalog(bench.database, "default"), limits=Limits(), moment=bench.moment
+    )
+    request = read_request(find_kind("activities", context), BODY, context)
+    job = bench.jobs.create("opportunities", request, bench.moment)
+    bench.jobs.enqueue("opportunities", job.id, bench.moment)
+    for _ in range(MAX_ATTEMPTS):
+        assert bench.attempt() is not None
+    failed = bench.jobs.get("opportunities", job.id, bench.moment)
+    assert failed.state is State.FAILED
+    assert "KindError: the kind 'opportunities' is unknown here" in (failed.error_message or "")

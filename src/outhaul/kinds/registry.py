@@ -36,7 +36,7 @@ _BUILT_IN: tuple[Records, ...] = (
 
 
 class KindError(Exception):
-    """A kind cannot be registered."""
+    """A kind is unknown, or cannot be registered."""
 
 
 def _loaded(point: str, found: object) -> Records:
@@ -132,8 +132,16 @@ def register(kind: Records) -> None:
 
 
 def find_kind(job_kind: str, context: Context) -> Kind:
-    """Return the kind of a job: `job_kind` is what `name_jobs` returned."""
+    """Return the kind of a job: `job_kind` is what `name_jobs` returned.
+
+    Raises `KindError` where this process does not know the kind, and `ApiError` where the catalog
+    does not know the type.
+    """
     name, _, type_name = job_kind.partition("/")
+    if name not in KINDS:
+        raise KindError(
+            f"the kind {name!r} is unknown here; is the package that declares it installed?"
+        )
     return KINDS[name].kind_of(context.catalog, type_name or None)
 
 

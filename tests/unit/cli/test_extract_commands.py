@@ -1,6 +1,7 @@
 """`outhaul extract`: what its commands make of their options, kind by kind."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -105,6 +106,22 @@ def test_values_of_a_repeated_option_are_lines_of_its_variable(asked: list[Asked
         "isExhausted": True,
         "statusNames": ["Attended, late", "Invited"],
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "own"),
+    [
+        ("leads", "fields created-at updated-at static-list-id static-list-name smart-list-id"),
+        ("activities", "created-at fields activity-type-ids primary-attribute-value-ids"),
+        ("program-members", "program-ids fields exhausted nurture-cadence status-names updated-at"),
+        ("custom-objects", "type fields updated-at static-list-id static-list-name"),
+    ],
+)
+def test_the_help_shows_what_is_needed_before_the_fields(kind: str, own: str) -> None:
+    shown = re.findall(r"^  --([a-z-]+)", run(kind, "--help").stdout, re.MULTILINE)
+    assert shown[4:][: len(own.split())] == own.split()
+    assert shown[:4] == ["url", "client-id", "client-secret", "output"]
+    assert shown[-4:] == ["format", "header", "json", "help"]
 
 
 def test_a_kind_with_standard_fields_needs_none(asked: list[Asked]) -> None:

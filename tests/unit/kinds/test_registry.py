@@ -60,8 +60,10 @@ def test_a_registered_kind_is_everywhere(context: Context, catalog: Catalog) -> 
     assert "OUTHAUL_STAGES" in help_of("extract", "opportunities")
 
 
-def test_a_kind_that_is_not_registered_is_nowhere(catalog: Catalog) -> None:
+def test_a_kind_that_is_not_registered_is_nowhere(context: Context, catalog: Catalog) -> None:
     assert "opportunities" not in KINDS
+    with pytest.raises(KindError, match=r"the kind 'opportunities' is unknown here; is the pack"):
+        find_kind("opportunities", context)
     assert OPPORTUNITIES.table not in all_tables(catalog)
     for command in ("load", "extract"):
         assert "opportunities" not in help_of(command)
