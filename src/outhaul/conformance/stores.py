@@ -38,9 +38,9 @@ Open = Callable[[], FileStore]
 SIZES = [0, 1, 1_000, PART_CHUNK_BYTES - 1, PART_CHUNK_BYTES, 2 * PART_CHUNK_BYTES + 3]
 
 
-def put(files: FileStore, key: str, content: bytes = b"content", *, kept: bool = False) -> None:
+def put(files: FileStore, key: str, content: bytes = b"content", *, cached: bool = False) -> None:
     """Write a part."""
-    with files.writer(key, media_type=MEDIA_TYPE, kept=kept) as target:
+    with files.writer(key, media_type=MEDIA_TYPE, cached=cached) as target:
         for first in range(0, len(content), 300_000):
             piece = content[first : first + 300_000]
             assert target.write(piece) == len(piece)
@@ -88,12 +88,14 @@ class StoreSuite:
     def files(self, reopen: Open) -> FileStore:
         return reopen()
 
-    @pytest.mark.parametrize("kept", [False, True])
+    @pytest.mark.parametrize("cached", [False, True])
     @pytest.mark.parametrize("size", SIZES)
-    def test_a_part_comes_back_as_it_was_written(self, reopen: Open, size: int, kept: bool) -> None:
+    def test_a_part_comes_back_as_it_was_written(
+        self, reopen: Open, size: int, cached: bool
+    ) -> None:
         content = os.urandom(size)
         files = reopen()
-        put(files, "job/a/000000", content, kept=kept)
+        put(files, "job/a/000000", content, cached=cached)
         for store in (files, reopen()):
             assert b"".join(store.read_back("job/a/000000", size)) == content
             assert streamed(store, [("job/a/000000", size)], ByteRange(0, size)) == content
@@ -102,16 +104,16 @@ class StoreSuite:
                 assert store.read("job/a/000000", size // 2, 1) == content[size // 2 :][:1]
         assert listed(files) == ["job/a/000000"]
 
-    @pytest.mark.parametrize("kept", [False, True])
+    @pytest.mark.parametrize("cached", [False, True])
     @pytest.mark.parametrize("size", [0, 10, 3 * PART_CHUNK_BYTES])
     def test_a_part_that_is_left_by_an_exception_leaves_nothing_behind(
         self,
         files: FileStore,
         size: int,
-        kept: bool,
+        cached: bool,
     ) -> None:
         def write() -> None:
-            with files.writer("job/a/000000", media_type=MEDIA_TYPE, kept=kept) as target:
+            with files.writer("job/a/000000", media_type=MEDIA_TYPE, cached=cached) as target:
                 for first in range(0, size, 2**20):
                     target.write(bytes(min(2**20, size - first)))
                 raise ZeroDivisionError
@@ -124,7 +126,7 @@ class StoreSuite:
 
     def test_a_part_cannot_be_read_before_it_is_whole(self, reopen: Open) -> None:
         files = reopen()
-        with files.writer("job/a/000000", media_type=MEDIA_TYPE, kept=True) as target:
+        with files.writer("job/a/000000", media_type=MEDIA_TYPE, cached=True) as target:
             for _ in range(4):
                 target.write(bytes(PART_CHUNK_BYTES))
             for store in (files, reopen()):
@@ -137,7 +139,7 @@ class StoreSuite:
     def test_parts_are_written_at_a_time(self, files: FileStore) -> None:
         contents = {f"job/a/{n:06}": os.urandom(PART_CHUNK_BYTES + n) for n in range(3)}
         threads = [
-            threading.Thread(target=put, args=item, kwargs={"kept": True}, daemon=True)
+            threading.Thread(target=put, args=item, kwargs={"cached": True}, daemon=True)
             for item in [(files, key, content) for key, content in contents.items()]
         ]
         for thread in threads:
@@ -163,7 +165,7 @@ class StoreSuite:
         self, files: FileStore, prefix: str, but: list[str], stays: list[str]
     ) -> None:
         for key in ("1/a/0", "1/a/1", "1/ab/0", "1/b/0", "10/a/0", "2/a/0"):
-            put(files, key, kept=key == "1/a/0")
+            put(files, key, cached=key == "1/a/0")
         files.delete(prefix, but=but)
         assert listed(files) == stays
         if "1/a/0" not in stays:

@@ -49,4 +49,4 @@ class LocalExecutor:
 
     def _render(self, task: PartTask, lake: Lake, check: Callable[[], None]) -> Part:
         check()
-        return store_part(task, lake, self._files, task.key, check, kept=True)
+        return store_part(task, lake, self._files, task.key, check, cached=True)

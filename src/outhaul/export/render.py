@@ -35,14 +35,14 @@ def store_part(  # noqa: PLR0913 - reading, writing and stopping need two argume
     key: str,
     check: Callable[[], None],
     *,
-    kept: bool,
+    cached: bool,
 ) -> Part:
     """Render a part and store it under `key`.
 
-    `kept` says that this process will read the part back.
+    `cached` says that this process will read the part back.
     """
     media_type = task.output.format.media_type
-    with files.writer(key, media_type=media_type, kept=kept) as target:
+    with files.writer(key, media_type=media_type, cached=cached) as target:
         counted = _Counted(target.write)
         records = render_part(task, lake, counted, check)
     return Part(number=task.number, key=key, size=counted.size, records=records)

@@ -63,14 +63,14 @@ class BucketStore:
         self._copies: dict[str, IO[bytes]] = {}
 
     @contextmanager
-    def writer(self, key: str, *, media_type: str, kept: bool = False) -> Iterator[Writable]:
+    def writer(self, key: str, *, media_type: str, cached: bool = False) -> Iterator[Writable]:
         """Upload a part while it is written; left by an exception, the upload is aborted.
 
         Of a part that is `kept` there is a copy in a temporary file until it is read back.
         """
-        chunk = PART_CHUNK_BYTES if kept else WHOLE_CHUNK_BYTES
+        chunk = PART_CHUNK_BYTES if cached else WHOLE_CHUNK_BYTES
         with ExitStack() as until_whole:
-            copy = tempfile.TemporaryFile() if kept else None  # noqa: SIM115 - it outlives this
+            copy = tempfile.TemporaryFile() if cached else None  # noqa: SIM115 - it outlives this
             if copy is not None:
                 until_whole.callback(_discard, copy)
             with uploading(partial(self._put, key, media_type, chunk), chunk) as upload:

@@ -31,7 +31,7 @@ class FolderStore:
         key: str,
         *,
         media_type: str,  # noqa: ARG002 - a folder has no place for it
-        kept: bool = False,  # noqa: ARG002 - what was just written is in the system's cache
+        cached: bool = False,  # noqa: ARG002 - what was just written is in the system's cache
     ) -> Iterator[Writable]:
         """Open a part for writing; where it is left by an exception, nothing is kept."""
         target = self._folder / key

@@ -39,12 +39,12 @@ class FileStore(Protocol):
     """
 
     def writer(
-        self, key: str, *, media_type: str, kept: bool = False
+        self, key: str, *, media_type: str, cached: bool = False
     ) -> AbstractContextManager[Writable]:
         """Open a part for writing; where it is left by an exception, nothing can be read.
 
         `media_type` is what a store that sends a part itself calls it.
-        A part that is `kept` will be asked for by `read_back` in this process, which may make
+        A part that is `cached` will be asked for by `read_back` in this process, which may make
         provision for that.
         """
         ...

@@ -32,7 +32,7 @@ from outhaul.store_access import S3
 from outhaul.storage.location import Location
 access = S3.model_validate(S3.given_by(os.environ))
 files = BucketStore(Location(url=sys.argv[1], access=access))
-with files.writer("job/attempt/000000", media_type="text/csv", kept=True) as target:
+with files.writer("job/attempt/000000", media_type="text/csv", cached=True) as target:
     for _ in range(40):
         target.write(bytes(2**20))
     print("written", flush=True)
@@ -63,24 +63,24 @@ def wait_for(what: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def put(files: BucketStore, content: bytes, key: str = KEY, *, kept: bool = False) -> None:
-    with files.writer(key, media_type=MEDIA_TYPE, kept=kept) as target:
+def put(files: BucketStore, content: bytes, key: str = KEY, *, cached: bool = False) -> None:
+    with files.writer(key, media_type=MEDIA_TYPE, cached=cached) as target:
         for first in range(0, len(content), 2**20):
             target.write(content[first : first + 2**20])
 
 
-@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("cached", [False, True])
 def test_an_upload_that_is_left_is_aborted(
     files: BucketStore,
     bucket: Bucket,
-    kept: bool,
+    cached: bool,
 ) -> None:
     def write() -> None:
-        with files.writer(KEY, media_type=MEDIA_TYPE, kept=kept) as target:
+        with files.writer(KEY, media_type=MEDIA_TYPE, cached=cached) as target:
             for _ in range(80):
                 target.write(bytes(2**20))
             # An abort that comes while a chunk is on its way may miss it, as S3's pages say.
-            chunks = 80 * 2**20 // (PART_CHUNK_BYTES if kept else WHOLE_CHUNK_BYTES)
+            chunks = 80 * 2**20 // (PART_CHUNK_BYTES if cached else WHOLE_CHUNK_BYTES)
             wait_for(lambda: bucket.uploaded_chunks() == chunks)
             raise ZeroDivisionError
 
@@ -109,21 +109,21 @@ def test_what_a_killed_writer_left_cannot_be_seen(files: BucketStore, bucket: Bu
     assert bucket.keys() == []
 
 
-@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("cached", [False, True])
 @pytest.mark.parametrize("size", [10, LARGE])
 def test_where_the_bucket_is_away_writing_fails_and_leaves_nothing(
     wired: tuple[BucketStore, Wire],
     any_bucket: Bucket | Container,
     size: int,
-    kept: bool,
+    cached: bool,
 ) -> None:
     files, wire = wired
     wire.cut()
     with pytest.raises(FilesError, match=r"^cannot write to (s3|az)://[^\n]*$"):
-        put(files, bytes(size), kept=kept)
+        put(files, bytes(size), cached=cached)
     assert any_bucket.keys() == []
     wire.mend()
-    put(files, bytes(size), kept=kept)
+    put(files, bytes(size), cached=cached)
     assert any_bucket.keys() == [KEY]
 
 
@@ -133,7 +133,7 @@ def test_an_upload_that_breaks_off_fails_and_leaves_nothing(
     files, wire = wired
 
     def write() -> None:
-        with files.writer(KEY, media_type=MEDIA_TYPE, kept=True) as target:
+        with files.writer(KEY, media_type=MEDIA_TYPE, cached=True) as target:
             for n in range(10_000):
                 target.write(bytes(2**20))
                 if n == LARGE // 2**20:
@@ -209,7 +209,7 @@ def test_what_was_written_here_is_not_fetched_to_be_read_back(
 ) -> None:
     files, wire = wired
     content = os.urandom(PART_CHUNK_BYTES + 1)
-    put(files, content, kept=True)
+    put(files, content, cached=True)
     wire.cut()
     assert b"".join(files.read_back(KEY, len(content))) == content
     with pytest.raises(FilesError):
@@ -223,7 +223,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(
     full = Path("/dev/full")
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full.open("r+b", buffering=2**20))
     with pytest.raises(FilesError, match="No space left on device"):
-        put(files, bytes(LARGE), kept=True)
+        put(files, bytes(LARGE), cached=True)
     assert bucket.keys() == bucket.uploads() == []
 
 

@@ -23,5 +23,5 @@ def render_packed(packed: bytes) -> dict[str, Any]:
     key = f"{task.key}.{uuid.uuid4().hex}"
     with closing(open_files(settings)) as files:
         # The check does nothing, because Ray ends the process to cancel the task.
-        part = store_part(task, Lake(location), files, key, lambda: None, kept=False)
+        part = store_part(task, Lake(location), files, key, lambda: None, cached=False)
     return {"part": [part.number, part.key, part.size, part.records]}
