@@ -1,1 +1,1 @@
-"""Where export files are stored: a folder or a bucket, opened by its URL."""
+"""Storage of export files in a folder or a bucket, which is opened by its URL."""

@@ -1,8 +1,8 @@
-"""Parts of export files in a bucket, of whichever storage service.
+"""Parts of export files in a bucket of any storage service.
 
-A part is uploaded while it is rendered; an object can be seen only when all of it is there. An
-upload that an error ends is aborted. One whose process is killed stays in the bucket, unseen, as
-an unfinished multipart upload: a rule of the bucket's life cycle removes those.
+A part is uploaded while it is rendered, and becomes visible once the upload is complete. An error
+aborts the upload. If the process is killed, an unfinished multipart upload stays in the bucket,
+where no reader sees it; a life cycle rule of the bucket can remove it.
 """
 
 import asyncio
@@ -26,23 +26,26 @@ from outhaul.storage.store import READ_BYTES, FilesError, Stored, Writable
 from outhaul.storage.upload import uploading
 
 RANGE_BYTES = 4 * 2**20
-"""Read by one request: an answer takes tens of milliseconds to begin, however short it is."""
+"""Bytes that one request reads. Each request waits tens of milliseconds before its first byte."""
 
 RANGES_AHEAD = 4
-"""Requests under way at a time for one download, which holds as many ranges in memory at most."""
+"""Requests that one download makes at a time. It holds this many ranges in memory at most."""
 
 PART_CHUNK_BYTES = 8 * 2**20
 WHOLE_CHUNK_BYTES = 32 * 2**20
-"""Sent by one request. An upload has 10,000 requests at most: files of up to 320 GB."""
+"""Bytes that one request of an upload sends, for a part that is cached, and for one that is not.
+
+An upload has 10,000 requests at most, so a part that is not cached can have 320 GB.
+"""
 
 CHUNKS_AT_ONCE = 2
 
 READ_PATIENCE = timedelta(seconds=5)
 WRITE_PATIENCE = timedelta(seconds=60)
-"""How long a request that fails is made again: somebody waits for a file, nobody for an upload."""
+"""How long a failed request is repeated. A client waits for a read, nobody waits for an upload."""
 
 SIGNED_FOR = timedelta(minutes=10)
-"""Within which a download by a signed URL must begin."""
+"""The time in which a download by a signed URL must begin."""
 
 _BATCH = 1_000
 
@@ -64,13 +67,13 @@ class BucketStore:
 
     @contextmanager
     def writer(self, key: str, *, media_type: str, cached: bool = False) -> Iterator[Writable]:
-        """Upload a part while it is written; left by an exception, the upload is aborted.
+        """Upload a part while it is written. An exception in the block aborts the upload.
 
-        Of a part that is `kept` there is a copy in a temporary file until it is read back.
+        A part that is `cached` is also copied to a temporary file until it is read back.
         """
         chunk = PART_CHUNK_BYTES if cached else WHOLE_CHUNK_BYTES
         with ExitStack() as until_whole:
-            copy = tempfile.TemporaryFile() if cached else None  # noqa: SIM115 - it outlives this
+            copy = tempfile.TemporaryFile() if cached else None  # noqa: SIM115 - stays open after this block
             if copy is not None:
                 until_whole.callback(_discard, copy)
             with uploading(partial(self._put, key, media_type, chunk), chunk) as upload:
@@ -85,13 +88,11 @@ class BucketStore:
                 until_whole.pop_all()
 
     def read(self, key: str, first: int, length: int) -> bytes:
-        """Return `length` bytes of a part from `first` on."""
         with self._named("read"):
             found = obstore.get_range(self._patient, key, start=first, length=length)
         return _whole(found.to_bytes(), key, length)
 
     def read_back(self, key: str, size: int) -> Iterator[bytes]:
-        """Give the bytes of a part: from its copy, if it was written here."""
         copy = self._copies.pop(key, None)
         if copy is None:
             for first in range(0, size, RANGE_BYTES):
@@ -106,7 +107,6 @@ class BucketStore:
     async def stream(
         self, parts: Sequence[tuple[str, int]], wanted: ByteRange
     ) -> AsyncGenerator[bytes, None]:
-        """Give the bytes a range at a time; some more are read meanwhile, across parts."""
         to_read = pieces(parts, wanted, RANGE_BYTES)
         ahead: deque[asyncio.Task[bytes]] = deque()
 
@@ -133,40 +133,36 @@ class BucketStore:
         return _whole(found.to_bytes(), piece.key, piece.length)
 
     def delete(self, prefix: str, *, but: Collection[str] = ()) -> None:
-        """Remove all parts whose key is under a prefix, but some keys."""
-
-        def gone(key: str) -> bool:
+        def is_removed(key: str) -> bool:
             return key.startswith(f"{prefix}/") and key not in but
 
-        self._let_go([key for key in self._copies if gone(key)])
+        self._close_copies([key for key in self._copies if is_removed(key)])
         with self._named("remove from"):
             found = obstore.list(self._hasty, prefix, chunk_size=_BATCH)
             keys = [each["path"] for batch in found for each in batch]
-            if removed := [key for key in keys if gone(key)]:
+            if removed := [key for key in keys if is_removed(key)]:
                 remove(self._hasty, removed)
 
     def list(self) -> Iterator[Stored]:
-        """Give the objects that there are; an upload that is not finished is none."""
         with self._named("list"):
             for batch in obstore.list(self._hasty, chunk_size=_BATCH):
                 for each in batch:
                     yield Stored(each["path"], each["last_modified"])
 
     def check(self) -> None:
-        """Return where the bucket is there and answers; what may be written is not tried."""
+        """Return if the bucket can be read. Permission to write is not checked."""
         with self._named("read"):
             self._location.check()
 
     def signed_url(self, key: str) -> str:
-        """Return an address by which anyone can read an object for ten minutes."""
+        """Return an address by which anyone can read an object. It is valid for ten minutes."""
         with self._named("sign for"):
             return obstore.sign(self._hasty, "GET", key, SIGNED_FOR)
 
     def close(self) -> None:
-        """Remove the copies of parts that were not read back."""
-        self._let_go([*self._copies])
+        self._close_copies([*self._copies])
 
-    def _let_go(self, keys: Sequence[str]) -> None:
+    def _close_copies(self, keys: Sequence[str]) -> None:
         for key in keys:
             if (copy := self._copies.pop(key, None)) is not None:
                 copy.close()
@@ -184,7 +180,7 @@ class BucketStore:
 
     @contextmanager
     def _named(self, what: str) -> Iterator[None]:
-        """Raise errors of the bucket as ours, in one line."""
+        """Raise errors of obstore as `FilesError` or `FileNotFoundError`, in one line."""
         try:
             yield
         except FileNotFoundError as error:
@@ -193,12 +189,12 @@ class BucketStore:
                 raise FilesError(f"cannot {what} {self._location.url}: {why}") from None
             raise FileNotFoundError(f"{self._location.url}: {why}") from None
         except BaseError as error:
-            # What it comes from is told in full there, over many lines: the request, its answer.
+            # No cause: its text repeats the request and the answer, on many lines.
             raise FilesError(f"cannot {what} {self._location.url}: {reason(error)}") from None
 
 
 class _Both:
-    """Hands bytes to an upload, and keeps them."""
+    """Writes bytes to an upload and to a copy."""
 
     def __init__(self, upload: Writable, copy: IO[bytes]) -> None:
         self._upload = upload
@@ -215,7 +211,7 @@ class _Both:
 
 
 def _discard(copy: IO[bytes]) -> None:
-    with suppress(OSError):  # on a full disk, what is buffered cannot be written
+    with suppress(OSError):  # closing writes the buffer, which fails on a full disk
         copy.close()
 
 
@@ -225,7 +221,7 @@ def _named_folder() -> Iterator[None]:
         yield
     except OSError as error:
         folder = tempfile.gettempdir()
-        raise FilesError(f"cannot keep a part in {folder} meanwhile: {error.strerror}") from error
+        raise FilesError(f"cannot cache a part in {folder}: {error.strerror}") from error
 
 
 def _whole(content: bytes, key: str, length: int) -> bytes:

@@ -1,7 +1,7 @@
 """Parts of export files in a folder.
 
-They are not forced to the disk: that would halve the speed of exports, for files that can be made
-again from the lake. After a power cut, checksums tell what it took.
+Parts are not synced to the disk: that would halve the speed of exports, and files can be rendered
+again from the lake. After a power cut, checksums show which parts are damaged.
 """
 
 import asyncio
@@ -30,10 +30,9 @@ class FolderStore:
         self,
         key: str,
         *,
-        media_type: str,  # noqa: ARG002 - a folder has no place for it
-        cached: bool = False,  # noqa: ARG002 - what was just written is in the system's cache
+        media_type: str,  # noqa: ARG002 - files have no media type
+        cached: bool = False,  # noqa: ARG002 - a new file is in the system's page cache
     ) -> Iterator[Writable]:
-        """Open a part for writing; where it is left by an exception, nothing is kept."""
         target = self._folder / key
         begun = target.with_name(target.name + _BEGUN)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +45,6 @@ class FolderStore:
             raise
 
     def read(self, key: str, first: int, length: int) -> bytes:
-        """Return `length` bytes of a part from `first` on."""
         with (self._folder / key).open("rb", buffering=0) as content:
             content.seek(first)
             found = content.read(length)
@@ -55,20 +53,19 @@ class FolderStore:
         return found
 
     def read_back(self, key: str, size: int) -> Iterator[bytes]:
-        """Give the bytes of a part; a fresh one is in the system's cache still."""
         for first in range(0, size, READ_BYTES):
             yield self.read(key, first, min(READ_BYTES, size - first))
 
     def read_cached(self, key: str, first: int, length: int) -> bytes | None:
-        """Return what `read` does, if no disk has to be waited for; `None` otherwise.
+        """Return what `read` returns if the page cache has it; `None` if the disk must be read.
 
         Raises `FileNotFoundError`.
         """
         with (self._folder / key).open("rb", buffering=0) as content:
             try:
-                # The last byte is looked at: the system brings in what is before it first.
+                # Testing the last byte is enough: the system reads a file from front to back.
                 os.preadv(content.fileno(), [bytearray(1)], first + length - 1, os.RWF_NOWAIT)
-            except (OSError, AttributeError):  # not cached, or a system that cannot tell
+            except (OSError, AttributeError):  # not cached, or the system cannot test it
                 return None
             found = os.pread(content.fileno(), length, first)
             return found if len(found) == length else None
@@ -76,10 +73,10 @@ class FolderStore:
     async def stream(
         self, parts: Sequence[tuple[str, int]], wanted: ByteRange
     ) -> AsyncGenerator[bytes, None]:
-        """Give the bytes a piece at a time.
+        """Yield the bytes of a file, a piece at a time.
 
-        What is in the system's cache, as a fresh export is, is read at once: a trip to a thread for
-        every piece costs a third of the processor time of a download.
+        A piece in the page cache is read in the event loop: reading it in a thread would take a
+        third of the processor time of a download.
         """
         loop = asyncio.get_running_loop()
         for piece in pieces(parts, wanted, READ_BYTES):
@@ -89,22 +86,20 @@ class FolderStore:
             yield content
 
     def delete(self, prefix: str, *, but: Collection[str] = ()) -> None:
-        """Remove all parts whose key is under a prefix, begun ones too, but some keys."""
         folder = self._folder / prefix
-        kept = {self._folder / key for key in but}
-        # Two attempts at a job may clean up at once: each removes what is still there.
+        retained = {self._folder / key for key in but}
+        # Two attempts at a job may clean up at once: a file that is missing already is no error.
         for where, _, names in os.walk(folder, topdown=False):
             for path in (Path(where, name) for name in names):
-                if path not in kept:
+                if path not in retained:
                     path.unlink(missing_ok=True)
             with suppress(OSError):
-                Path(where).rmdir()  # unless something stays, or comes
+                Path(where).rmdir()  # fails if it has files, old or new
         if folder.parent != self._folder:
             with suppress(OSError):
-                folder.parent.rmdir()  # unless another attempt has parts there
+                folder.parent.rmdir()  # fails if it has parts of another attempt
 
     def list(self) -> Iterator[Stored]:
-        """Give what there is. What is removed meanwhile may be missing."""
         for where, _, names in os.walk(self._folder):
             for name in names:
                 path = Path(where, name)
@@ -113,10 +108,10 @@ class FolderStore:
                     yield Stored(path.relative_to(self._folder).as_posix(), modified)
 
     def check(self) -> None:
-        """Return where the folder is there and can be written to."""
-        # Who may do everything may "execute" what is no folder any more.
+        """Return if the folder exists and can be written to."""
+        # `os.access` permits a superuser everything, also on what is not a folder.
         if not (self._folder.is_dir() and os.access(self._folder, os.R_OK | os.W_OK | os.X_OK)):
             raise FilesError(f"{self._folder} cannot be written to")
 
     def close(self) -> None:
-        """Do nothing: nothing is kept."""
+        """Do nothing: a folder needs no resources of the process."""

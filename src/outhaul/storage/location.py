@@ -1,4 +1,4 @@
-"""Where files are: in a folder of this machine, or under a prefix of a bucket."""
+"""Locations of files: a folder of this machine, or a prefix of a bucket."""
 
 import os
 import tempfile
@@ -23,55 +23,60 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
 WRITE_PATIENCE = timedelta(seconds=60)
-"""For how long a request that fails is made again."""
+"""How long a failed request is repeated."""
 
 REQUEST_TIME = timedelta(seconds=120)
 CONNECT_TIME = timedelta(seconds=5)
 
 CHECK_TIME = timedelta(seconds=4)
 CHECK_PATIENCE = timedelta(seconds=2)
-"""What a bucket has to answer a check: the caller is waiting, and will ask again."""
+"""Time limits of a check. They are short, because its caller waits for it."""
 
 WITNESS = ".put-if-absent"
-"""Key of the object that shows whether a bucket refuses to replace one that exists."""
+"""Key of the object that shows whether a bucket supports put-if-absent.
 
-_TOLD = b"outhaul wrote this object once, to see that a second one of its name is refused.\n"
+A bucket that supports it refuses a put of this object once the object exists.
+"""
+
+_WITNESS_CONTENT = (
+    b"outhaul wrote this object once, to see that a second one of its name is refused.\n"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Location:
-    """A folder, or a prefix of a bucket. It can be pickled, with its secrets."""
+    """A folder, or a prefix of a bucket. A location can be pickled, and then contains secrets."""
 
     url: str
-    """A path of this machine, or `s3://bucket/prefix`; no slash at the end."""
+    """A path of this machine, or a URL such as `s3://bucket/prefix`, without a slash at the end."""
     access: Access | None = None
-    """How the bucket is reached, if it is one."""
+    """The access settings of the bucket; `None` for a folder."""
 
     @classmethod
     def of(cls, where: "Path | Location") -> "Location":
-        """Return the location that is a folder of this machine, or that it is already."""
+        """Return the location of a folder of this machine; a location is returned as it is."""
         return where if isinstance(where, Location) else cls(url=str(where))
 
     @classmethod
     def at(cls, url: str, settings: Settings) -> "Location":
-        """Return the location that a URL names. Raises `ValueError` for one that names none."""
+        """Return the location that a URL names. Raises `ValueError` for an invalid URL."""
         parsed = StoreUrl.parse(url)
         access = None if parsed.scheme == FILE else getattr(settings, parsed.scheme)
         return cls(url=str(parsed), access=access)
 
     @property
     def folder(self) -> Path | None:
-        """The folder of this machine that it is; `None` for a bucket."""
+        """The folder of this machine; `None` for a bucket."""
         return Path(self.url) if self.access is None else None
 
     @property
     def exists(self) -> bool:
-        """Whether something may be there: of a bucket that is only known by asking for a file."""
+        """Whether the location may have files. A bucket is not asked, and counts as existing."""
         return self.folder is None or self.folder.exists()
 
     @property
     def options(self) -> dict[str, str]:
-        """How deltalake and Polars reach it; secrets included."""
+        """The options by which deltalake and Polars reach the location, secrets included."""
         if self.access is None:
             return {}
         http = {"allow_http": "true"} if allows_http(self.access) else {}
@@ -81,13 +86,13 @@ class Location:
         return Location(url=f"{self.url.rstrip('/')}/{name}", access=self.access)
 
     def bucket(self, patience: timedelta, request_time: timedelta = REQUEST_TIME) -> BucketHandle:
-        """Return the bucket and prefix, opened by obstore; for a location that is no folder.
+        """Return the bucket with the prefix, opened by obstore. The location must not be a folder.
 
-        A request that fails is made again for so long as `patience`; each has `request_time`. What
-        the access settings leave out is looked for where the service's own programs look. Raises
-        `FilesError` where that is not enough to begin.
+        A failed request is repeated for the time `patience`; each attempt may take `request_time`.
+        Access settings that are not set come from the service's own environment variables and
+        files. Raises `FilesError` if they are not sufficient.
         """
-        assert self.access is not None  # noqa: S101 - it is no folder
+        assert self.access is not None  # noqa: S101 - the location is not a folder
         url = StoreUrl.parse(self.url)
         client: ClientConfig = {
             "timeout": request_time,
@@ -108,7 +113,7 @@ class Location:
 
     @contextmanager
     def writing(self, path: str) -> Iterator[Path]:
-        """Give a path of this machine to write a file to, which then is at `path` here."""
+        """Yield a local path to write a file to, which is then at `path` in this location."""
         if self.folder is not None:
             yield self.folder / path
             return
@@ -118,7 +123,7 @@ class Location:
             obstore.put(self.bucket(WRITE_PATIENCE), path, written)
 
     def delete(self, paths: Sequence[str]) -> None:
-        """Remove files; one that is missing already is no error."""
+        """Remove files. A file that is missing already is no error."""
         if self.folder is None:
             remove(self.bucket(WRITE_PATIENCE), paths)
             return
@@ -126,42 +131,42 @@ class Location:
             (self.folder / path).unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Return if it answers, soon; raise `OSError` or an error of obstore otherwise.
+        """Return if the location can be read, within seconds. Raises `OSError` or `BaseError`.
 
-        A folder need not exist yet: then it is the one that it will be made in that counts. What
-        may be written is not tried.
+        If a folder does not exist yet, its nearest existing parent must be readable. Permission to
+        write is not checked.
         """
         if self.folder is None:
-            next(iter(obstore.list(_asked(self), "none")), None)
+            next(iter(obstore.list(_checked(self), "none")), None)
             return
-        there = next(path for path in (self.folder, *self.folder.parents) if path.exists())
-        # A superuser may "execute" even what is no folder.
-        if not (there.is_dir() and os.access(there, os.R_OK | os.X_OK)):
-            raise FilesError(f"{there} cannot be read")
+        existing = next(path for path in (self.folder, *self.folder.parents) if path.exists())
+        # `os.access` permits a superuser everything, also on what is not a folder.
+        if not (existing.is_dir() and os.access(existing, os.R_OK | os.X_OK)):
+            raise FilesError(f"{existing} cannot be read")
 
     def check_put_if_absent(self) -> None:
-        """Return if a second object of one name is refused; raise `FilesError` otherwise.
+        """Return if a put of an object that exists can be refused; raise `FilesError` if not.
 
-        A commit to a table is an object that is put only where none of its name exists. Where a
-        bucket ignores that condition, the later of two commits replaces the earlier one. A folder
-        needs no check: the system's own calls refuse.
+        A commit to a table puts an object on the condition that no object of its name exists. If a
+        bucket ignores the condition, the later of two commits at a time replaces the earlier one.
+        A folder needs no check: the operating system refuses to create an existing file.
         """
         if self.folder is None:
-            _refuses_a_second(self)
+            _check_put_if_absent(self)
 
 
 @lru_cache(maxsize=8)
-def _asked(location: Location) -> BucketHandle:
-    # Cached, as each new one fetches the credentials of a role anew.
+def _checked(location: Location) -> BucketHandle:
+    # Cached, because each new handle fetches the credentials of a role again.
     return location.bucket(CHECK_PATIENCE, CHECK_TIME)
 
 
 @lru_cache(maxsize=1_000)
-def _refuses_a_second(location: Location) -> None:
+def _check_put_if_absent(location: Location) -> None:
     bucket = location.bucket(WRITE_PATIENCE)
-    for _ in range(2):  # in most cases the first finds the object of an earlier process
+    for _ in range(2):  # often the first put finds the object of an earlier process
         try:
-            obstore.put(bucket, WITNESS, _TOLD, mode="create", use_multipart=False)
+            obstore.put(bucket, WITNESS, _WITNESS_CONTENT, mode="create", use_multipart=False)
         except AlreadyExistsError:
             return
     raise FilesError(
@@ -171,11 +176,11 @@ def _refuses_a_second(location: Location) -> None:
 
 
 def remove(bucket: BucketHandle, paths: Sequence[str]) -> None:
-    """Remove objects; one that is missing already is no error."""
+    """Remove objects. An object that is missing already is no error."""
     try:
         obstore.delete(bucket, paths)
     except FileNotFoundError:
-        # Some services refuse a whole request for one object that another process has removed.
+        # Some services refuse the whole request if another process has removed one of the objects.
         for path in paths:
             with suppress(FileNotFoundError):
                 obstore.delete(bucket, path)

@@ -1,4 +1,4 @@
-"""The manifest of a finished file."""
+"""The manifest of a finished export file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,17 +6,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A rendered piece of a file: where it is kept, its bytes and its records."""
+    """A rendered part of an export file."""
 
     number: int
+    """The position of the part in the file, from 0 on."""
     key: str
+    """The key of the part in the store."""
     size: int
+    """Bytes of the part."""
     records: int
+    """Records in the part."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """A whole file: its parts in order, and the SHA-256 over all of them."""
+    """A finished file: its parts in order, and the SHA-256 of the whole file."""
 
     parts: Sequence[Part]
     checksum: str
@@ -28,5 +32,5 @@ class Manifest:
 
     @property
     def records(self) -> int:
-        """Records in the file; the header line is none."""
+        """Records in the file. The header line is not counted."""
         return sum(part.records for part in self.parts)

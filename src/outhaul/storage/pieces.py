@@ -1,4 +1,4 @@
-"""Which pieces of which parts make up a stretch of a file."""
+"""Division of a range of a file into pieces of its parts."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -15,14 +15,14 @@ class Piece(NamedTuple):
 
 
 def pieces(parts: Sequence[tuple[str, int]], wanted: ByteRange, most: int) -> Iterator[Piece]:
-    """Give the pieces that make up the bytes `wanted` of a file, each of `most` bytes at most.
+    """Yield the pieces that make up the bytes `wanted` of a file, each of `most` bytes at most.
 
-    `parts` are key and size of each part of the file, in order.
+    `parts` has the key and the size of each part of the file, in order.
     """
     begin = 0
     for key, size in parts:
         first = max(0, wanted.first - begin)
         end = min(size, wanted.end - begin)
-        for place in range(first, end, most):
-            yield Piece(key, place, min(most, end - place))
+        for position in range(first, end, most):
+            yield Piece(key, position, min(most, end - position))
         begin += size

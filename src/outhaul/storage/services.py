@@ -1,7 +1,7 @@
-"""Storage services: which obstore class opens a bucket, with which options, and how each fails.
+"""Storage services: how each opens a bucket, its options, and the reading of its errors.
 
-The names of the options are those that obstore, deltalake and Polars share, as all of them are
-built on the same library, object_store.
+obstore, deltalake and Polars have the same names of options, because all of them use the library
+object_store.
 """
 
 import re
@@ -18,12 +18,12 @@ BucketHandle = S3Store | GCSStore | AzureStore
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """One storage service."""
+    """A storage service."""
 
     open: Callable[..., BucketHandle]
-    """The class of obstore."""
+    """The class of obstore that opens a bucket."""
     options: Callable[..., Mapping[str, str | None]]
-    """Turns the access settings into options, secrets included."""
+    """Returns the access settings as options, secrets included."""
 
 
 def _shown(secret: SecretStr | None) -> str | None:
@@ -36,7 +36,7 @@ def _s3(access: S3) -> Mapping[str, str | None]:
         "aws_region": access.region,
         "aws_access_key_id": access.access_key_id,
         "aws_secret_access_key": _shown(access.secret_access_key),
-        # With an endpoint of its own, the bucket is part of the path and not of the host name.
+        # At an endpoint other than Amazon's, the bucket is in the path and not in the host name.
         "aws_virtual_hosted_style_request": access.endpoint and "false",
     }
 
@@ -66,15 +66,15 @@ SERVICES: Mapping[type[Access], Service] = {
 
 
 def options_of(access: Access) -> dict[str, str]:
-    """Return how a service is reached, secrets included; what is not set is left out."""
+    """Return the options of a service, secrets included, without those that are not set."""
     given = SERVICES[type(access)].options(access)
     return {name: value for name, value in given.items() if value is not None}
 
 
 def allows_http(access: Access) -> bool:
-    """Tell whether requests may go without TLS.
+    """Return whether requests may use HTTP without TLS.
 
-    An address from the service's own variables says itself whether it is `http`.
+    Without an endpoint in the settings, the service's own variables may set an `http` address.
     """
     endpoint: str | None = getattr(access, "endpoint", None)
     return endpoint is None or endpoint.startswith("http://")
@@ -86,22 +86,22 @@ _BUCKET_MISSING = ("NoSuchBucket", "ContainerNotFound")
 
 
 def answered(text: str) -> str | None:
-    """Return code and message of the service's answer that the text of an error contains."""
+    """Return the code and message of the service's answer in the text of an error, if any."""
     found = _ANSWER.search(text)
     return None if found is None else f"{found[1]}: {found[2].strip()}"
 
 
 def without_queries(text: str) -> str:
-    """Return a text without the queries of its addresses: a query may hold a signature."""
+    """Return a text without the queries of its URLs, because a query may contain a signature."""
     return _QUERY.sub(r"\1", text)
 
 
 def is_bucket_missing(answer: str) -> bool:
-    """Tell whether it is the bucket, and not an object in it, that an answer calls missing."""
+    """Return whether an answer means that the bucket, and not an object in it, is missing."""
     return answer.startswith(_BUCKET_MISSING)
 
 
 def reason(error: BaseException) -> str:
-    """Return what an error of obstore says, in one line."""
+    """Return the message of an error of obstore in one line."""
     text = without_queries(str(error).partition("\n\nDebug source")[0])
     return answered(text) or text.partition(" - ")[2] or text.partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Where the parts of export files are kept: what every store of files does."""
+"""The interface of stores, which hold the parts of export files."""
 
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -8,95 +8,97 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from outhaul.protocol.ranges import ByteRange
 
 READ_BYTES = 2**20
-"""Read and sent at a time: smaller pieces cost a server most of its speed."""
+"""Bytes that are read and sent at a time. Smaller pieces make a server several times slower."""
 
 
 class FilesError(OSError):
-    """A store did not do what it was asked, for a reason that may pass."""
+    """A store failed, for a reason that may be temporary."""
 
 
 class Writable(Protocol):
-    """Takes bytes."""
+    """An object that bytes can be written to."""
 
     def write(self, content: bytes, /) -> int:
-        """Take some bytes; return how many."""
+        """Write bytes, and return how many were written."""
         ...
 
 
 class Stored(NamedTuple):
-    """What a store holds under a key, whole or begun, and when that was last written (UTC)."""
+    """A complete or incomplete part in a store, and when it was last modified (UTC)."""
 
     key: str
     modified: datetime
 
 
 class FileStore(Protocol):
-    """Parts under keys of names joined by `/`. A part is there whole, or not at all.
+    """Holds parts under keys, which are names joined by `/`. Only complete parts can be read.
 
-    Threads and processes may use one store at a time, but a key is written only once. What is
-    written can be read at once, by all of them. Everything raises `OSError` where the store fails:
-    `FileNotFoundError` where a part is not there, `FilesError` where it is not what it should be.
+    Several threads and processes may use a store at the same time. A key is written only once, and
+    all of them can read the part as soon as it is complete. Every method raises `OSError` if the
+    store fails: `FileNotFoundError` if a part does not exist, `FilesError` for other failures.
     """
 
     def writer(
         self, key: str, *, media_type: str, cached: bool = False
     ) -> AbstractContextManager[Writable]:
-        """Open a part for writing; where it is left by an exception, nothing can be read.
+        """Open a part for writing. After an exception in the block, the part does not exist.
 
-        `media_type` is what a store that sends a part itself calls it.
-        A part that is `cached` will be asked for by `read_back` in this process, which may make
-        provision for that.
+        `media_type` is the content type with which a bucket sends the part. `cached` announces that
+        this process will call `read_back`, so that the store can hold a copy of the part.
         """
         ...
 
     def read(self, key: str, first: int, length: int) -> bytes:
-        """Return `length` bytes of a part from `first` on, one at least. All of them are there."""
+        """Return `length` bytes of a part from `first` on, at least one. All must exist."""
         ...
 
     def read_back(self, key: str, size: int) -> Iterator[bytes]:
-        """Give the `size` bytes of a part, some at a time, from whoever wrote them.
+        """Yield the `size` bytes of a part in pieces. Any process may have written the part.
 
-        To be called once a part: what this process has kept of it is let go.
+        Call it once for a part: it removes the copy that this process holds.
         """
         ...
 
     def stream(
         self, parts: Sequence[tuple[str, int]], wanted: ByteRange
     ) -> AsyncGenerator[bytes, None]:
-        """Give the bytes `wanted` of a file; `parts` are key and size of its parts in order.
+        """Yield the bytes `wanted` of a file. `parts` has the key and size of each part, in order.
 
-        What fails raises, so that nobody takes what has come for the whole. Closed, it reads no
-        more.
+        A failure raises, so that an incomplete answer is not taken for a complete one. Closing the
+        generator stops the reading.
         """
         ...
 
     def delete(self, prefix: str, *, but: Collection[str] = ()) -> None:
-        """Remove all parts whose key is under a prefix, begun ones too, but some keys.
+        """Remove all parts under a prefix, also incomplete ones, except the keys in `but`.
 
-        There may be none.
+        It is no error if there are none.
         """
         ...
 
     def list(self) -> Iterator[Stored]:
-        """Give what there is, in no order, for parts to be found that belong to no job."""
+        """Yield all parts, in any order, so that parts without a job can be found.
+
+        Parts that are removed during the call may be missing.
+        """
         ...
 
     def check(self) -> None:
-        """Return where the store answers, soon; raise `OSError` otherwise."""
+        """Return if the store can be used, within seconds; raise `OSError` if not."""
         ...
 
     def close(self) -> None:
-        """Let go of what this process keeps of parts."""
+        """Remove the copies of parts that this process holds."""
         ...
 
 
 @runtime_checkable
 class SignsAddresses(Protocol):
-    """What some stores can do besides: give a part to anyone who has its address.
+    """A store that can sign addresses, by which clients read a part without this server.
 
-    A caller asks with `isinstance`.
+    Callers test for it with `isinstance`.
     """
 
     def signed_url(self, key: str) -> str:
-        """Return an address by which anyone can read a part for a while. Raises `OSError`."""
+        """Return an address by which anyone can read a part for some time. Raises `OSError`."""
         ...

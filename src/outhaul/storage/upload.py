@@ -1,4 +1,4 @@
-"""An upload that goes on while its content is made."""
+"""An upload that runs while its content is being produced."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,20 +8,21 @@ from queue import Queue
 from outhaul.storage.store import Writable
 
 Put = Callable[[bytes | Iterator[bytes]], None]
-"""Keeps content, whole or chunk by chunk; where the chunks end by an exception, none of it."""
+"""Stores content, given whole or as chunks. If the iterator of chunks raises, nothing is stored."""
 
 
 class _AbandonedError(Exception):
-    """What is being uploaded will not become whole."""
+    """The content of an upload will not be completed."""
 
 
 @contextmanager
 def uploading(put: Put, chunk: int) -> Iterator[Writable]:
-    """Take the content of an upload in any pieces, and hand it on in chunks of some bytes.
+    """Yield an object to write content to, which `put` gets in chunks of `chunk` bytes.
 
-    What is less than a chunk is uploaded at the end, in one request. Of more, up to three chunks
-    are held in memory here. Raises what `put` raises, soon. Left by an exception, it lets the
-    upload end by one as well, and waits for that.
+    Content of less than a chunk is passed to `put` at the end, in one call. Otherwise `put` runs in
+    a thread, and up to three chunks are in memory. An exception of `put` is raised by a later
+    write, or at the end. An exception in the block ends the upload with an exception, too, and
+    waits until it has ended.
     """
     upload = _Upload(put, chunk)
     try:
@@ -33,13 +34,13 @@ def uploading(put: Put, chunk: int) -> Iterator[Writable]:
 
 
 class _Upload:
-    """Hands chunks to a thread in which `put` runs."""
+    """Passes chunks to a thread in which `put` runs."""
 
     def __init__(self, put: Put, chunk: int) -> None:
         self._put = put
         self._chunk = chunk
         self._pending = bytearray()
-        # One is handed over while another is filled. `None` says that there will be no more.
+        # One chunk waits while another is filled. `b""` ends the content, `None` abandons it.
         self._chunks: Queue[bytes | None] = Queue(1)
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -87,9 +88,9 @@ class _Upload:
     def _run(self) -> None:
         try:
             self._put(iter(self._next, b""))
-        except BaseException as error:  # noqa: BLE001 - it is raised by who writes
+        except BaseException as error:  # noqa: BLE001 - the writing thread raises it
             self._error = error
-            # Whoever writes may be waiting for room, and must come to see the error.
+            # The writing thread may be waiting for the queue. Emptying it lets that thread go on.
             while not self._all_taken:
                 self._take()
 
