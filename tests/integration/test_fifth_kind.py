@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -60,8 +61,17 @@ def data(package: None, tmp_path_factory: pytest.TempPathFactory) -> Path:  # no
 
 @pytest.fixture(scope="module")
 def server(data: Path) -> Iterator[Server]:
+    made = outhaul(
+        *("service", "create", "fifth", "--data", data, "--user", "fifth@example.com"),
+        *("--permission", "Read-Only Opportunity", "--json"),
+    )
+    credentials = json.loads(made.out)
     with serve(data) as running:
-        yield running
+        yield replace(
+            running,
+            client_id=credentials["clientId"],
+            client_secret=credentials["clientSecret"],
+        )
 
 
 def record(n: int, lead: int) -> dict[str, Any]:

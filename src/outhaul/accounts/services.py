@@ -60,16 +60,17 @@ def create_service(  # noqa: PLR0913 - each is a word of the command
     permissions: Collection[str],
     moment: datetime,
     subscription_name: str = DEFAULT_SUBSCRIPTION,
+    known: Collection[str] = PERMISSIONS,
 ) -> Credentials:
     """Make a custom service, and its API user where there is none of that `email` yet.
 
-    The user is given the `permissions` beside those that it has. Raises `PermissionUnknownError`
-    and `SubscriptionUnknownError`.
+    The user is given the `permissions` in addition to those that it has; they are some of `known`.
+    Raises `PermissionUnknownError` and `SubscriptionUnknownError`.
     """
     for wanted in permissions:
-        if wanted not in PERMISSIONS:
+        if wanted not in known:
             raise PermissionUnknownError(
-                f"there is no permission {wanted!r}; there are: {', '.join(PERMISSIONS)}"
+                f"there is no permission {wanted!r}; there are: {', '.join(known)}"
             )
     credentials = Credentials(client_id=str(uuid.uuid4()), client_secret=secrets.token_urlsafe(24))
     with database.write() as connection:

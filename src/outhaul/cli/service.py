@@ -1,11 +1,13 @@
 """`outhaul service`."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
 
 from outhaul.accounts.services import (
     DEFAULT_SUBSCRIPTION,
+    PERMISSIONS,
     PermissionUnknownError,
     create_service,
 )
@@ -13,6 +15,7 @@ from outhaul.cli.console import Json, errors, named_errors, print_json
 from outhaul.cli.options import takes
 from outhaul.cli.store import Subscription, open_database
 from outhaul.clock import now
+from outhaul.kinds import KINDS
 from outhaul.settings import Settings
 
 app = typer.Typer(
@@ -64,6 +67,7 @@ def create(  # noqa: PLR0913 - each is an option of the command
             permissions=permission,
             moment=now(),
             subscription_name=subscription,
+            known=_known_permissions(),
         )
     if json:
         print_json({"clientId": made.client_id, "clientSecret": made.client_secret})
@@ -71,3 +75,9 @@ def create(  # noqa: PLR0913 - each is an option of the command
     typer.echo(f"clientId      {made.client_id}")
     typer.echo(f"clientSecret  {made.client_secret}")
     errors.print("[dim]the secret cannot be shown again: note it down now[/]")
+
+
+def _known_permissions() -> Collection[str]:
+    """Return all permissions: the usual ones, and those of kinds that other packages bring."""
+    of_kinds = (name for kind in KINDS.values() for name in sorted(kind.permissions))
+    return dict.fromkeys([*PERMISSIONS, *of_kinds])
