@@ -41,7 +41,7 @@ class Error(Enum):
     BODY_TOO_LARGE = ("413", "Request body larger than {limit} bytes", 413)
     URI_TOO_LONG = ("414", "Request URI longer than {limit} bytes", 414)
     # With status 200, a client would take the answer for the content of the file.
-    FILE_AWAY = ("713", "Transient error: the file cannot be read at the moment", 503)
+    FILE_UNAVAILABLE = ("713", "Transient error: the file cannot be read at the moment", 503)
 
     WRONG_TYPE = (
         "1001",

@@ -17,7 +17,7 @@ from outhaul.accounts.tokens import forget_tokens
 from outhaul.accounts.usage import UsageStore
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now, quota_date
-from outhaul.database.engine import Database, is_away
+from outhaul.database.engine import Database, is_unavailable
 from outhaul.export.plan import Plan
 from outhaul.jobs.retention import Retention
 from outhaul.kinds.registry import all_tables
@@ -76,8 +76,8 @@ class Janitor:
             try:
                 task()
             except Exception as error:
-                if is_away(error):
-                    log.warning("the database is unreachable; the task will run later", task=name)
+                if is_unavailable(error):
+                    log.warning("the database is unavailable; the task will run later", task=name)
                 else:
                     log.exception("a task failed; it will be tried again", task=name)
 
@@ -90,7 +90,7 @@ class Janitor:
             for job, group in groupby(stored, key=lambda entry: entry.key.partition("/")[0])
         }
         old = [job for job, modified in jobs.items() if modified <= last]
-        for job, keys in self._retention.kept_parts(old, self._clock()).items():
+        for job, keys in self._retention.retained_parts(old, self._clock()).items():
             if keys is not None:
                 self._files.delete(job, but=keys)
 
@@ -110,7 +110,7 @@ class Janitor:
                 for of in all_tables(Catalog(self._database, name))
             ]
         except Exception as error:
-            if not is_away(error):
+            if not is_unavailable(error):
                 log.exception("the subscriptions cannot be read; trying again later")
             return []
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from outhaul.accounts.limits import limits_of
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now
-from outhaul.database.engine import Database, is_away, reason
+from outhaul.database.engine import Database, is_unavailable, reason
 from outhaul.database.wakeups import Wakeups
 from outhaul.export.assemble import PartLostError, assemble
 from outhaul.export.executor import StoppedError
@@ -39,8 +39,8 @@ LOOK_SECONDS = 0.25
 It is short enough for a cancelled job to stop within a second.
 """
 
-AWAY_SECONDS = 1.0
-"""Interval between attempts to reach a database that is unreachable."""
+UNAVAILABLE_SECONDS = 1.0
+"""Interval between attempts to reach a database that is unavailable."""
 
 log = structlog.get_logger()
 
@@ -103,23 +103,23 @@ class Worker:
 
     def _work(self, name: str) -> None:
         queue = Queue(self._database, self._settings, name)
-        away = False
+        unavailable = False
         while not self._stop.is_set():
             seen = self._wakeups.count
             try:
                 job = queue.claim(self._clock())
-                away = False
+                unavailable = False
                 if job is not None:
                     self._run(queue, job)
                     continue
             except Exception as error:
-                # The database may be unreachable for a while. The work goes on afterwards.
-                if not is_away(error):
+                # The database may be unavailable for a while. The work goes on afterwards.
+                if not is_unavailable(error):
                     log.exception("the queue cannot be read; trying again")
-                elif not away:
-                    log.warning("the database is unreachable; trying again", error=reason(error))
-                away = is_away(error)
-                self._stop.wait(AWAY_SECONDS if away else self._settings.poll_seconds)
+                elif not unavailable:
+                    log.warning("the database is unavailable; trying again", error=reason(error))
+                unavailable = is_unavailable(error)
+                self._stop.wait(UNAVAILABLE_SECONDS if unavailable else self._settings.poll_seconds)
                 continue
             self._wakeups.wait(seen, self._look_seconds)
 
@@ -182,7 +182,7 @@ class Worker:
         return plan
 
     def _patiently(self, job: Job, publish: Callable[[], None]) -> None:
-        """Publish a part or a file. Try again while the database is unreachable.
+        """Publish a part or a file. Try again while the database is unavailable.
 
         The work of rendering would otherwise be lost to a short outage.
         """
@@ -190,10 +190,10 @@ class Worker:
             try:
                 publish()
             except SQLAlchemyError as error:
-                if not is_away(error) or self._stop.is_set():
+                if not is_unavailable(error) or self._stop.is_set():
                     raise
                 log.warning("cannot publish yet; trying again", job=job.id, error=reason(error))
-                self._stop.wait(AWAY_SECONDS)
+                self._stop.wait(UNAVAILABLE_SECONDS)
             else:
                 return
 
@@ -203,9 +203,9 @@ class Worker:
         The state of the job is read from the database, because an error may have come after the
         commit that published the job. If the job goes on, its published parts stay for the next
         attempt, and parts under other prefixes belong to other attempts. If the database is
-        unreachable, all parts stay; the next attempt or the janitor deletes them.
+        unavailable, all parts stay; the next attempt or the janitor deletes them.
         """
-        state, keys = queue.kept(job.id)
+        state, keys = queue.state_and_keys(job.id)
         if state is State.COMPLETED:
             self._files.delete(job.id, but=keys)
         elif state in (State.CANCELLED, State.FAILED):
@@ -230,7 +230,7 @@ class Worker:
                 stop.set()
                 return
             except Exception as error:
-                if not is_away(error):
+                if not is_unavailable(error):
                     log.exception("the lease cannot be renewed; trying again", job=job_id)
 
     def _failed(self, queue: Queue, job: Job, error: Exception) -> None:

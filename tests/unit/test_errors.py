@@ -40,7 +40,7 @@ def test_a_message_without_one_of_its_values_is_a_programming_error(error: Error
 def test_only_what_clients_could_take_for_something_else_has_a_status_of_its_own(
     error: Error,
 ) -> None:
-    known = {Error.BODY_TOO_LARGE: 413, Error.URI_TOO_LONG: 414, Error.FILE_AWAY: 503}
+    known = {Error.BODY_TOO_LARGE: 413, Error.URI_TOO_LONG: 414, Error.FILE_UNAVAILABLE: 503}
     assert error.status == known.get(error, 200)
     assert re.fullmatch(r"[0-9]{3,4}", error.code)
 

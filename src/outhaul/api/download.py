@@ -54,7 +54,7 @@ async def file_response(
         )
     except OSError as error:
         log.error("a file cannot be read", job=job.id, error=str(error))  # noqa: TRY400
-        raise Error.FILE_AWAY() from error
+        raise Error.FILE_UNAVAILABLE() from error
     return StreamingResponse(
         _all_of(first, content, job),
         status_code=206 if found else 200,
@@ -75,7 +75,7 @@ async def redirect_response(files: FileStore, parts: Sequence[tuple[str, int]]) 
         url = await run_in_threadpool(files.signed_url, parts[0][0])
     except OSError as error:
         log.error("the address of a file cannot be signed", error=str(error))  # noqa: TRY400
-        raise Error.FILE_AWAY() from error
+        raise Error.FILE_UNAVAILABLE() from error
     # The address gives access to the file without a token, so caches must not store it.
     return RedirectResponse(url, headers={"Cache-Control": "no-store"})
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import ERROR_CODE, call_id
-from outhaul.database.engine import is_away, reason
+from outhaul.database.engine import is_unavailable, reason
 from outhaul.errors import LIMITS_ON_CALLS, ApiError, Error
 from outhaul.lake.failures import LakeError
 from outhaul.protocol.answers.envelope import Failure
@@ -55,7 +55,7 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _database_error(request: Request, error: Exception) -> Response:
-    if not is_away(error):
+    if not is_unavailable(error):
         return _other_error(request, error)
     log.error("the database cannot be reached", error=reason(error))
     return _api_error(request, Error.TRANSIENT(problem="the database cannot be reached"))

@@ -15,7 +15,7 @@ from outhaul.accounts.usage import UsageStore
 from outhaul.api.checks import Checks
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now
-from outhaul.database.engine import Database, is_away, reason
+from outhaul.database.engine import Database, is_unavailable, reason
 from outhaul.errors import Error
 from outhaul.jobs.store import JobStore
 from outhaul.kinds.filter import Context
@@ -80,7 +80,7 @@ class Service:
         try:
             self.meter.flush()
         except SQLAlchemyError as error:
-            if not is_away(error):
+            if not is_unavailable(error):
                 raise
             log.error("calls could not be counted: the database is away", error=reason(error))  # noqa: TRY400
         finally:

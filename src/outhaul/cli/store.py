@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from outhaul.accounts.services import SubscriptionUnknownError
 from outhaul.accounts.subscriptions import subscription_named
 from outhaul.cli.console import fail, named_errors
-from outhaul.database.engine import Database, DatabaseUnavailableError, is_away, reason
+from outhaul.database.engine import Database, DatabaseUnavailableError, is_unavailable, reason
 from outhaul.lake.failures import LakeError
 from outhaul.lake.snapshot import check_lakes, location_of_lakes
 from outhaul.settings import LocationMissingError, Settings
@@ -46,7 +46,7 @@ def open_database(settings: Settings, subscription: str | None = None) -> Iterat
                 subscription_named(database, subscription)
         yield database
     except SQLAlchemyError as error:
-        if not is_away(error):
+        if not is_unavailable(error):
             raise
         fail(f"the database {database.name} does not answer, see --database-url: {reason(error)}")
     finally:

@@ -175,7 +175,7 @@ class Database:
             record.close()
 
 
-def is_away(error: BaseException) -> bool:
+def is_unavailable(error: BaseException) -> bool:
     """Tell whether it is the database that failed, for a while, and not the statement.
 
     It is not reached, it shuts down, it is locked for too long, it is full, it takes no writes.

@@ -162,7 +162,7 @@ class Queue:
             )
             wake_workers(connection)  # another job may start
 
-    def kept(self, job_id: str) -> tuple[State, frozenset[str]]:
+    def state_and_keys(self, job_id: str) -> tuple[State, frozenset[str]]:
         """Return the state of a job and the keys of its parts; any worker may ask."""
         with self._database.read() as connection:
             state = sa.select(export_job.c.state).where(export_job.c.id == job_id)

@@ -28,7 +28,7 @@ class Retention:
         self._database = database
         self._settings = settings
 
-    def kept_parts(
+    def retained_parts(
         self, jobs: Collection[str], moment: datetime
     ) -> Mapping[str, frozenset[str] | None]:
         """Return, for each job id, the keys of the parts that must not be deleted.

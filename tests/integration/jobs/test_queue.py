@@ -367,14 +367,14 @@ def test_a_published_job_is_completed_and_has_its_file(
 ) -> None:
     job = put()
     claimed(queue)
-    assert queue.kept(job.id) == (State.PROCESSING, frozenset())
+    assert queue.state_and_keys(job.id) == (State.PROCESSING, frozenset())
     queue.publish(job.id, manifest(job), later(7))
     done, kept = jobs.file("leads", job.id, later(8))
     assert (done.state, done.finished_at) == (State.COMPLETED, later(7))
     assert (done.records, done.file_size, done.checksum) == (3, 33, "abc")
     assert kept == [(part.key, part.size) for part in manifest(job).parts]
     keys = frozenset(part.key for part in manifest(job).parts)
-    assert queue.kept(job.id) == (State.COMPLETED, keys)
+    assert queue.state_and_keys(job.id) == (State.COMPLETED, keys)
     assert (row(database, job).lease_owner, row(database, job).lease_until) == (None, None)
 
 
@@ -390,7 +390,7 @@ def test_parts_are_left_for_the_attempts_to_come(
         jobs.file("leads", job.id, later(1))
     again = claimed(other, later(30))
     assert other.parts(job.id) == [first, second]
-    assert other.kept(job.id) == (State.PROCESSING, frozenset({first.key, second.key}))
+    assert other.state_and_keys(job.id) == (State.PROCESSING, frozenset({first.key, second.key}))
     other.drop_parts(job.id)
     assert other.parts(job.id) == []
     other.publish_part(again, third)
