@@ -1,1 +1,1 @@
-"""Who may ask: subscriptions, API users, their permissions, custom services and tokens."""
+"""Subscriptions, API users, permissions, custom services, access tokens, limits and usage."""

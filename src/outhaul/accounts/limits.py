@@ -1,4 +1,4 @@
-"""The limits that a subscription has, with its own overrides."""
+"""The limits of a subscription, including its overrides."""
 
 import sqlalchemy as sa
 
@@ -8,7 +8,7 @@ from outhaul.settings import Limits, Settings
 
 
 def limits_of(database: Database, settings: Settings, name: str) -> Limits:
-    """Return the limits of a subscription. Raises `LookupError` where there is none of the name."""
+    """Return the limits of a subscription. Raises `LookupError` if it does not exist."""
     with database.read() as connection:
         row = connection.execute(
             sa.select(subscription.c.limit_overrides).where(subscription.c.name == name)

@@ -1,7 +1,7 @@
-"""The limits on calls: how many in 20 seconds, at once, and in a day.
+"""Counting calls, and the limits on calls in 20 seconds, at a time and in a day.
 
-A call is counted in memory, and the counts go into the database together: after at most a second,
-and before anybody reads them. No call waits for a transaction that writes.
+Calls are counted in memory. The counts are written to the database together, at least once a second
+and before they are read, so that no call waits for a transaction that writes.
 """
 
 import threading
@@ -22,7 +22,7 @@ REPORT_DAYS = 7
 
 @dataclass(frozen=True, kw_only=True)
 class Ticket:
-    """A call that was let in; it holds a place among those that are answered at once."""
+    """A call in progress. It counts for `calls_at_once` until `Meter.leave`."""
 
     subscription: str
     user: int
@@ -31,19 +31,23 @@ class Ticket:
 
 @dataclass
 class _Tally:
-    """What there is of one subscription: its last calls, those that go on, and its day."""
+    """The counts of one subscription."""
 
     day: date
+    """The quota day of `calls`."""
     calls: int
+    """Calls of the day that succeeded, including those that other processes have written."""
     recent: deque[float] = field(default_factory=deque)
-    """When the last calls were let in, by the meter's timer."""
+    """When each call of the last 20 seconds was admitted, by the meter's timer, in seconds."""
     running: int = 0
+    """Calls in progress."""
 
 
 class Meter:
-    """Lets calls in, and counts them. Safe to use from any thread.
+    """Admits calls within the limits, and counts them. Safe to use from any thread.
 
-    `timer` measures the 20 seconds: a clock that is set back must not keep callers out.
+    `timer` measures the 20 seconds. It is monotonic, because callers would be refused for too long
+    after a clock is set back.
     """
 
     def __init__(self, store: UsageStore, timer: Callable[[], float] = time.monotonic) -> None:
@@ -52,14 +56,14 @@ class Meter:
         self._tallies: dict[str, _Tally] = {}
         self._calls: Counter[tuple[str, date, int]] = Counter()
         self._errors: Counter[tuple[str, date, str]] = Counter()
-        self._counting = threading.Lock()  # held for moments, never while the database is asked
-        self._flushing = threading.Lock()  # one at a time brings counts into the database
+        self._counting = threading.Lock()  # held briefly, and never during a statement
+        self._flushing = threading.Lock()  # held while counts are read from the database or written
 
     def enter(self, subscription: str, user: int, limits: Limits, moment: datetime) -> Ticket:
-        """Let a call in; it holds its place until `leave`.
+        """Admit a call, which is in progress until `leave`.
 
-        Raises 615, 606 and 607, and counts that error; a call that is refused counts for nothing
-        else. Calls that go on count for the day already, so that it never has more than allowed.
+        Raises 615, 606 and 607. A refused call counts as an error, and for no limit. Calls in
+        progress count for the day as if they had succeeded, so that a day never exceeds its limit.
         """
         day = quota_date(moment)
         self._open(subscription, day)
@@ -85,7 +89,7 @@ class Meter:
         return Ticket(subscription=subscription, user=user, day=day)
 
     def leave(self, ticket: Ticket, error_code: str | None) -> None:
-        """Give a call's place back when its answer is sent; an error is no call of the day."""
+        """End a call when its answer is sent. An error does not count for the day."""
         with self._counting:
             tally = self._tallies[ticket.subscription]
             tally.running -= 1
@@ -97,7 +101,7 @@ class Meter:
                 tally.calls += 1
 
     def flush(self) -> None:
-        """Bring what is counted into the database; learn there what other processes counted."""
+        """Write the counts to the database, and read the totals of all processes."""
         with self._flushing:
             with self._counting:
                 calls, self._calls = self._calls, Counter()
@@ -107,7 +111,7 @@ class Meter:
             try:
                 totals = self._store.add(calls, errors)
             except BaseException:
-                with self._counting:  # they are brought there the next time
+                with self._counting:  # they are written the next time
                     self._calls.update(calls)
                     self._errors.update(errors)
                 raise
@@ -118,21 +122,21 @@ class Meter:
                         tally.calls = total + self._pending(subscription, day)
 
     def calls(self, subscription: str, moment: datetime, days: int = 1) -> Totals:
-        """Return the calls of the last days by the e-mail of the user, the latest day first."""
+        """Return the calls of the last days by the user's e-mail address, latest day first."""
         self.flush()
         return self._store.calls(subscription, _last(days, moment))
 
     def errors(self, subscription: str, moment: datetime, days: int = 1) -> Totals:
-        """Return the errors of the last days by their code, the latest day first."""
+        """Return the errors of the last days by their code, latest day first."""
         self.flush()
         return self._store.errors(subscription, _last(days, moment))
 
     def _open(self, subscription: str, day: date) -> None:
-        """Begin a day of a subscription with what is kept of it already."""
+        """Begin a quota day of a subscription with the calls that the database has for it."""
         known = self._tallies.get(subscription)
         if known is not None and known.day >= day:
             return
-        with self._flushing:  # so that nothing is on its way there while it is asked
+        with self._flushing:  # so that no counts are being written at this time
             total = self._store.total(subscription, day)
             with self._counting:
                 tally = self._tallies.setdefault(subscription, _Tally(day=day, calls=0))

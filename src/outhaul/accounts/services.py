@@ -1,4 +1,4 @@
-"""API users, their permissions, and the custom services that they call through."""
+"""API users, their permissions, and their custom services."""
 
 import hashlib
 import hmac
@@ -46,13 +46,13 @@ class SubscriptionUnknownError(LookupError):
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """What a custom service calls with. The secret is kept nowhere else."""
+    """The client id and secret of a custom service. The database has only a hash of the secret."""
 
     client_id: str
     client_secret: str
 
 
-def create_service(  # noqa: PLR0913 - each is a word of the command
+def create_service(  # noqa: PLR0913 - each is an option of the command
     database: Database,
     name: str,
     *,
@@ -62,10 +62,10 @@ def create_service(  # noqa: PLR0913 - each is a word of the command
     subscription_name: str = DEFAULT_SUBSCRIPTION,
     known: Collection[str] = PERMISSIONS,
 ) -> Credentials:
-    """Make a custom service, and its API user where there is none of that `email` yet.
+    """Create a custom service, and its API user if no user has this `email`.
 
-    The user is given the `permissions` in addition to those that it has; they are some of `known`.
-    Raises `PermissionUnknownError` and `SubscriptionUnknownError`.
+    The `permissions` are added to those of the user. Each must be one of `known`. Raises
+    `PermissionUnknownError` and `SubscriptionUnknownError`.
     """
     for wanted in permissions:
         if wanted not in known:
@@ -94,29 +94,29 @@ def create_service(  # noqa: PLR0913 - each is a word of the command
 
 
 def permissions_of(connection: sa.Connection, user: int) -> frozenset[str]:
-    """Return the names of the permissions that an API user has."""
+    """Return the names of the permissions of an API user."""
     return frozenset(connection.execute(_PERMISSIONS, {"user": user}).scalars())
 
 
 def secret_hash(secret: str) -> str:
-    """Return what is kept of a secret.
+    """Return the hash of a secret, which the database stores.
 
-    Secrets are 192 random bits: guessing is out of the question even for a fast hash, and a slow
-    one would be felt, as some clients ask for a token before every call.
+    A fast hash is safe, because secrets have 192 random bits and cannot be guessed. A slow hash
+    would delay clients that request a token before every call.
     """
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def secret_matches(secret: str, kept: str) -> bool:
-    """Tell, in a time that says nothing of it, whether `kept` is the hash of `secret`."""
-    return hmac.compare_digest(secret_hash(secret), kept)
+def secret_matches(secret: str, stored: str) -> bool:
+    """Return whether `stored` is the hash of `secret`, in a time that reveals neither."""
+    return hmac.compare_digest(secret_hash(secret), stored)
 
 
 def _user(connection: sa.Connection, subscription_name: str, email: str, moment: datetime) -> int:
     known = sa.select(subscription.c.name).where(subscription.c.name == subscription_name)
     if connection.execute(known).first() is None:
         raise SubscriptionUnknownError(f"there is no subscription {subscription_name!r}")
-    # Of two who make a user at once, the second waits here, and then finds that of the first.
+    # If two commands create a user at the same time, the second waits here and then finds it.
     connection.execute(
         insert(connection, api_user)
         .values(subscription=subscription_name, email=email, created_at=moment)

@@ -1,4 +1,4 @@
-"""Subscriptions: made, listed, and their own limits changed."""
+"""Creating and listing subscriptions, and overriding their limits."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -16,28 +16,29 @@ from outhaul.database.wakeups import wake_workers
 from outhaul.settings import Limits
 
 NAME = re.compile(r"[a-z0-9-]{1,40}")
-"""What a subscription may be called: its name is that of its folder in the lake, too."""
+"""The names that a subscription may have. Its folder in the lake has the same name."""
 
 
 class SubscriptionNameError(ValueError):
-    """A subscription cannot be called that, or there is one of the name."""
+    """The name of a new subscription is not valid, or another subscription has it."""
 
 
 class LimitError(ValueError):
-    """There is no such limit, or it cannot have this value."""
+    """A limit does not exist, or cannot have the value."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subscription:
-    """A tenant, and the limits that it has of its own."""
+    """A tenant: it has its own users, limits, catalog and lake."""
 
     name: str
     limit_overrides: Mapping[str, Any]
+    """The limits that differ from those of the settings, by name."""
     created_at: datetime
 
 
 def create_subscription(database: Database, name: str, moment: datetime) -> Subscription:
-    """Make a subscription that has nothing yet. Raises `SubscriptionNameError`."""
+    """Create an empty subscription. Raises `SubscriptionNameError`."""
     if not NAME.fullmatch(name):
         raise SubscriptionNameError(
             f"a subscription cannot be called {name!r}: a name is 1 to 40 characters of a-z, "
@@ -45,7 +46,7 @@ def create_subscription(database: Database, name: str, moment: datetime) -> Subs
         )
     made = Subscription(name=name, limit_overrides={}, created_at=moment)
     with database.write() as connection:
-        # Of two who make one of a name at once, the second waits here and then makes none.
+        # If two commands create the same subscription at once, the second waits here, and fails.
         new = connection.execute(
             insert(connection, subscription)
             .values(name=name, limit_overrides={}, created_at=moment)
@@ -53,7 +54,7 @@ def create_subscription(database: Database, name: str, moment: datetime) -> Subs
             .returning(subscription.c.name)
         )
         if new.first() is None:
-            raise SubscriptionNameError(f"there is a subscription {name!r} already")
+            raise SubscriptionNameError(f"the subscription {name!r} exists already")
     return made
 
 
@@ -73,10 +74,10 @@ def subscription_named(database: Database, name: str) -> Subscription:
 def override_limits(
     database: Database, name: str, given: Mapping[str, Any], lifted: Collection[str] = ()
 ) -> Subscription:
-    """Give a subscription limits of its own, and take away those that are `lifted`.
+    """Override limits of a subscription, and remove the overrides of the `lifted` limits.
 
-    Values may be text, with `none` for no limit. Raises `SubscriptionUnknownError` and
-    `LimitError`; then nothing is changed.
+    Values may be texts, with `none` for no limit. Raises `SubscriptionUnknownError` and
+    `LimitError`, and then changes nothing.
     """
     for limit in (*given, *lifted):
         if limit not in Limits.model_fields:
@@ -85,21 +86,21 @@ def override_limits(
     if both := set(given) & set(lifted):
         raise LimitError(f"{', '.join(sorted(both))} cannot be both set and unset")
     values = {limit: _value(limit, value) for limit, value in given.items()}
-    # Read and written under one lock: two who change limits at once change both.
+    # The overrides are read and written under one lock, so that no concurrent change is lost.
     with database.write() as connection:
         connection.execute(
             sa.select(subscription.c.name)
             .where(subscription.c.name == name)
             .with_for_update(key_share=True)
         )
-        kept = _named(connection, name).limit_overrides
-        overrides = {limit: of for limit, of in kept.items() if limit not in lifted} | values
+        before = _named(connection, name).limit_overrides
+        overrides = {limit: of for limit, of in before.items() if limit not in lifted} | values
         connection.execute(
             subscription.update()
             .where(subscription.c.name == name)
             .values(limit_overrides=overrides)
         )
-        wake_workers(connection)  # it may run more jobs than before
+        wake_workers(connection)  # the new limits may allow more jobs to run
         return _named(connection, name)
 
 

@@ -1,4 +1,4 @@
-"""Access tokens: issued to a custom service, and what a call learns from one."""
+"""Issuing access tokens to custom services, and authenticating calls by them."""
 
 import hashlib
 import hmac
@@ -16,7 +16,7 @@ from outhaul.database.engine import Database
 from outhaul.database.schema import api_user, service, subscription, token
 from outhaul.errors import Error
 
-# Every call begins with this statement: it is put together once.
+# Every call begins with this statement. It is built once.
 _CALLER = (
     sa.select(
         token.c.expires_at,
@@ -37,16 +37,18 @@ class CredentialsInvalidError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Token:
-    """An access token as it is answered: `seconds` is what is left of its life."""
+    """An access token for a client."""
 
     text: str
     seconds: int
+    """The seconds until the token expires."""
     scope: str
+    """The e-mail address of the API user."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who calls: an API user of a subscription, and what it may do."""
+    """The API user that makes a call, with its subscription and permissions."""
 
     subscription: str
     limit_overrides: Mapping[str, Any]
@@ -54,7 +56,7 @@ class Caller:
     permissions: frozenset[str]
 
     def require(self, allowed: frozenset[str]) -> None:
-        """Raise 603 where the caller has none of the `allowed` permissions."""
+        """Raise 603 if the caller has none of the `allowed` permissions."""
         if not self.permissions & allowed:
             raise Error.ACCESS_DENIED()
 
@@ -67,10 +69,10 @@ def issue_token(
     life_seconds: Callable[[Mapping[str, Any]], int],
     moment: datetime,
 ) -> Token:
-    """Return the access token of a custom service: the one it has, or a new one.
+    """Return the access token of a custom service: its current token, or a new one.
 
-    `life_seconds` tells how long a new one lives, from what the subscription of the service
-    overrides of the limits. Raises `CredentialsInvalidError`.
+    `life_seconds` returns the lifetime of a new token, given the limits that the subscription
+    overrides. Raises `CredentialsInvalidError`.
     """
     with database.read() as connection:
         known = connection.execute(
@@ -84,8 +86,8 @@ def issue_token(
         held = _held(connection, client_id, moment)
     if held is None:
         with database.write() as connection:
-            # Another call may have been quicker: all who ask at once wait for each other at the
-            # row of the service, and are given one token.
+            # Concurrent calls wait for each other at the row of the service, and get one token.
+            # Another call may therefore have issued it already.
             connection.execute(
                 sa.select(service.c.client_id)
                 .where(service.c.client_id == client_id)
@@ -113,7 +115,7 @@ def issue_token(
 
 
 def authenticate(database: Database, text: str | None, moment: datetime) -> Caller:
-    """Return who calls with an access token. Raises 600, 601 and 602."""
+    """Return the caller with this access token. Raises 600, 601 and 602."""
     if not text:
         raise Error.TOKEN_MISSING()
     with database.read() as connection:
@@ -133,7 +135,7 @@ def authenticate(database: Database, text: str | None, moment: datetime) -> Call
 def _held(
     connection: sa.Connection, client_id: str, moment: datetime
 ) -> tuple[str, datetime] | None:
-    """Return nonce and end of the service's token, if one has at least a second to live."""
+    """Return the nonce and the end of the service's token, if it is valid for a second or more."""
     row = connection.execute(
         sa.select(token.c.nonce, token.c.expires_at)
         .where(token.c.client_id == client_id, token.c.expires_at >= moment + timedelta(seconds=1))
@@ -149,11 +151,11 @@ def _text(client_secret: str, nonce: str) -> str:
 
 
 def _hash(text: str) -> str:
-    # A token from a header may hold any Latin-1 character; none of those is known.
+    # A token from a client may be any text: `surrogatepass` encodes what UTF-8 alone cannot.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def forget_tokens(database: Database, moment: datetime) -> None:
-    """Remove the tokens that expired before a moment: they are as good as unknown ones."""
+    """Delete the tokens that expired before a moment. They are then answered as unknown (601)."""
     with database.write() as connection:
         connection.execute(token.delete().where(token.c.expires_at < moment))

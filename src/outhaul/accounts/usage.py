@@ -1,4 +1,4 @@
-"""Calls and errors of each day, as they are kept: one row a day and user, one a day and code."""
+"""The store of usage: calls by day and user, and errors by day and code."""
 
 from collections.abc import Collection, Mapping
 from datetime import date
@@ -16,9 +16,9 @@ ErrorCounts: TypeAlias = Mapping[tuple[str, date, str], int]
 """Errors by subscription, day and code."""
 
 Totals: TypeAlias = Mapping[date, Mapping[str, int]]
-"""Counts by day, and then by the e-mail of a user or by the code of an error."""
+"""Counts by day, and then by the e-mail address of a user or by the code of an error."""
 
-# What is counted in a day of a subscription, over all its users.
+# The calls of all users of a subscription in one day.
 _TOTAL = sa.select(sa.func.coalesce(sa.func.sum(usage.c.calls), 0)).where(
     usage.c.subscription == sa.bindparam("subscription"), usage.c.day == sa.bindparam("day")
 )
@@ -31,10 +31,10 @@ class UsageStore:
         self._database = database
 
     def add(self, calls: CallCounts, errors: ErrorCounts) -> Mapping[tuple[str, date], int]:
-        """Add to the counts, in one transaction; return what the days named by `calls` have now.
+        """Add to the counts in one transaction; return the new totals of the days in `calls`.
 
-        Other processes add to the same rows: the sums are the database's, and rows are locked in
-        one order, so that no two wait for each other.
+        Other processes add to the same rows. The database does the addition, so that no count is
+        lost, and the rows are sorted, so that two processes cannot deadlock.
         """
         with self._database.write() as connection:
             for (subscription, day, user), count in sorted(calls.items()):
@@ -47,12 +47,12 @@ class UsageStore:
             return {key: _total(connection, *key) for key in days}
 
     def total(self, subscription: str, day: date) -> int:
-        """Return the calls of a day that are kept."""
+        """Return the stored number of calls of a day."""
         with self._database.read() as connection:
             return _total(connection, subscription, day)
 
     def calls(self, subscription: str, days: Collection[date]) -> Totals:
-        """Return the calls of some days, by the e-mail of the API user."""
+        """Return the calls of some days, by the e-mail address of the API user."""
         statement = (
             sa.select(usage.c.day, api_user.c.email, usage.c.calls)
             .join(api_user, api_user.c.id == usage.c.api_user)
@@ -71,7 +71,7 @@ class UsageStore:
         return self._by_day(statement, days)
 
     def forget(self, before: date) -> None:
-        """Remove the counts of the days before one."""
+        """Delete the counts of all days before a day."""
         with self._database.write() as connection:
             for table in (usage, error_count):
                 connection.execute(table.delete().where(table.c.day < before))

@@ -1,1 +1,1 @@
-"""The SQL schema, its migrations, and the engine: what the service knows besides the records."""
+"""The database of the state, which is all data but records and files: schema, engine, wake-ups."""

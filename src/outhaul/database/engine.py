@@ -1,9 +1,9 @@
-"""The engine: one database, opened, migrated, read and written.
+"""The engine: opening and migrating a database, and its transactions.
 
-The statements of the stores are the same for SQLite and for PostgreSQL. What they may rely on
-differs: on SQLite a transaction that writes is the only one that does, and on PostgreSQL it sees,
-with each statement, what others have committed by then. Stores therefore lock the rows that their
-rules are about (`with_for_update`, which SQLite has no need of and leaves out).
+The statements of the stores are the same for SQLite and for PostgreSQL, but transactions differ.
+SQLite runs one writing transaction at a time. On PostgreSQL several run at once, and each statement
+sees what others have committed before it. Stores therefore lock the rows that they act on, with
+`with_for_update`. SQLite does not need that, and SQLAlchemy leaves it out there.
 """
 
 import sqlite3
@@ -22,9 +22,10 @@ from alembic.util.exc import CommandError
 from sqlalchemy.dialects import postgresql, sqlite
 
 BUSY_MILLISECONDS = 30_000
-"""How long a statement waits for what another transaction has locked."""
+"""Longest time that a statement waits for the locks of another transaction."""
 
-# A machine that vanished must not be waited for, nor keep its locks: seconds, and milliseconds.
+# Time limits for a lost machine, so that nobody waits for it or for its locks. They are in seconds,
+# except for tcp_user_timeout, which is in milliseconds.
 _CONNECT = {
     "connect_timeout": "10",
     "keepalives_idle": "30",
@@ -34,29 +35,29 @@ _CONNECT = {
 }
 _IDLE_MILLISECONDS = 60_000
 
-# Of PostgreSQL, such as a standby that took over: "read_only_sql_transaction".
+# The error code of PostgreSQL for a write on a read-only server, such as a standby.
 _READ_ONLY = "25006"
 
 _MIGRATION_LOCK = "outhaul migration"
 
-# Alembic keeps what it is at work on in module globals: one migration at a time in a process.
+# Alembic has global variables, so a process can run only one migration at a time.
 _MIGRATING = threading.Lock()
 
 
 class DatabaseUnavailableError(Exception):
-    """The database cannot be opened: by its URL, for want of its driver, or because it is away."""
+    """The database is unavailable, its URL is wrong, or its driver is missing."""
 
 
 class Database:
-    """The state's database: short transactions for reading and for writing.
+    """The database of the state, with short transactions for reading and for writing.
 
-    Raises `DatabaseUnavailableError` where the URL does not say which, or its driver is missing.
+    Raises `DatabaseUnavailableError` if the URL is wrong or the driver is missing.
     """
 
     def __init__(self, url: str) -> None:
         self._url = _parse(url)
         self.name = _name(self._url)
-        """What it is called in messages: never with a password."""
+        """The name for messages, without a password."""
         self.is_postgresql = self._url.get_backend_name() == "postgresql"
         try:
             self._engine = sa.create_engine(
@@ -77,7 +78,7 @@ class Database:
             self._reader = self._engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
-            # Said, as a server may have another default.
+            # Set explicitly, because a server may have another default.
             self._writer = self._engine.execution_options(isolation_level="READ COMMITTED")
         else:
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
@@ -85,37 +86,37 @@ class Database:
             self._writer = self._engine.execution_options(writes=True)
 
     def connect_arguments(self) -> Mapping[str, str]:
-        """Return what a connection to PostgreSQL is opened with, beside what the URL says."""
+        """Return the connection arguments for PostgreSQL that the URL does not set."""
         return {name: value for name, value in _CONNECT.items() if name not in self._url.query}
 
     @property
     def url(self) -> sa.URL:
-        """Where the database is, its password included."""
+        """The URL of the database, including its password."""
         return self._url
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """Open a transaction that only reads: what it sees does not change while it lasts."""
+        """Open a transaction that only reads. All of its statements see the same state."""
         with self._reader.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Open a transaction that writes; it is committed at the end, or not at all.
+        """Open a transaction that writes. It is committed at the end, and rolled back on errors.
 
-        On SQLite there is one writer at a time, from the first statement on: what such a
-        transaction has read is still so when it writes. On PostgreSQL that holds for the rows
-        that it has locked; each statement sees what is committed when it begins.
+        On SQLite no other transaction can write until it ends, so rows that it has read do not
+        change. On PostgreSQL this is true only for rows that it has locked. There, each statement
+        sees what is committed when the statement begins.
         """
         with self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def hold(self, name: str) -> Iterator[None]:
-        """Hold the lock of a name, which one holds at a time on all machines; PostgreSQL only.
+        """Hold a lock by name, exclusive across machines. PostgreSQL only.
 
-        It is for what takes longer than a transaction may. It ends with the connection: who holds
-        it must be safe where that is lost meanwhile.
+        The lock is for work that takes longer than a transaction may. It also ends when the
+        connection is lost, so the work must be safe even if another machine then gets the lock.
         """
         key = sa.func.hashtextextended(name, 0)
         engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -125,13 +126,13 @@ class Database:
             try:
                 yield
             finally:
-                # Not to the pool: it would take the lock along, and the changed setting.
+                # Closed instead of returned to the pool, with the lock and the changed setting.
                 connection.invalidate()
 
     def migrate(self) -> None:
-        """Bring the schema to the newest version. Does nothing where it is there already.
+        """Migrate the schema to the newest version, if it is older.
 
-        Raises `DatabaseUnavailableError`.
+        Raises `DatabaseUnavailableError`, also for a schema that is newer than this program.
         """
         try:
             self._migrate()
@@ -139,7 +140,7 @@ class Database:
             raise DatabaseUnavailableError(
                 f"cannot open the database {self.name}, see --database-url: {reason(error)}"
             ) from error
-        except CommandError as error:  # a schema that only a newer version knows
+        except CommandError as error:  # the schema is newer than this program
             raise DatabaseUnavailableError(
                 f"cannot migrate the database {self.name}, see --database-url: {error}"
             ) from error
@@ -151,7 +152,7 @@ class Database:
         with self.read() as connection:
             if MigrationContext.configure(connection).get_current_revision() == newest:
                 return
-        # Several processes may come here at once: the others wait, and then find it done.
+        # Several processes may get here at once. One migrates, and the others then find it done.
         with _MIGRATING, self.write() as connection:
             if self.is_postgresql:
                 connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
@@ -160,25 +161,25 @@ class Database:
             command.upgrade(config, "head")
 
     def check(self) -> None:
-        """Return where the database answers. Raises `sqlalchemy.exc.SQLAlchemyError` otherwise."""
+        """Check that the database answers. Raises `sqlalchemy.exc.SQLAlchemyError` otherwise."""
         with self.read() as connection:
             connection.execute(sa.select(1))
 
     def close(self) -> None:
-        """Close the connections: at once, and those in use when their transaction ends."""
+        """Close all connections. Connections in use are closed when their transaction ends."""
         self._closed = True
         self._engine.dispose()
 
     def _returned(self, _connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
-        # The pool keeps what is returned to it, also after it was disposed of.
+        # The pool would store a returned connection even after `dispose`.
         if self._closed:
             record.close()
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Tell whether it is the database that failed, for a while, and not the statement.
+    """Return whether an error means that the database is unavailable, and trying again may help.
 
-    It is not reached, it shuts down, it is locked for too long, it is full, it takes no writes.
+    It cannot be reached, is shutting down, is locked for too long, is full, or is read-only.
     """
     if isinstance(error, sa.exc.OperationalError | sa.exc.TimeoutError):
         return True
@@ -188,22 +189,23 @@ def is_unavailable(error: BaseException) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """Return what the database itself says of an error: in a line, without the statement."""
-    said = getattr(error, "orig", None) or error
-    return " ".join(str(said).split())
+    """Return the database's own message of an error: on one line, without the statement."""
+    original = getattr(error, "orig", None) or error
+    return " ".join(str(original).split())
 
 
 def insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-    """Return an INSERT that can say what to do ON CONFLICT, which both databases can."""
+    """Return an INSERT that can have an ON CONFLICT clause, for the database of the connection."""
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
 
 
 def lock(connection: sa.Connection, name: str) -> None:
-    """Wait until no other transaction holds the lock of a name; hold it until this one ends.
+    """Take a lock by name until the transaction ends. Wait for other transactions that hold it.
 
-    It is for rules that no single row stands for. On SQLite who writes holds every lock.
+    The lock protects data that no single row represents. On SQLite, a transaction that writes
+    needs no such lock, because no other can write.
     """
     if connection.dialect.name == "postgresql":
         key = sa.func.hashtextextended(name, 0)
@@ -217,15 +219,15 @@ def _parse(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(f"{scheme}{mark}{rest}")
     except (sa.exc.ArgumentError, ValueError):
-        # What they say has parts of the URL in it, which may be those of a password.
+        # Their messages contain pieces of the URL, which may belong to a password.
         raise DatabaseUnavailableError(
-            "cannot make out the URL of the database, see --database-url: it should read "
-            "postgresql://user:password@host:5432/name, with marks in a password as %40"
+            "the URL of the database is not valid, see --database-url: it should be like "
+            "postgresql://user:password@host:5432/name, with special characters as %40"
         ) from None
     if parsed.drivername not in {"postgresql+psycopg", "sqlite", "sqlite+pysqlite"}:
         raise DatabaseUnavailableError(
             f"cannot open a database of {parsed.drivername}, see --database-url: "
-            "the state is kept in PostgreSQL, by psycopg, or in SQLite"
+            "only PostgreSQL, with psycopg, and SQLite are supported"
         )
     return parsed
 
@@ -241,23 +243,23 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN4
     connection.autocommit = True
     connection.execute(f"SET lock_timeout = {BUSY_MILLISECONDS}")
     connection.execute(f"SET idle_in_transaction_session_timeout = {_IDLE_MILLISECONDS}")
-    # Our statements touch few rows: compiling one takes longer than running it.
+    # All statements touch few rows: compiling one takes longer than running it.
     connection.execute("SET jit = off")
     connection.autocommit = False
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection
-    # The driver would begin transactions by itself, and too late: we say when (below).
+    # The driver would begin a transaction only before the first write. `_begin_sqlite` does it.
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
-    _keep_log(connection)
+    _use_write_ahead_log(connection)
     for pragma in ("foreign_keys=ON", "synchronous=NORMAL"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _keep_log(connection: Any) -> None:  # noqa: ANN401 - a DBAPI connection
-    # Where several connections open a new database at once, SQLite refuses the change to WAL at
-    # once, whatever the busy timeout says.
+def _use_write_ahead_log(connection: Any) -> None:  # noqa: ANN401 - a DBAPI connection
+    # If several connections open a new database at once, SQLite refuses the change to WAL without
+    # waiting for the busy timeout.
     last = time.monotonic() + BUSY_MILLISECONDS / 1000
     while True:
         try:

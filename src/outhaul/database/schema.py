@@ -1,7 +1,7 @@
-"""The tables of the state, as SQLAlchemy Core describes them.
+"""The tables of the state, as tables of SQLAlchemy Core.
 
-Every row belongs to a subscription, directly or by what it hangs on. Migrations make the same
-tables step by step; a test holds the two together.
+Every row belongs to a subscription, directly or through a foreign key. The migrations create the
+same tables, and a test compares the two.
 """
 
 import re
@@ -22,17 +22,17 @@ metadata = sa.MetaData(
 )
 
 
-# PostgreSQL keeps no NUL bytes, and neither database keeps halves of surrogate pairs.
+# PostgreSQL cannot store NUL bytes, and neither database can store halves of surrogate pairs.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
-    """Return a text as it can be kept: what no database keeps is U+FFFD in its place."""
+    """Return a text in which U+FFFD replaces the characters that a database cannot store."""
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def storable_json(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can be
-    """Return what a JSON value is kept as where its texts are looked into by the database."""
+def storable_json(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a JSON value with `storable` texts, for columns that statements look into."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, Mapping):
@@ -43,33 +43,33 @@ def storable_json(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can be
 
 
 class Text(sa.types.TypeDecorator[str]):
-    """A text, also one that a client made up: what cannot be kept is not found, and no error.
+    """A column of texts, ordered by code points, whatever the language of the database.
 
-    Texts are ordered by their code points, whatever the language of the database.
+    A text from a client that cannot be stored is not an error: a search does not find it.
     """
 
     impl = sa.String
     cache_ok = True
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
-        """Return the type of the column: SQLite compares code points unless told otherwise."""
+        """Return the type of the column. SQLite compares code points by default."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(postgresql.VARCHAR(collation="C"))
         return dialect.type_descriptor(sa.String())
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
-        """Return the text that is kept."""
+        """Return the text to store."""
         return None if value is None else storable(value)
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
-    """A moment in UTC: aware in Python, also from a database that keeps no time zones."""
+    """A column of moments: aware and in UTC in Python, also if the database has no time zones."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        """Return the moment in UTC. Raises `ValueError` for one that is not aware."""
+        """Return the moment in UTC. Raises `ValueError` if it is not aware."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -92,7 +92,7 @@ def _subscription(*, primary_key: bool = False) -> sa.Column[str]:
 
 
 def _turn() -> sa.Column[int]:
-    """Return what users and subscriptions take turns by: the number of their latest start."""
+    """Return a column for `outhaul.jobs.turns`: the number of the latest start of a job."""
     return sa.Column("turn", sa.BigInteger, nullable=False, server_default="0")
 
 
@@ -138,7 +138,7 @@ token = sa.Table(
     metadata,
     sa.Column("token_hash", Text, primary_key=True),
     sa.Column("client_id", sa.ForeignKey("service.client_id"), nullable=False, index=True),
-    # With the client's secret, which is not kept, the nonce gives the token again.
+    # The token follows from the nonce and the client's secret. Only the client has the secret.
     sa.Column("nonce", Text, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
 )
@@ -182,7 +182,7 @@ export_job = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("lease_owner", Text),
     sa.Column("lease_until", Instant),
-    # Counts of a subscription's jobs by state, and the first in the queue of each user.
+    # For counting the jobs of a subscription by state, and for the first queued job of each user.
     sa.Index("ix_export_job_queue", "subscription", "state", "api_user", "queued_at", "id"),
     sa.Index("ix_export_job_finished", "subscription", "finished_at"),
     # Only jobs in Processing have a lease.
@@ -195,8 +195,8 @@ export_job = sa.Table(
     sa.Index("ix_export_job_list", "api_user", "kind", "created_at", "id"),
 )
 
-# What a job in Processing reads. In a table of its own: a plan can be large, and calls about jobs
-# never need one.
+# The plans of jobs in Processing. They have a table of their own because a plan can be large, and
+# calls about jobs never need one.
 export_plan = sa.Table(
     "export_plan",
     metadata,
@@ -241,7 +241,7 @@ asset = sa.Table(
     sa.Column("type", Text, primary_key=True),
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("name", Text, nullable=False),
-    # The name of the program that holds it, where one does.
+    # The name of the program that the asset belongs to, if any.
     sa.Column("program", Text),
     sa.Column("description", sa.JSON, nullable=False),
     sa.Index("ix_asset_name", "subscription", "type", "name"),
@@ -256,7 +256,7 @@ member_field = sa.Table(
     sa.Column("description", sa.JSON, nullable=False),
 )
 
-# The programs and statuses of the members that were loaded; a member may have no status: "".
+# The statuses of loaded members, by program. A program with members without a status has "".
 member_status = sa.Table(
     "member_status",
     metadata,

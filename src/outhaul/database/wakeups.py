@@ -1,8 +1,8 @@
-"""How workers learn at once that there may be a job: PostgreSQL's LISTEN and NOTIFY.
+"""Notifying workers of new jobs, with PostgreSQL's LISTEN and NOTIFY.
 
-A notification is sent with the transaction that it is about, and only if that is committed. A
-notification can be lost, for example when the connection breaks. Workers therefore also look for
-jobs by themselves, less often.
+A notification is sent when the transaction that changed a job is committed. A notification can be
+lost, for example when the connection breaks. Workers therefore also look for jobs regularly, less
+often.
 """
 
 import threading
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 CHANNEL = "outhaul_jobs"
 RETRY_SECONDS = 1.0
-"""How long the listener waits before it tries to connect again."""
+"""Time before the listener tries to connect again."""
 
 LISTEN_SECONDS = 0.25
-"""How long the listener waits for a notification before it looks whether it was closed."""
+"""Interval at which the listener checks whether it was closed."""
 
 log = structlog.get_logger()
 
 
 def wake_workers(connection: sa.Connection) -> None:
-    """Tell all workers, once the transaction is committed, that there may be a job to claim.
+    """Notify all workers, once the transaction is committed, that there may be a job to claim.
 
-    Does nothing on SQLite: workers look for jobs often there.
+    Does nothing on SQLite, where workers look for jobs often.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
 
 
 class Wakeups:
-    """What the threads of one worker wait on. Safe to use from any thread."""
+    """The notifications that the threads of one worker wait for. Safe to use from any thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -54,7 +54,7 @@ class Wakeups:
 
     @property
     def count(self) -> int:
-        """The number of notifications so far. Read it before you look for a job."""
+        """The number of notifications up to now. Read it before looking for a job."""
         return self._count
 
     def wait(self, seen: int, seconds: float) -> None:
@@ -63,15 +63,15 @@ class Wakeups:
             self._changed.wait_for(lambda: self._closed or self._count != seen, seconds)
 
     def end(self) -> None:
-        """End every wait, those to come as well. Safe to call from a signal handler."""
+        """End every wait, also later ones. Safe to call from a signal handler."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def close(self) -> None:
-        """End every wait, and the listener: it notices within `LISTEN_SECONDS`.
+        """End every wait, and end the listener, which takes up to `LISTEN_SECONDS`.
 
-        A listener that is just connecting is not waited for; it ends when it has connected.
+        A listener that is connecting may end later, when it has connected.
         """
         self.end()
         if self._thread is not None:
@@ -84,29 +84,29 @@ class Wakeups:
 
     def _listen(self) -> None:
         """Listen until closed. Connects again when the connection breaks."""
-        import psycopg  # noqa: PLC0415 - an extra: only there where PostgreSQL is used
+        import psycopg  # noqa: PLC0415 - an extra, installed only for PostgreSQL
 
-        away = False
+        lost = False
         while not self._closed:
             try:
                 with self._connect(psycopg.connect) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
-                    if away:
-                        log.info("told of new jobs again")
-                        away = False
-                    self._wake()  # nobody told us what happened before
+                    if lost:
+                        log.info("notifications of new jobs arrive again")
+                        lost = False
+                    self._wake()  # notifications may have been missed before
                     while not self._closed:
                         for _ in connection.notifies(timeout=LISTEN_SECONDS):
                             self._wake()
             except (psycopg.Error, OSError) as error:
-                if not away:
-                    log.warning("not told of new jobs; trying again", error=reason(error))
-                    away = True
+                if not lost:
+                    log.warning("no notifications of new jobs; connecting", error=reason(error))
+                    lost = True
                 with self._changed:
                     self._changed.wait_for(lambda: self._closed, RETRY_SECONDS)
 
     def _connect(self, connect: Any) -> "psycopg.Connection[Any]":  # noqa: ANN401 - psycopg.connect
-        # With the engine's own arguments: the URL's query has the driver's options.
+        # The same arguments as the engine's: the query of the URL has options of the driver.
         dialect = self._database.url.get_dialect()()
         positional, named = dialect.create_connect_args(self._database.url)
         arguments = {**self._database.connect_arguments(), **named, "autocommit": True}

@@ -1,1 +1,1 @@
-"""Export jobs: what they are, how they change their state, the queue and its rules."""
+"""Export jobs: their states, the store for their owners, the queue for workers, and retention."""

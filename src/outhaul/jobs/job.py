@@ -17,38 +17,47 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.COMPLETED: frozenset(),
     State.FAILED: frozenset(),
 }
-"""Where a job may go from each state; `docs/jobs.md` draws it."""
+"""The states that may follow each state. `docs/jobs.md` has a diagram of them."""
 
 
 def sources(target: State) -> list[State]:
-    """Return the states from which a job may come to `target`."""
+    """Return the states that may come before `target`."""
     return [state for state, targets in TRANSITIONS.items() if target in targets]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """An export job as it was at one moment. Sizes are in bytes, times in UTC."""
+    """An export job as it was at one moment. Times are in UTC."""
 
     id: str
+    """The `exportId`, a UUID."""
     subscription: str
     user: int
+    """The id of the API user that owns the job."""
     kind: str
+    """The name of the kind, such as `leads`."""
     state: State
     request: ExportRequest
     created_at: datetime
     queued_at: datetime | None = None
     started_at: datetime | None = None
+    """When the first attempt began."""
     finished_at: datetime | None = None
+    """When the job was Completed, Failed or Cancelled."""
     records: int | None = None
+    """The number of records in the file of a Completed job."""
     file_size: int | None = None
+    """The size of the file of a Completed job, in bytes."""
     checksum: str | None = None
-    """SHA-256 of the whole file, in hexadecimal digits."""
+    """The SHA-256 of the file of a Completed job, in hexadecimal digits."""
     error_message: str | None = None
+    """The reason why the job is Failed."""
     attempts: int = 0
-    """Attempts that count. Those that were handed back, or published a part, do not."""
+    """Attempts that count. Those that a stopping worker released, or that published a part, do not.
+    """
 
     def to_answer(self) -> ExportJob:
-        """Return the job as answers show it: what is not reached yet is left out."""
+        """Return the job as in answers. Times and sizes that the job does not have are left out."""
         reached = {
             "queued_at": self.queued_at,
             "started_at": self.started_at,

@@ -1,4 +1,4 @@
-"""What running jobs read, as the queue stores it: plain data, which is opaque here."""
+"""The plans of running jobs in the database, which are opaque to this package."""
 
 from collections.abc import Collection
 

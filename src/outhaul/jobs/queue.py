@@ -1,10 +1,10 @@
-"""The queue as workers see it: claim a job, hold it by a lease, publish it or give it up.
+"""The queue for workers: claim a job, hold its lease, publish its file or give the job up.
 
 A worker that lost its lease cannot change the job: every change here checks that the worker holds
-the job. Each change is one transaction, so a crash leaves it done or not done.
+the lease. Each change is one transaction, so a crash leaves it done or not done.
 
-An expired lease is still held until another worker takes the job up. Its worker was away for a
-while, but its work is valid.
+A worker still holds an expired lease until another worker takes the job up. It did not respond for
+a while, but its work is valid.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _EXPIRED = sa.select(export_job.c.id).where(
 
 
 class LeaseLostError(Exception):
-    """The job is no longer this worker's: it was cancelled, or another worker took it up."""
+    """The worker no longer holds the job: it was cancelled, or another worker took it up."""
 
 
 class Queue:
@@ -48,9 +48,9 @@ class Queue:
         self._worker = worker
 
     def claim(self, moment: datetime) -> Job | None:
-        """Take the next job; `outhaul.jobs.turns` says which that is.
+        """Take the next job, in the order of `outhaul.jobs.turns`, and begin an attempt.
 
-        Jobs with an expired lease come first. One that has had its attempts becomes Failed.
+        Jobs with an expired lease come first. Such a job becomes Failed after `MAX_ATTEMPTS`.
         Returns `None` if there is nothing to do.
         """
         with self._database.read() as connection:
@@ -60,10 +60,10 @@ class Queue:
             if (job := self._take_up(moment)) is not None:
                 return job
             with self._database.read() as connection:
-                waiting = subscriptions_in_turn(connection)  # jobs that were given up left room
+                waiting = subscriptions_in_turn(connection)  # some may have fewer jobs running now
         free = [row.name for row in waiting if self._may_run(row.processing, row.limit_overrides)]
-        # Locked subscriptions come last, and are then waited for: a transaction that holds such a
-        # lock may leave a job that this worker is not told of.
+        # Locked subscriptions come last. This worker then waits for their locks, because it may get
+        # no notification of a job that the other transaction leaves behind.
         locked = []
         for name in free:
             with self._database.write() as connection:
@@ -91,7 +91,7 @@ class Queue:
             self._change(connection, job_id, lease_until=moment + self._lease)
 
     def pin(self, job_id: str, plan: Mapping[str, Any]) -> None:
-        """Store what a job reads, so that every attempt reads the same; done once for a job.
+        """Store the plan of a job, so that every attempt reads the same. Call it once for a job.
 
         Raises `LeaseLostError`.
         """
@@ -100,7 +100,7 @@ class Queue:
             connection.execute(export_plan.insert().values(job=job_id, plan=dict(plan)))
 
     def plan(self, job_id: str) -> Mapping[str, Any] | None:
-        """Return what `pin` stored for a job; `None` before that, and after the job's end."""
+        """Return the plan that `pin` stored; `None` before that, and after the end of the job."""
         with self._database.read() as connection:
             found = sa.select(export_plan.c.plan).where(export_plan.c.job == job_id)
             plan: Mapping[str, Any] | None = connection.execute(found).scalar()
@@ -124,7 +124,7 @@ class Queue:
 
         No client sees the part before the file is published. Publishing a part refunds the
         attempt: a job that makes progress is not the cause of the crash. It can be refunded at
-        most once per part. `job` is as it was claimed. Publishing a part again changes nothing.
+        most once per part. `job` is the result of `claim`. Publishing a part again changes nothing.
         """
         with self._database.write() as connection:
             self._change(connection, job.id, attempts=job.attempts - 1)
@@ -163,7 +163,7 @@ class Queue:
             wake_workers(connection)  # another job may start
 
     def state_and_keys(self, job_id: str) -> tuple[State, frozenset[str]]:
-        """Return the state of a job and the keys of its parts; any worker may ask."""
+        """Return the state of a job and the keys of its parts. It needs no lease."""
         with self._database.read() as connection:
             state = sa.select(export_job.c.state).where(export_job.c.id == job_id)
             keys = sa.select(export_part.c.key).where(export_part.c.job == job_id)
@@ -188,7 +188,7 @@ class Queue:
     def release(self, job: Job, *, counts: bool) -> None:
         """End the lease: another attempt may begin at once. Raises `LeaseLostError`.
 
-        `job` is as it was claimed. `counts` says whether this attempt counts: it does after an
+        `job` is the result of `claim`. `counts` says whether this attempt counts: it does after an
         error, and it does not when the worker stops.
         """
         with self._database.write() as connection:

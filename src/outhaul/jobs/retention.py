@@ -1,6 +1,6 @@
-"""How long jobs, their files and their parts are stored (bulk extract, limits).
+"""Retention of jobs, of their files and of their parts (bulk extract, limits).
 
-Several processes may run these at the same moment: the result is that of one.
+Several processes may do this at the same time. The result is the same as that of one.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from outhaul.protocol.states import State
 from outhaul.settings import Limits, Settings
 
 AT_ONCE = 500
-"""The number of jobs in one statement."""
+"""Most jobs in one statement."""
 
 _OPEN = (State.CREATED.value, State.QUEUED.value, State.PROCESSING.value)
 
@@ -53,8 +53,8 @@ class Retention:
                     if job.state in _OPEN:
                         found[job.id] = None
                     elif job.state == State.COMPLETED.value:
-                        kept = timedelta(days=limits[job.subscription].file_days)
-                        if job.finished_at + kept > moment:
+                        retained = timedelta(days=limits[job.subscription].file_days)
+                        if job.finished_at + retained > moment:
                             visible.append(job.id)
                 parts = connection.execute(
                     sa.select(export_part.c.job, export_part.c.key).where(
@@ -66,14 +66,14 @@ class Retention:
         return found
 
     def forget(self, moment: datetime) -> int:
-        """Delete the jobs that ended more than `status_days` ago; return how many.
+        """Delete the jobs that ended more than `status_days` ago; return their number.
 
         For a job that was never enqueued, the days count from its creation.
         """
         removed = 0
         for name, limits in self._limits().items():
             last = moment - timedelta(days=limits.status_days)
-            gone = (
+            expired = (
                 sa.select(export_job.c.id)
                 .where(
                     export_job.c.subscription == name,
@@ -91,7 +91,7 @@ class Retention:
             )
             while True:
                 with self._database.write() as connection:
-                    jobs = connection.execute(gone).scalars().all()
+                    jobs = connection.execute(expired).scalars().all()
                     drop_plans(connection, jobs)
                     connection.execute(export_part.delete().where(export_part.c.job.in_(jobs)))
                     connection.execute(export_job.delete().where(export_job.c.id.in_(jobs)))

@@ -1,4 +1,4 @@
-"""Export jobs as their owners see and change them: create, enqueue, cancel, look, list.
+"""The store of export jobs for their owners: create, enqueue, cancel, get, list.
 
 Lock order: subscription row, then job row. Counting jobs or file sizes, and acting on the count,
 happens under the subscription lock, so this order cannot deadlock.
@@ -55,7 +55,7 @@ JOB_COLUMNS: tuple[sa.ColumnElement[Any], ...] = (
 )
 """The columns that `to_job` reads."""
 
-# A client asks for a file piece by piece, and each piece runs these: they are built once.
+# Clients fetch a file in many ranges, and each call runs these statements. They are built once.
 _JOB = sa.select(*JOB_COLUMNS).where(export_job.c.id == sa.bindparam("job"), *_THEIRS)
 _PARTS = (
     sa.select(export_part.c.key, export_part.c.size)
@@ -124,7 +124,7 @@ class JobStore:
             return self._job(connection, kind, job_id, moment)
 
     def cancel(self, kind: str, job_id: str, moment: datetime) -> Job:
-        """End a job that is not done yet. Cancelling a cancelled job changes nothing.
+        """Cancel a job that has not ended. Cancelling a cancelled job changes nothing.
 
         Raises 1003 when the job is Completed or Failed.
         """
@@ -135,7 +135,7 @@ class JobStore:
                 return job
             if job.state not in sources(State.CANCELLED):
                 raise Error.JOB_STATE(export_id=job_id, state=job.state.value, action="cancelled")
-            # A worker that holds the job finds its lease gone, and cleans up.
+            # A worker that holds the job finds its lease lost, and deletes the parts.
             connection.execute(
                 export_job.update()
                 .where(export_job.c.id == job_id)
@@ -196,11 +196,13 @@ class JobStore:
             if found is None:
                 raise LookupError(f"no export job {job_id}")
             job = to_job(found)
-            kept = timedelta(days=self._limits.file_days)
+            retained = timedelta(days=self._limits.file_days)
             if job.state is not State.COMPLETED or job.finished_at is None:
                 raise LookupError(f"export job {job_id} is {job.state.value}")
-            if job.finished_at + kept <= moment:
-                raise LookupError(f"the file of export job {job_id} was kept for {kept.days} days")
+            if job.finished_at + retained <= moment:
+                raise LookupError(
+                    f"the file of export job {job_id} was kept for {retained.days} days"
+                )
             parts = connection.execute(_PARTS, {"job": job_id})
             return job, [(row.key, row.size) for row in parts]
 
@@ -235,7 +237,7 @@ class JobStore:
         return to_job(row)
 
     def _lock(self, connection: sa.Connection) -> None:
-        """Lock the subscription if a limit counts its jobs or sizes: no other can add to these."""
+        """Lock the subscription if a limit counts its jobs or sizes, so that none are added."""
         if self._limits.queued_jobs is not None or self._limits.daily_export_mb is not None:
             lock_subscription(connection, self._caller.subscription)
 

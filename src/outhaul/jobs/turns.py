@@ -1,9 +1,10 @@
-"""Whose job is next: subscriptions take turns, and within a subscription its users do.
+"""The order in which queued jobs start: subscriptions take turns, and so do the users in each.
 
-Fewest jobs in Processing come first. Among equals, the one whose latest start is longest ago comes
-first; one that never started a job comes before all. A user's jobs start in the order in which they
-were queued. Starts are numbered, not timed: the clocks of several machines differ. A user therefore
-waits for at most one start of each other user, however many jobs these have queued.
+The subscription or user with the fewest jobs in Processing comes first. Among equals, the one whose
+latest start is longest ago comes first, and one that never started a job before all others. The
+jobs of a user start in the order in which they were queued. A user thus waits for at most one start
+of each other user, however many jobs these have queued. Starts are numbered and not timed, because
+the clocks of several machines differ.
 """
 
 from typing import Any
@@ -25,7 +26,7 @@ def subscriptions_in_turn(connection: sa.Connection) -> list[sa.Row[Any]]:
         .scalar_subquery()
         .label("processing")
     )
-    # One index look-up per subscription. The order has PostgreSQL use the index: otherwise it may
+    # One index look-up per subscription. The order makes PostgreSQL use the index: otherwise it may
     # scan the table from its beginning, past all jobs that have ended.
     waiting = (
         sa.select(export_job.c.id)
@@ -98,7 +99,8 @@ def first_waiting(name: str, user: int) -> sa.Select[str]:
 def take_turn(connection: sa.Connection, name: str, user: int) -> None:
     """Record that a job of a user starts. The subscription's row is locked.
 
-    Two subscriptions may get the same number at the same moment: both have just had their turn.
+    Two subscriptions may get the same number at the same time. That is harmless: both have just had
+    their turn.
     """
     latest = connection.execute(sa.select(sa.func.max(subscription.c.turn))).scalar_one()
     connection.execute(

@@ -1,1 +1,1 @@
-"""The steps from each version of the schema to the next."""
+"""The migrations, which change the schema from each version to the next."""

@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations, on the connection that `Database.migrate` hands over."""
+"""The script that Alembic runs. It migrates on the connection from `Database.migrate`."""
 
 from alembic import context
 

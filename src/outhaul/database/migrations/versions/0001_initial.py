@@ -9,13 +9,13 @@ from sqlalchemy.dialects import postgresql
 revision = "0001"
 down_revision = None
 
-# In the order of code points, as SQLite has it.
+# Ordered by code points, as in SQLite.
 TEXT = sa.String().with_variant(postgresql.VARCHAR(collation="C"), "postgresql")
 INSTANT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Make the tables, and the subscription called `default`."""
+    """Create the tables, and the subscription called `default`."""
     subscriptions = op.create_table(
         "subscription",
         sa.Column("name", TEXT, nullable=False),

@@ -1,4 +1,4 @@
-"""Calls of each day, and the errors that calls were answered with."""
+"""Numbers of calls and of errors for each day."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ TEXT = sa.String().with_variant(postgresql.VARCHAR(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Make the tables `usage` and `error_count`."""
+    """Create the tables `usage` and `error_count`."""
     op.create_table(
         "usage",
         sa.Column("subscription", TEXT, nullable=False),

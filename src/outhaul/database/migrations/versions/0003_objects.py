@@ -1,4 +1,4 @@
-"""Fields of program members, what is known of their programs, and custom object types."""
+"""Fields of program members, statuses of loaded members, and custom object types."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ TEXT = sa.String().with_variant(postgresql.VARCHAR(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "member_field",
         sa.Column("subscription", TEXT, nullable=False),

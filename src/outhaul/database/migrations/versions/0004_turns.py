@@ -1,4 +1,4 @@
-"""What users take turns by, and indexes for long queues and long histories."""
+"""Turns of users and subscriptions, and indexes for long queues and long histories."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add the columns, and make the indexes anew."""
+    """Add the columns, and replace the indexes."""
     for table in ("subscription", "api_user"):
         op.add_column(table, sa.Column("turn", sa.BigInteger, nullable=False, server_default="0"))
     op.drop_index("ix_export_job_queue", "export_job")

@@ -1,4 +1,4 @@
-"""Plans in a table of their own, for as long as their jobs run."""
+"""A table of plans, which are stored while their jobs run."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,10 +11,9 @@ TEXT = sa.String().with_variant(postgresql.VARCHAR(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Make the table. Jobs in Processing are planned again, from their first part.
+    """Create the table. Jobs in Processing are planned again, and lose their rendered parts.
 
-    Their plans have a form that is not read any more, and what was rendered by them may not be
-    mixed with what another plan reads.
+    This version cannot read their plans, and a file may not have parts of two plans.
     """
     op.create_table(
         "export_plan",

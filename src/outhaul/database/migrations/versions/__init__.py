@@ -1,1 +1,1 @@
-"""One file a step."""
+"""The migrations, one in each file."""
