@@ -1,1 +1,1 @@
-"""The records themselves, as Delta Lake tables that any engine can read."""
+"""The records, as Delta Lake tables that other engines can read too."""

@@ -1,8 +1,8 @@
-"""Which records are wanted: clauses that a reading stores, a file can refute, a scan can apply.
+"""Clauses: conditions on records, which select the records of a reading.
 
-A clause is plain data (`to_json`, `parse_clause`), so that a reading outlives the process that made
-it. Applied to a file's statistics it says whether a record may be there at all. A clause that looks
-at other tables is pinned first: it then names the files of theirs that it looks at.
+A clause can be stored as plain data (`to_json`, `parse_clause`), because another process may use a
+reading later. The statistics of a file can show that no record of it matches (`may_match`). A
+clause that reads other tables must be pinned before use: it then names the files that it reads.
 """
 
 from abc import ABC, abstractmethod
@@ -18,25 +18,25 @@ from outhaul.lake.tables import LIST_MEMBERS
 from outhaul.protocol.instants import parse_instant, render_instant
 
 if TYPE_CHECKING:
-    # A kind is declared with clauses, and a command line client reads the declaration alone.
+    # The command line reads declarations of kinds, which use clauses, without a lake's libraries.
     from outhaul.lake.snapshot import Lake, Snapshots
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Where a clause is applied: the lake, and the lead ids that the records at hand can have."""
+    """What a clause is evaluated with: the lake, and the range of lead ids of the records."""
 
     lake: "Lake"
     ids: tuple[int, int] | None
-    """The least and the greatest, both included; `None` where no record has a lead."""
+    """The least and the greatest lead id; `None` if no record has a lead."""
 
 
 class UnpinnedError(ValueError):
-    """A clause looks at other tables, and does not say at which of their files."""
+    """A clause reads other tables, and is not pinned to files of them."""
 
 
 class Clause(ABC):
-    """A condition on a record. `tag` names the kind of clause in plain data."""
+    """A condition on a record. `tag` names the type of the clause in plain data."""
 
     tag: ClassVar[str]
     _by_tag: ClassVar[dict[str, type["Clause"]]] = {}
@@ -47,38 +47,38 @@ class Clause(ABC):
     @property
     @abstractmethod
     def columns(self) -> frozenset[str]:
-        """The columns of the record that the clause looks at."""
+        """The columns of the record that the clause reads."""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Return the clause as plain data: its content under its tag."""
+        """Return the clause as plain data: an object whose one member is its tag."""
 
     @classmethod
     @abstractmethod
-    def from_json(cls, content: Any) -> Self:  # noqa: ANN401 - what `to_json` put under the tag
-        """Return the clause whose content `to_json` gave."""
+    def from_json(cls, content: Any) -> Self:  # noqa: ANN401 - JSON, of the form that the class writes
+        """Return the clause from the value that `to_json` has under the tag."""
 
     @abstractmethod
     def expression(self, scope: Scope) -> pl.Expr:
-        """Return the clause as Polars evaluates it. Raises `UnpinnedError`."""
+        """Return the clause as an expression of Polars. Raises `UnpinnedError`."""
 
-    def may_match(self, bounds: Bounds) -> bool:  # noqa: ARG002 - what is said of any file
-        """Tell whether a file with these bounds may hold a record that the clause holds for."""
+    def may_match(self, bounds: Bounds) -> bool:  # noqa: ARG002 - true of any file
+        """Return whether a file with these bounds may contain a record that matches the clause."""
         return True
 
-    def pin(self, snapshots: "Snapshots") -> "Clause":  # noqa: ARG002 - this looks at no other table
-        """Return the clause with the files of other tables that it looks at."""
+    def pin(self, snapshots: "Snapshots") -> "Clause":  # noqa: ARG002 - this reads no other table
+        """Return the clause with the names of the files of other tables that it reads."""
         return self
 
     @property
     def files(self) -> Iterator[TableFile]:
-        """The files of other tables that are pinned."""
+        """The pinned files of other tables."""
         yield from ()
 
 
 @dataclass(frozen=True)
 class Within(Clause):
-    """The column's moment is within a window: both ends belong to it, to the second."""
+    """The moment in a column is in a window. Both ends are included, to the second."""
 
     tag = "within"
 
@@ -112,7 +112,7 @@ class Within(Clause):
 
 @dataclass(frozen=True)
 class Between(Clause):
-    """The column's integer is between two, both included."""
+    """The integer in a column is in a range. Both ends are included."""
 
     tag = "between"
 
@@ -143,7 +143,7 @@ class Between(Clause):
 
 @dataclass(frozen=True)
 class OneOf(Clause):
-    """The column has one of some values, all integers, all texts or all booleans."""
+    """The value in a column is one of some values, which are all of one type."""
 
     tag = "oneOf"
 
@@ -173,7 +173,7 @@ class OneOf(Clause):
 
 @dataclass(frozen=True)
 class AnyOf(Clause):
-    """At least one of some clauses holds."""
+    """At least one of some clauses is true."""
 
     tag = "anyOf"
 
@@ -207,7 +207,7 @@ class AnyOf(Clause):
 
 @dataclass(frozen=True)
 class MemberOf(Clause):
-    """The lead is a member of a static list, in the files of its members that are pinned."""
+    """The lead of the record is a member of a static list."""
 
     tag = "memberOf"
 
@@ -215,7 +215,7 @@ class MemberOf(Clause):
     column: str = "id"
     """The column that holds the lead's id."""
     pinned: tuple[str, ...] | None = None
-    """The files of the list's members, as paths under the folder of their table."""
+    """The files with the members of the list, as paths under the folder of their table."""
 
     @property
     def columns(self) -> frozenset[str]:
@@ -246,28 +246,28 @@ class MemberOf(Clause):
 
 
 def parse_clause(content: Mapping[str, Any]) -> Clause:
-    """Return the clause that `to_json` gave. Raises `ValueError` for anything else."""
-    known = Clause._by_tag  # noqa: SLF001 - the registry is this module's own
+    """Return the clause from the result of `to_json`. Raises `ValueError` for other content."""
+    known = Clause._by_tag  # noqa: SLF001 - this module declares the registry
     if len(content) != 1 or (tag := next(iter(content))) not in known:
         raise ValueError(f"not a clause: {content}")
     return known[tag].from_json(content[tag])
 
 
 def all_of(clauses: Sequence[Clause], scope: Scope) -> pl.Expr:
-    """Return the expression that holds where all clauses do."""
+    """Return an expression that is true if all clauses are true."""
     everything = pl.lit(value=True)
     return pl.all_horizontal([everything, *(clause.expression(scope) for clause in clauses)])
 
 
 def member_files(snapshots: "Snapshots", list_id: int) -> list[str]:
-    """Return the files of a static list's members, as paths under the folder of their table."""
+    """Return the files with the members of a static list, as paths under their table's folder."""
     snapshot = snapshots.of(LIST_MEMBERS)
     files = () if snapshot is None else snapshot.files
     return [file.path for file in files if file.partition == list_id]
 
 
 def members_of(scope: Scope, paths: Sequence[str]) -> pl.Series:
-    """Return the leads of a static list within the scope's ids; `paths` are its members' files."""
+    """Return the ids of a list's members within the scope. `paths` are from `member_files`."""
     if not paths or scope.ids is None:
         return pl.Series("leadId", [], dtype=pl.Int64)
     scan = scope.lake.scan(LIST_MEMBERS.name, paths, LIST_MEMBERS.columns)

@@ -1,4 +1,4 @@
-"""New files of a table, and the one transaction that puts them in place of others."""
+"""Writing of files of a table, and commits that add and remove files."""
 
 import json
 import time
@@ -20,25 +20,28 @@ from outhaul.lake.tables import Table
 from outhaul.storage.location import Location
 
 ROW_GROUP = 50_000
-"""Records in a row group: what a slice of a partition reads at least."""
+"""Records in a row group of a file. A scan reads whole row groups."""
 
 _AT_ONCE = CommitProperties(max_commit_retries=0)
-"""A commit that makes the very next version, or fails."""
+"""A commit creates the version after the one that it was made from, or fails."""
 
 _MILLISECOND = timedelta(milliseconds=1)
 _LAST = datetime.max.replace(microsecond=999_000, tzinfo=UTC)
 
 
 class TableChangedError(ValueError):
-    """The table was changed by another load meanwhile; load the file again."""
+    """Another load changed the table at the same time; load the file again."""
 
 
 def make_snapshot(lake: Lake, table: Table) -> Snapshot:
-    """Return a table as it is, made if there is none, for one who holds it (`Lake.writing`)."""
+    """Return the current snapshot of a table, which is created if it is missing.
+
+    The caller must hold the table (`Lake.writing`).
+    """
     snapshot = lake.snapshot(table)
     if snapshot is None:
         snapshot = lake.snapshot(table, lake.create(table).version())
-    assert snapshot is not None  # noqa: S101 - it was made
+    assert snapshot is not None  # noqa: S101 - the table was created
     return snapshot
 
 
@@ -48,9 +51,9 @@ def write_file(
     partition: Any,  # noqa: ANN401 - a value of the partition column, of any type
     records: pl.LazyFrame,
 ) -> AddAction:
-    """Write sorted records of one partition as a file; return it as the transaction adds it.
+    """Write sorted records of one partition as a file, and return the action that adds it.
 
-    The file is synced to the disk: a transaction never names one that a power cut may take.
+    The file is synced to the disk, so that a power cut cannot remove a file of a later commit.
     """
     value = str(partition)
     path = f"{table.partition}={value}/{uuid.uuid4()}.parquet"
@@ -75,7 +78,7 @@ def write_file(
     )
 
 
-def commit(  # noqa: PLR0913 - which table, as it was, and what becomes of it
+def commit(  # noqa: PLR0913 - the table, its version, and the changes
     lake: Lake,
     table: Table,
     *,
@@ -85,12 +88,12 @@ def commit(  # noqa: PLR0913 - which table, as it was, and what becomes of it
     new_columns: Mapping[str, pl.DataType] | None = None,
     changes_data: bool = True,
 ) -> int:
-    """Put files into a table and take others out, all at once; return the version that this makes.
+    """Add files to a table and remove others, in one commit, and return the new version.
 
-    `version` is the one that the files were made from: where the table has gone on since, by a
-    writer who did not wait, this raises `TableChangedError`, and nothing of it is done. New columns
-    come first, in a version of their own: they are null until the files are there. Where only the
-    files change, and not what they hold, `changes_data` is false: who follows the table skips it.
+    `version` is the version that the files were made from. If the table has a later version, of a
+    writer that did not hold the table, this raises `TableChangedError` and changes nothing. New
+    columns are added before, in a commit of their own; they are null until the files are added.
+    `changes_data` is false if the records stay the same: readers of changes then skip the commit.
     """
     adds = [replace(add, data_change=changes_data) for add in adds]
     opened = lake.at(table, version)
@@ -141,7 +144,7 @@ def _removals(table: Table, files: Sequence[LakeFile], changes_data: bool) -> li
 
 
 def _statistics(path: Path, table: Table) -> dict[str, Any]:
-    """Return a file's statistics in Delta's form: number of records, bounds, nulls."""
+    """Return the statistics of a file in the form of Delta: number of records, bounds, nulls."""
     columns = table.statistics
     found = (
         pl.scan_parquet(path, hive_partitioning=False, glob=False)
@@ -164,7 +167,7 @@ def _statistics(path: Path, table: Table) -> dict[str, Any]:
 
 
 def _bound(value: object, *, up: bool) -> object:
-    """Return a bound as Delta writes it: moments in milliseconds, away from the records."""
+    """Return a bound in the form of Delta. Moments are in milliseconds, rounded outwards."""
     if isinstance(value, datetime):
         cut = value.astimezone(UTC).replace(microsecond=value.microsecond // 1000 * 1000)
         if up and cut < value:

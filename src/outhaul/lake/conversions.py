@@ -1,4 +1,4 @@
-"""Values in the types that a lake keeps: from text, from other types, and back to text."""
+"""Conversion of values to the types of a lake: from texts and other types, and back to texts."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,9 @@ import polars as pl
 from outhaul.lake.tables import INSTANT
 from outhaul.protocol.dialects import DATE_FORMAT, DATETIME_FORMAT
 
-# Polars alone would take a sign, blanks and single digits as well.
+# Polars would also accept a sign, blanks and single digits.
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-# Offsets may have a colon or not; seconds and the whole time of day may be missing.
+# The colon of an offset, the seconds, and the whole time of day are optional.
 _OFFSET = r"[+-][0-9]{2}:?[0-9]{2}"
 _MOMENT = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -19,15 +19,15 @@ _INSTANT_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%dT%H:%M%z")
 
 
 def convert(given: pl.Series, to: pl.DataType) -> pl.Series:
-    """Return values in a type; those that cannot be are null."""
+    """Return values in a type. A value that cannot be converted becomes null."""
     if given.dtype.is_decimal() and to != pl.String:
-        # A fraction of nothing but zeros does not keep a number from being an integer.
+        # 1.00 is an integer.
         given = given.cast(pl.String).str.replace(r"\.0+$", "")
     if given.dtype == pl.String:
         from_text = _FROM_TEXT.get(str(to))
         return given if from_text is None else from_text(given, to)
     if to == pl.String:
-        frame = pl.select(render(pl.lit(given), kept_type(given.dtype)))
+        frame = pl.select(render(pl.lit(given), stored_type(given.dtype)))
         return frame.to_series().alias(given.name)
     if to.is_temporal() != given.dtype.is_temporal() or (to == pl.Boolean) != (
         given.dtype == pl.Boolean
@@ -42,7 +42,7 @@ def convert(given: pl.Series, to: pl.DataType) -> pl.Series:
 
 
 def render(values: pl.Expr, of: pl.DataType) -> pl.Expr:
-    """Return values of a type as the text that stands for them in a file."""
+    """Return values of a type as the texts that a file has."""
     if of == pl.Float64:
         # A number without a fraction is written as an integer.
         return values.cast(pl.String).str.strip_suffix(".0")
@@ -54,7 +54,7 @@ def render(values: pl.Expr, of: pl.DataType) -> pl.Expr:
 
 
 def data_type(of: pl.DataType) -> str:
-    """Return what a catalog calls a column of this type."""
+    """Return the `dataType` in a catalog for a column of this type."""
     names = {
         str(pl.Boolean()): "boolean",
         str(pl.Int64()): "integer",
@@ -65,8 +65,8 @@ def data_type(of: pl.DataType) -> str:
     return names.get(str(of), "string")
 
 
-def kept_type(of: pl.DataType) -> pl.DataType:
-    """Return the type that a lake keeps values of another in."""
+def stored_type(of: pl.DataType) -> pl.DataType:
+    """Return the type in which a lake stores values of a type."""
     if of.is_integer():
         return pl.Int64()
     if of.is_float() or of.is_decimal():
@@ -77,7 +77,7 @@ def kept_type(of: pl.DataType) -> pl.DataType:
 
 
 def _temporal(given: pl.Series, to: pl.DataType) -> pl.Series:
-    """Return days or moments in a type; a day is its midnight, and only that becomes a day."""
+    """Return days as moments (midnight) or moments as days (null if not midnight)."""
     if isinstance(given.dtype, pl.Datetime) and given.dtype.time_zone is None:
         given = given.dt.replace_time_zone("UTC")
     if to == pl.Date and given.dtype != pl.Date:
@@ -87,7 +87,7 @@ def _temporal(given: pl.Series, to: pl.DataType) -> pl.Series:
 
 
 def _in_calendar(typed: pl.Series) -> pl.Series:
-    """Return days or moments, null where the year has not four digits."""
+    """Return days or moments. Those whose year does not have four digits become null."""
     return typed.set(~typed.dt.year().is_between(1, 9999), None)
 
 

@@ -1,9 +1,8 @@
-"""Leads that are deleted: known for good, and taken out of the tables that depend on them.
+"""Deleted leads: recorded forever, and removed from the tables that depend on leads.
 
-A deletion is known before the first table is swept of its lead, and a merge asks which leads are
-deleted while it holds its table. So of a load that deletes a lead and one that brings it, in
-whichever order, the one that comes second leaves it out: the merge does not take it, or the sweep
-finds it.
+A deletion is recorded before any table is swept, and a merge reads the deleted leads while it holds
+its table. So a load that brings a deleted lead at the same time cannot restore it: either the merge
+sees the deletion and leaves the lead out, or the sweep comes later and removes it.
 """
 
 from collections.abc import Iterable
@@ -17,7 +16,7 @@ from outhaul.lake.tables import DELETED_LEADS, Table
 
 
 def deleted_leads(lake: Lake) -> pl.Series:
-    """Return the ids of all leads that are deleted, each once."""
+    """Return the ids of all deleted leads, each once."""
     snapshot = lake.snapshot(DELETED_LEADS)
     if snapshot is None or not snapshot.files:
         return pl.Series("leadId", dtype=pl.Int64)
@@ -25,7 +24,7 @@ def deleted_leads(lake: Lake) -> pl.Series:
 
 
 def without(ids: pl.Series, records: pl.DataFrame, column: str) -> pl.DataFrame:
-    """Return the records whose column has none of some ids, in their order."""
+    """Return the records whose `column` has none of `ids`, in their order."""
     if ids.is_empty() or records.is_empty():
         return records
     among = _between(ids, records[column].min(), records[column].max())
@@ -35,8 +34,8 @@ def without(ids: pl.Series, records: pl.DataFrame, column: str) -> pl.DataFrame:
 def delete_leads(lake: Lake, deletions: pl.DataFrame, tables: Iterable[Table]) -> None:
     """Record deletions, and remove the records of their leads from tables that depend on leads.
 
-    `deletions` have the columns `leadId` and `deletedAt`. Each step can be taken again; what is
-    done then stays as it is.
+    `deletions` has the columns `leadId` and `deletedAt`. A call that failed can be repeated: steps
+    that were done already change nothing.
     """
     record(lake, deletions)
     leads = deletions["leadId"].unique()
@@ -46,9 +45,9 @@ def delete_leads(lake: Lake, deletions: pl.DataFrame, tables: Iterable[Table]) -
 
 
 def record(lake: Lake, deletions: pl.DataFrame) -> None:
-    """Record deletions; of several of one lead the earliest counts, in whichever order they come.
+    """Record deletions. If a lead has several, the earliest moment is recorded.
 
-    A partition has one file, so that the ids of all are read at once.
+    A partition always has one file, so that reading all ids is fast.
     """
     table = DELETED_LEADS
     by_partition = (
@@ -59,11 +58,11 @@ def record(lake: Lake, deletions: pl.DataFrame) -> None:
     with lake.writing(table):
         snapshot = make_snapshot(lake, table)
         adds, removes = [], []
-        for (partition,), said in by_partition.items():
+        for (partition,), added in by_partition.items():
             files = [file for file in snapshot.files if file.partition == partition]
-            known = snapshot.scan(files).collect() if files else said.clear()
+            known = snapshot.scan(files).collect() if files else added.clear()
             together = (
-                pl.concat([known, said])
+                pl.concat([known, added])
                 .group_by("leadId")
                 .agg(pl.col("deletedAt").min())
                 .sort(table.order)
@@ -76,9 +75,9 @@ def record(lake: Lake, deletions: pl.DataFrame) -> None:
 
 
 def sweep(lake: Lake, table: Table, column: str, leads: pl.Series) -> None:
-    """Take the records of some leads out of a table, whose `column` holds the lead.
+    """Remove the records of some leads from a table, whose `column` has the lead id.
 
-    Only files that have such records are written anew.
+    Only files with such records are written again.
     """
     with lake.writing(table):
         snapshot = lake.snapshot(table)
@@ -90,18 +89,18 @@ def sweep(lake: Lake, table: Table, column: str, leads: pl.Series) -> None:
             if among.is_empty():
                 continue
             records = snapshot.scan([file])
-            gone = records.select(_is_one_of(column, among).sum()).collect().item()
-            if not gone:
+            swept = records.select(_is_one_of(column, among).sum()).collect().item()
+            if not swept:
                 continue
             removes.append(file)
-            if gone < file.records:
-                kept = records.filter(~_is_one_of(column, among))
-                adds.append(write_file(snapshot.location, table, file.partition, kept))
+            if swept < file.records:
+                remaining = records.filter(~_is_one_of(column, among))
+                adds.append(write_file(snapshot.location, table, file.partition, remaining))
         if removes:
             commit(lake, table, version=snapshot.version, adds=adds, removes=removes)
 
 
-def _between(ids: pl.Series, least: Any, greatest: Any) -> pl.Series:  # noqa: ANN401 - of statistics
+def _between(ids: pl.Series, least: Any, greatest: Any) -> pl.Series:  # noqa: ANN401 - bounds from statistics
     return ids.filter(ids.is_between(least, greatest))
 
 

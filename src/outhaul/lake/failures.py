@@ -1,4 +1,4 @@
-"""What reading and writing tables fails with: one error, in one line."""
+"""Failures of reading and writing tables, as one exception with a message of one line."""
 
 import re
 from collections.abc import Iterator
@@ -17,16 +17,16 @@ _TRIES = re.compile(r" in [\d.]+\S*s, after \d+ retries, .*?retry_timeout:? \d+s
 _OBJECT = re.compile(r" performing [A-Z]+ ([^\s?]+)")
 
 FAILURES = (OSError, DeltaError, PolarsError, BaseError)
-"""What the libraries raise where files of a table cannot be reached, are gone or are damaged."""
+"""Exceptions of the libraries for files that are unreachable, missing or damaged."""
 
 
 class LakeError(Exception):
-    """Records cannot be read or written: files cannot be reached, are gone or are damaged."""
+    """Records cannot be read or written: files are unreachable, missing or damaged."""
 
 
 @contextmanager
 def named_failures() -> Iterator[None]:
-    """Raise `LakeError`, in a line, for what the libraries raise that read and write tables."""
+    """Raise `LakeError` for the exceptions in `FAILURES`, with a message of one line."""
     try:
         yield
     except FAILURES as error:
@@ -34,14 +34,13 @@ def named_failures() -> Iterator[None]:
 
 
 def in_a_line(error: BaseException) -> str:
-    """Return what an error says without colours, stacks, line ends, retries and signatures.
+    """Return the message of an error without colours, stacks, line ends, retries and signatures.
 
-    If a storage service answered, that is its answer, and the object that was asked for.
+    If a storage service answered, the message is the requested object and that answer.
     """
     text = without_queries(_COLOURS.sub("", str(error)).partition("\n\nDebug source")[0])
-    said = " ".join(text.split()).partition(" 0: <unknown>")[0]
+    line = " ".join(text.split()).partition(" 0: <unknown>")[0]
     if (answer := answered(text)) is not None:
-        asked = _OBJECT.search(said)
-        return f"{asked[1]}: {answer}" if asked else answer
-    said = _TRIES.sub("", said)
-    return shortened(said, _LONGEST)
+        requested = _OBJECT.search(line)
+        return f"{requested[1]}: {answer}" if requested else answer
+    return shortened(_TRIES.sub("", line), _LONGEST)

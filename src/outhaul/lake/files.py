@@ -1,11 +1,11 @@
-"""The files of a lake: which there are, and what they hold."""
+"""Descriptions of the files of a lake."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 Bounds = Mapping[str, tuple[Any, Any]]
-"""The least and the greatest value of a file's columns, where they are known."""
+"""The least and the greatest value in a file, by column. Unknown bounds are `None`."""
 
 
 class TableFile(NamedTuple):
@@ -17,17 +17,21 @@ class TableFile(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class LakeFile:
-    """One file of a table: where it is (under the table's folder) and what it holds."""
+    """One file of a table, with its statistics."""
 
     path: str
+    """The path under the folder of the table."""
     size: int
+    """Bytes of the file."""
     records: int
+    """Records in the file."""
     partition: Any
+    """The value of the partition column, which all its records share."""
     bounds: Bounds
 
 
 def by_partition(files: Iterable[LakeFile]) -> dict[Any, list[LakeFile]]:
-    """Return files by their partition, both in the order in which they come."""
+    """Return files by partition. Partitions and files are in the given order."""
     found: dict[Any, list[LakeFile]] = {}
     for file in files:
         found.setdefault(file.partition, []).append(file)

@@ -1,4 +1,4 @@
-"""A lake and its tables at one version: which files there are, and what they hold."""
+"""A lake, and snapshots of its tables: the files that a table has at one version."""
 
 import fcntl
 import hashlib
@@ -25,7 +25,7 @@ from outhaul.storage.location import Location
 
 _READ_RETRIES = 4
 
-# deltalake decodes the first, and takes the second for a slash.
+# In a path, deltalake decodes percent signs, and reads a backslash as a slash.
 _MISREAD = re.compile(r"%[0-9A-Fa-f]{2}|\\")
 
 Hold = Callable[[str], AbstractContextManager[None]]
@@ -34,22 +34,28 @@ Hold = Callable[[str], AbstractContextManager[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A table as it is at one version; it stays so, whatever is loaded later."""
+    """A table at one version. It never changes: later loads make new versions."""
 
     version: int
+    """The version of the table in Delta."""
     location: Location
+    """The folder of the table."""
     columns: Mapping[str, pl.DataType]
-    """All columns but the one of the partition."""
+    """All columns but the partition column."""
     files: Sequence[LakeFile]
     """Sorted by partition."""
 
     def scan(self, files: Sequence[LakeFile]) -> pl.LazyFrame:
-        """Return the records of some of its files, one file after the other."""
+        """Return the records of some files of the snapshot, one file after the other."""
         return _scan(self.location, [file.path for file in files], self.columns)
 
 
 class Lake:
-    """The tables of one subscription, in one folder of this machine or of a bucket."""
+    """The tables of one subscription, in a folder or under a prefix of a bucket.
+
+    `hold` is a lock that is exclusive across machines; without it, only the writers of this machine
+    exclude each other.
+    """
 
     def __init__(self, location: Path | Location, hold: Hold | None = None) -> None:
         self.location = Location.of(location)
@@ -57,7 +63,7 @@ class Lake:
 
     @property
     def folder(self) -> Path:
-        """A folder of this machine: the lake's own, or one for what is on its way to a bucket."""
+        """A folder of this machine for locks and temporary files; the lake's, if it is a folder."""
         name = hashlib.sha256(self.location.url.encode()).hexdigest()[:16]
         local = Path(tempfile.gettempdir()) / f"outhaul-{os.getuid()}" / name
         return self.location.folder or local
@@ -65,14 +71,14 @@ class Lake:
     def scan(
         self, table: str, paths: Sequence[str], columns: Mapping[str, pl.DataType] | None
     ) -> pl.LazyFrame:
-        """Return the records of files of a table, given as paths under its folder.
+        """Return the records of files of a table, which are given as paths under its folder.
 
-        With `None` for the columns, each file has those that it has.
+        If `columns` is `None`, the columns are those of the files, which must all have the same.
         """
         return _scan(self.location / table, paths, columns)
 
     def snapshot(self, table: Table, version: int | None = None) -> Snapshot | None:
-        """Return a table at a version, or as it is now; `None` where nothing was ever loaded."""
+        """Return a table at a version, by default the newest; `None` if nothing was ever loaded."""
         opened = self.opened(table, version)
         if opened is None:
             return None
@@ -89,12 +95,12 @@ class Lake:
         )
 
     def at(self, table: Table, version: int) -> DeltaTable:
-        """Return a table that is there, at a version, for writing."""
+        """Return an existing table at a version, for writing."""
         location = self.location / table.name
         return DeltaTable(_uri(location), version=version, storage_options=_options(location))
 
     def create(self, table: Table) -> DeltaTable:
-        """Return a table, made if there is none, for writing."""
+        """Return a table for writing. It is created if it does not exist."""
         opened = self.opened(table)
         if opened is not None:
             return opened
@@ -110,11 +116,11 @@ class Lake:
 
     @contextmanager
     def writing(self, table: Table) -> Iterator[None]:
-        """Hold the table against other writers: a merge reads, then writes.
+        """Exclude other writers of a table, because a merge reads the table before it writes.
 
-        Those of this machine are held off by a lock of its own, those of others by the lock that
-        all of them share, where there is one. Who loses that meanwhile cannot commit any more once
-        another has (`lake.writing`). Raises `LakeError` for what fails meanwhile.
+        A lock file excludes writers of this machine, and the lock `hold` those of other machines.
+        If the connection of `hold` is lost in the block, another writer may commit; the commit of
+        this one then fails (`TableChangedError`). Raises `LakeError` for failures in the block.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / f".{table.name}.lock").open("w") as lock:
@@ -125,9 +131,9 @@ class Lake:
                 yield
 
     def opened(self, table: Table, version: int | None = None) -> DeltaTable | None:
-        """Return a table as deltalake has it; `None` where nothing was ever loaded.
+        """Return a table as an object of deltalake; `None` if nothing was ever loaded.
 
-        Raises `LakeError` where it cannot be read.
+        Raises `LakeError` if it cannot be read.
         """
         location = self.location / table.name
         if not location.exists:
@@ -142,37 +148,38 @@ class Lake:
 
 
 class Snapshots:
-    """The tables of a lake, each at one version: the one that it has when it is first asked for."""
+    """Snapshots of the tables of a lake. A table is read once, and keeps that version here."""
 
     def __init__(self, lake: Lake, known: Mapping[str, Snapshot | None] | None = None) -> None:
         self._lake = lake
         self._found: dict[str, Snapshot | None] = dict(known or {})
 
     def of(self, table: Table) -> Snapshot | None:
-        """Return a table's snapshot; `None` where nothing was ever loaded. Raises `LakeError`."""
+        """Return the snapshot of a table; `None` if nothing was ever loaded. Raises `LakeError`."""
         if table.name not in self._found:
             self._found[table.name] = self._lake.snapshot(table)
         return self._found[table.name]
 
 
 def open_lake(settings: Settings, subscription: str, database: Database) -> Lake:
-    """Return the lake of a subscription, wherever the settings have it.
+    """Return the lake of a subscription.
 
-    Machines that share it share the `database` too, and by that the lock of those who write.
+    Machines that share a lake also share the database, whose locks exclude writers of other
+    machines. (SQLite has no such locks, because only one machine can use it.)
     """
     hold = database.hold if database.is_postgresql else None
     return Lake(location_of_lakes(settings) / subscription, hold)
 
 
 def location_of_lakes(settings: Settings) -> Location:
-    """Return where the lakes of all subscriptions are."""
+    """Return the location under which each subscription has its lake."""
     if settings.lake_url is None:
         return Location.of(settings.lake_folder)
     return Location.at(settings.lake_url, settings)
 
 
 def check_lakes(settings: Settings, *, writes: bool = False) -> None:
-    """Return if the lakes can be read, and tables be written if the process `writes`.
+    """Return if the lakes can be read; if `writes`, also if commits to tables are safe.
 
     Raises `LakeError`.
     """
@@ -185,15 +192,15 @@ def check_lakes(settings: Settings, *, writes: bool = False) -> None:
 
 
 def delta_field(name: str, of: pl.DataType) -> Field:
-    """Return a column as Delta describes it."""
+    """Return a column as a field of Delta."""
     return Field(name, PrimitiveType(type_name(of)))
 
 
 def _uri(location: Location) -> str:
-    """Return how deltalake is given a location. Raises `LakeError` where it cannot be."""
+    """Return a location as deltalake expects it. Raises `LakeError` if that is not possible."""
     if location.folder is None:
         return location.url
-    # A relative path might look like a URL.
+    # deltalake may read a relative path as a URL.
     path = str(location.folder.absolute())
     if _MISREAD.search(path):
         raise LakeError(
@@ -210,9 +217,9 @@ def _options(location: Location) -> dict[str, str]:
 def _scan(
     location: Location, paths: Sequence[str], columns: Mapping[str, pl.DataType] | None
 ) -> pl.LazyFrame:
-    """Return the records of Parquet files; a column that a file does not have is null there.
+    """Return the records of Parquet files. A column that a file does not have is null.
 
-    With `None` for the columns, all files have the same, which are read.
+    If `columns` is `None`, the columns are those of the files, which must all have the same.
     """
     options: dict[str, Any] | None = None
     if location.options:

@@ -1,7 +1,7 @@
-"""What a table of a lake is: columns, what identifies a record, order, partitions.
+"""Declarations of tables: columns, keys, order, partitions.
 
-A kind declares its table in its own module. Those of leads, activities and list members are here,
-because clauses and the rules of smart lists read them too.
+A kind declares its table in its own module. The tables of leads, activities and list members are
+here, because clauses and smart lists read them too.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,19 @@ import polars as pl
 INSTANT = pl.Datetime("us", "UTC")
 
 CHANGED_AT = "outhaul_changed_at"
-"""When any field of a record changed last: what the filter updatedAt means (bulk lead extract)."""
+"""The moment of the last change of any field, which the filter `updatedAt` tests.
+
+The field `updatedAt` of a record does not count (bulk lead extract).
+"""
 
 LEADS_A_RANGE = 50_000
-"""Ids that one partition of leads covers."""
+"""Size of the range of ids in one partition of leads."""
 
 DELETED_A_RANGE = 1_000_000
-"""Ids that one partition of deleted leads covers: they are few, and all are read by every load."""
+"""Size of the range of ids in one partition of deleted leads.
+
+It is large because deleted leads are few, and every load reads all of them.
+"""
 
 _TYPES: Mapping[str, pl.DataType] = {
     "boolean": pl.Boolean(),
@@ -49,30 +55,30 @@ class Table:
 
     name: str
     key: tuple[str, ...]
-    """What identifies a record."""
+    """The columns that identify a record."""
     order: tuple[str, ...]
-    """The order of the records in a file and, over the partitions, in an export."""
+    """The columns by which the records of a file, and of an export, are sorted."""
     partition: str
-    """The partition column; partitions follow the order."""
+    """The partition column. Partitions must follow the order of records."""
     partition_value: pl.Expr
-    """What the partition column is, of the other columns."""
+    """The value of the partition column, as an expression of other columns."""
     columns: Mapping[str, pl.DataType]
-    """The columns that are always there, without the partition column."""
+    """The columns that the table always has, without the partition column."""
     statistics: tuple[str, ...]
-    """The columns whose least and greatest value every file carries."""
+    """The columns whose least and greatest value are in the statistics of each file."""
     lead: str | None = None
-    """The column that holds a lead's id, where lists of leads choose records."""
+    """The column with a lead's id, if lists of leads can select records."""
     depends_on: str | None = None
     """The column of the lead that a record depends on: deleting the lead deletes the record."""
 
     @property
     def ranges_of_leads(self) -> bool:
-        """Whether a partition is a range of lead ids."""
+        """Whether each partition is a range of lead ids."""
         return self.partition_value.meta.root_names() == [self.lead]
 
     @property
     def partition_key(self) -> str:
-        """The column that tells records of one partition apart."""
+        """The column of the key that differs between the records of one partition."""
         return self.key[-1]
 
     @property
@@ -82,19 +88,19 @@ class Table:
 
     @property
     def key_decides_partition(self) -> bool:
-        """Whether a record stays in its partition: the date of an activity may be corrected."""
+        """Whether a record never changes its partition. An activity can: its date may change."""
         return set(self.partition_value.meta.root_names()) <= set(self.key)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Join:
-    """A second table, whose columns can be read with those of each record."""
+    """A second table, whose columns are read along with those of each record."""
 
     table: Table
     left: str
-    """The column of the first table that names the other record."""
+    """The column of the first table with the key of the other record."""
     right: str
-    """The column that identifies the other record, and by whose ranges its table is partitioned."""
+    """The key of the second table, which must be partitioned by ranges of this column."""
 
 
 ACTIVITIES = Table(
@@ -158,15 +164,15 @@ DELETED_LEADS = Table(
 
 
 def column_type(data_type: str) -> pl.DataType:
-    """Return the type of the column that holds a field of a catalog's `dataType`; mostly text."""
+    """Return the type of the column for a field with this `dataType`, by default text."""
     return _TYPES.get(data_type, pl.String())
 
 
 def type_name(of: pl.DataType) -> str:
-    """Return what Delta calls a type."""
+    """Return the name of a type in Delta."""
     return _DELTA_NAMES[str(of)]
 
 
 def parse_type(name: str) -> pl.DataType:
-    """Return the type that Delta calls so."""
+    """Return the type with this name in Delta."""
     return _DELTA_TYPES[name]

@@ -1,7 +1,7 @@
-"""Upkeep of a lake: many small files become one, files that nobody reads any more are removed.
+"""Upkeep of a lake: compaction of small files, and removal of files that were replaced.
 
-Both are safe beside loads, exports and the upkeep of other machines. A file that was replaced
-stays for a while, for whoever is reading it, and for as long as the plan of a job has it.
+Both are safe during loads, exports and the upkeep of other machines. A file that was replaced stays
+for some hours, because a reader may have it open, and as long as the plan of a job names it.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -13,17 +13,17 @@ from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import Table
 
 FILES_APART = 4
-"""Files of a partition that are left as they are, where one of them has most of its records."""
+"""The number of files that a partition may have if one of them has most of its records."""
 
 _SMALL = 4
-"""A file is small beside another that has more records, so many times."""
+"""Compact a partition unless its largest file has this many times the records of the others."""
 
 
 def compact(lake: Lake, table: Table) -> int:
-    """Make one file of those of each partition, where they are many or small; return how many.
+    """Merge the files of each partition that has many, or small ones; return how many were merged.
 
-    Each partition is one commit, for which loads of the table wait. What the table holds is the
-    same before and after. Raises `TableChangedError`.
+    Each partition is one commit, during which loads of the table wait. The records stay the same.
+    Raises `TableChangedError`.
     """
     snapshot = lake.snapshot(table)
     if snapshot is None:
@@ -41,22 +41,23 @@ def compact(lake: Lake, table: Table) -> int:
 def remove_replaced(
     lake: Lake, table: Table, *, hours: int, pinned: Callable[[], Collection[str]]
 ) -> None:
-    """Remove the files that were replaced, or never put in, more than `hours` ago.
+    """Remove files that were replaced more than `hours` ago, or never committed.
 
-    Those that are `pinned`, as paths under the table's folder, stay. That is asked only where
-    there is something to remove, and after it is known: no plan will have such a file any more.
+    Files in the result of `pinned`, as paths under the table's folder, stay. `pinned` is called
+    after the list of files to remove is known: new plans do not use files of that list, so none
+    can be missed.
     """
     opened = lake.opened(table)
     if opened is None:
         return
     replaced = opened.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
     if replaced:
-        kept = pinned()
-        (lake.location / table.name).delete([path for path in replaced if path not in kept])
+        retained = pinned()
+        (lake.location / table.name).delete([path for path in replaced if path not in retained])
 
 
 def _many(files: Sequence[LakeFile]) -> bool:
-    """Tell whether files are better one: it is not worth it to write much anew for a little."""
+    """Return whether files should be merged: not if a large file would gain few records."""
     records = sorted(file.records for file in files)
     return len(files) > FILES_APART or (len(files) > 1 and sum(records[:-1]) * _SMALL > records[-1])
 
@@ -65,7 +66,7 @@ def _compact(lake: Lake, table: Table, partition: object) -> int:
     snapshot = lake.snapshot(table)
     files = [] if snapshot is None else [f for f in snapshot.files if f.partition == partition]
     if snapshot is None or not _many(files):
-        return 0  # another has done it meanwhile
+        return 0  # another machine has compacted it
     order = list(table.order)
     records = reduce(
         lambda left, right: left.merge_sorted(right, key=order),

@@ -7,7 +7,7 @@ import msgspec
 import polars as pl
 
 from outhaul.kinds.loading import Column
-from outhaul.lake.conversions import convert, kept_type, render
+from outhaul.lake.conversions import convert, render, stored_type
 from outhaul.lake.tables import INSTANT
 from outhaul.protocol.texts import shortened
 
@@ -73,7 +73,7 @@ class Narrowest:
             return
         self._seen = True
         if given.dtype != pl.String:
-            kept = kept_type(given.dtype)
+            kept = stored_type(given.dtype)
             fits = not convert(given, kept).has_nulls()
             self._left = [of for of in self._left if fits and of == kept]
             return

@@ -30,7 +30,7 @@ _OLD = "\0old"
 
 
 class ColumnChangedError(ValueError):
-    """A column was added by another load meanwhile, in another type; load the file again."""
+    """Another load added a column at the same time, with another type; load the file again."""
 
 
 @dataclass(frozen=True, kw_only=True)
