@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from outhaul.cli.console import named_errors
 from outhaul.cli.options import Command, parameter, variable_of
 from outhaul.kinds.options import TypeOption
+from outhaul.kinds.registry import KindError
 
 Makers = Mapping[str, Callable[[], Command]]
 """Functions that make a command, by its name."""
@@ -22,10 +24,10 @@ def group_of(makers: Callable[[], Makers], helps: Callable[[str], str]) -> type[
 
     class Group(TyperGroup):
         def list_commands(self, ctx: object) -> list[str]:
-            return [*makers(), *super().list_commands(ctx)]  # type: ignore[arg-type]
+            return [*_made(makers), *super().list_commands(ctx)]  # type: ignore[arg-type]
 
         def get_command(self, ctx: object, cmd_name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
-            make = makers().get(cmd_name)
+            make = _made(makers).get(cmd_name)
             if make is None:
                 return super().get_command(ctx, cmd_name)  # type: ignore[arg-type]
             one = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -35,6 +37,11 @@ def group_of(makers: Callable[[], Makers], helps: Callable[[str], str]) -> type[
             return command
 
     return Group
+
+
+def _made(makers: Callable[[], Makers]) -> Makers:
+    with named_errors(KindError):
+        return makers()
 
 
 def type_parameter(declared: TypeOption) -> Parameter:

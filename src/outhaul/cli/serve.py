@@ -14,6 +14,7 @@ from outhaul.cli.store import open_database, prepare_locations
 from outhaul.database.engine import DatabaseUnavailableError
 from outhaul.export.opening import check_executor
 from outhaul.export.ray.cluster import RayMissingError
+from outhaul.kinds.registry import REGISTRY, KindError
 from outhaul.server import PortTakenError
 from outhaul.server import serve as serve_until_stopped
 from outhaul.settings import Settings
@@ -37,8 +38,9 @@ def serve(*, settings: Settings) -> None:
 
     Example: `outhaul serve --data ./data`
     """
-    with named_errors(RayMissingError):
+    with named_errors(RayMissingError, KindError):
         check_executor(settings)
+        REGISTRY.all()
     prepare_locations(settings)
     with named_errors(PortTakenError, DatabaseUnavailableError):
         serve_until_stopped(settings, lambda url: errors.print(f"outhaul serves {url}"))
@@ -57,8 +59,9 @@ def worker(
 
     Example: `outhaul worker --data ./data --workers 4`
     """
-    with named_errors(RayMissingError):
+    with named_errors(RayMissingError, KindError):
         check_executor(settings)
+        REGISTRY.all()
     prepare_locations(settings)
     with open_database(settings):
         pass  # creates and migrates it

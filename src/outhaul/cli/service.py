@@ -16,6 +16,7 @@ from outhaul.cli.options import takes
 from outhaul.cli.store import Subscription, open_database
 from outhaul.clock import now
 from outhaul.kinds import KINDS
+from outhaul.kinds.registry import KindError
 from outhaul.settings import Settings
 
 app = typer.Typer(
@@ -59,7 +60,10 @@ def create(  # noqa: PLR0913 - each is an option of the command
     Example: `outhaul service create nightly --data ./data --user etl@example.com
     --permission "Read-Only Lead" --permission "Read-Only Activity"`
     """
-    with open_database(settings, subscription) as database, named_errors(PermissionUnknownError):
+    with (
+        open_database(settings, subscription) as database,
+        named_errors(KindError, PermissionUnknownError),
+    ):
         made = create_service(
             database,
             name,

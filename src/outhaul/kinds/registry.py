@@ -6,7 +6,7 @@ process of outhaul reads the entry points once, before it looks for a kind.
 
 import threading
 from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from outhaul.kinds.activities import ACTIVITIES
@@ -39,9 +39,18 @@ class KindError(Exception):
     """A kind is unknown, or cannot be registered."""
 
 
-def _loaded(point: str, found: object) -> Records:
+def _loaded(point: EntryPoint) -> Records:
+    try:
+        found = point.load()
+    except Exception as error:
+        raise KindError(
+            f"the entry point {point.name!r} of the group {GROUP!r}, {point.value}, "
+            f"cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(found, Records):
-        raise KindError(f"the entry point {point!r} of the group {GROUP!r} names no kind")
+        raise KindError(
+            f"the entry point {point.name!r} of the group {GROUP!r}, {point.value}, names no kind"
+        )
     return found
 
 
@@ -60,7 +69,7 @@ class Registry:
 
     def __init__(self, *records: Records, group: str | None = None) -> None:
         self._group = group
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._records: dict[str, Records] = {}
         for entry in records:
             self._add(entry)
@@ -75,13 +84,19 @@ class Registry:
         del self._records[name]
 
     def all(self) -> list[Records]:
-        """Return all records. Raises `KindError` where an entry point names no kind."""
+        """Return all records. Raises `KindError`, every time, where an entry point does not fit."""
         with self._lock:
             if self._group is not None:
+                # Before the loop: the module of an entry point may call `register`.
                 group, self._group = self._group, None
-                for point in entry_points(group=group):
-                    self._add(_loaded(point.name, point.load()))
-        return list(self._records.values())
+                before = dict(self._records)
+                try:
+                    for point in entry_points(group=group):
+                        self._add(_loaded(point))
+                except KindError:
+                    self._records, self._group = before, group
+                    raise
+            return list(self._records.values())
 
     def _add(self, records: Records) -> None:
         for other in self._records.values():

@@ -75,10 +75,10 @@ class _Load:
         self._noted: set[tuple[Any, ...]] = set()
         self._has_deletions = False
         snapshot = lake.snapshot(self._table)
-        self._kept = self._table.columns if snapshot is None else snapshot.columns
+        self._existing = self._table.columns if snapshot is None else snapshot.columns
         columns = list(loading.columns(catalog))
         self._catalogued = {column.name for column in columns}
-        self._columns = {column.name: column for column in self._as_kept(columns)}
+        self._columns = {column.name: column for column in self._as_existing(columns)}
         self._infer = infer
         if infer:
             self._columns = self._others() | self._columns
@@ -86,14 +86,14 @@ class _Load:
         self._misfits: list[Misfit] = []
         self._more = 0
 
-    def _as_kept(self, columns: Iterable[Column]) -> Iterator[Column]:
+    def _as_existing(self, columns: Iterable[Column]) -> Iterator[Column]:
         """Give the columns in the types that the table has already, whatever the catalog says."""
         for column in columns:
-            yield replace(column, type=self._kept.get(column.name, column.type))
+            yield replace(column, type=self._existing.get(column.name, column.type))
 
     def _others(self) -> dict[str, Column]:
         """Return the columns that the table has and the catalog does not: a load was cut off."""
-        return {name: Column(name=name, type=of) for name, of in self._kept.items()}
+        return {name: Column(name=name, type=of) for name, of in self._existing.items()}
 
     def run(self, moment: datetime, report: Report) -> Loaded:
         """Read, check and merge the file."""
@@ -157,7 +157,7 @@ class _Load:
         if unknown and not self._infer:
             return self._unknown(unknown)
         # A table tells columns apart by their letters only, not by their case.
-        taken = {name.lower(): name for name in (self._table.partition, *self._kept)}
+        taken = {name.lower(): name for name in (self._table.partition, *self._existing)}
         for name in names:
             if name.startswith(RESERVED):
                 return f"column {name!r}: names that begin with {RESERVED!r} are outhaul's own"

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from tests.support.opportunities import OPPORTUNITIES
@@ -101,11 +102,56 @@ def test_entry_points_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == ["outhaul.kinds"]
 
 
-def test_an_entry_point_that_names_no_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint("o", "tests.support.opportunities:TABLE", "outhaul.kinds")
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("tests.support.opportunities:TABLE", "names no kind"),
+        ("tests.support.nowhere:KIND", "cannot be loaded: ModuleNotFoundError: No module named"),
+        ("tests.support.opportunities:NONE", "cannot be loaded: AttributeError: module "),
+    ],
+)
+def test_an_entry_point_that_does_not_fit(
+    monkeypatch: pytest.MonkeyPatch, value: str, problem: str
+) -> None:
+    good = EntryPoint("g", "tests.support.opportunities:OPPORTUNITIES", "outhaul.kinds")
+    point = EntryPoint("o", value, "outhaul.kinds")
+    monkeypatch.setattr(registry, "entry_points", lambda group: EntryPoints([good, point]))  # noqa: ARG005
+    kinds = Registry(LEADS, group="outhaul.kinds")
+    for _ in range(2):
+        with pytest.raises(KindError) as caught:
+            kinds.all()
+        said = f"the entry point 'o' of the group 'outhaul.kinds', {value}"
+        assert str(caught.value).startswith(said)
+        assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "words", [("load", "leads"), ("extract", "--help"), ("serve", "--data"), ("worker", "--data")]
+)
+def test_commands_say_which_entry_point_does_not_fit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    def fail(_: Registry) -> NoReturn:
+        raise KindError("the entry point 'o' does not fit")
+
+    monkeypatch.setattr(Registry, "all", fail)
+    folder = (str(tmp_path),) if words[-1] == "--data" else ()
+    done = CliRunner().invoke(app, [*words, *folder])
+    assert done.exit_code == 1
+    assert done.stderr == "error: the entry point 'o' does not fit\n"
+
+
+def test_the_module_of_an_entry_point_may_register_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = Registry(LEADS, group="outhaul.kinds")
+
+    class Registering(EntryPoint):
+        def load(self) -> Any:
+            kinds.register(LIST_MEMBERS)
+            return OPPORTUNITIES
+
+    point = Registering("o", "somewhere:KIND", "outhaul.kinds")
     monkeypatch.setattr(registry, "entry_points", lambda group: EntryPoints([point]))  # noqa: ARG005
-    with pytest.raises(KindError, match=r"the entry point 'o' of the group 'outhaul\.kinds'"):
-        Registry(LEADS, group="outhaul.kinds").all()
+    assert kinds.all() == [LEADS, LIST_MEMBERS, OPPORTUNITIES]
 
 
 def test_jobs_of_each_type_of_records_are_named_apart(context: Context) -> None:
