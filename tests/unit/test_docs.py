@@ -23,6 +23,25 @@ from outhaul.settings import Limits, Settings
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
 GLOSSARY = DOCS / "glossary.md"
 
+HOUSE_WORDS = (
+    r"whoever",
+    r"whatever runs",
+    r"stretch(es)?",
+    r"go(es)? with",
+    r"there (is|are) (none|nothing) of",
+    r"that there (is|are)",
+    r"of ours",
+    r"anew",
+    r"meanwhile",
+    r"beside",
+    r"hand(s|ed)? on",
+    r"much the same",
+    r"chores?",
+    r"is told of",
+    r"is away",
+)
+"""Words that readers stumbled over, as patterns. CHANGELOG.md and the pages do without them."""
+
 
 def page(name: str) -> str:
     return (DOCS / name).read_text("utf-8")
@@ -101,6 +120,16 @@ def test_links_between_pages_lead_somewhere(path: Path) -> None:
         assert target.exists(), link
         if anchor:
             assert anchor in anchors(target), f"{link}#{anchor}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_pages_do_without_house_words(path: Path) -> None:
+    # Settings are described in the code; code and names of programs are no prose.
+    text = re.sub(
+        r"<!-- table.*?<!-- end -->|```.*?```|`[^`]*`", "", path.read_text("utf-8"), flags=re.DOTALL
+    )
+    pattern = rf"\b({'|'.join(HOUSE_WORDS)})\b"
+    assert [found.group() for found in re.finditer(pattern, text, re.IGNORECASE)] == []
 
 
 def words_of_the_glossary() -> list[str]:
