@@ -26,7 +26,7 @@ examples.register()
 IN_CI = os.environ.get("CI") == "true"
 
 STORES = ("sqlite", "postgresql")
-"""Where the state may be; tests of what it promises run on each."""
+"""The databases that the service can use. Tests of what a database promises run on each."""
 
 
 @pytest.fixture(scope="session")

@@ -121,7 +121,7 @@ else:
 
 
 class LocationMissingError(ValueError):
-    """The lake, the export files or the state have no location: neither a data folder nor a URL."""
+    """The lake, the export files or the database have no location, neither a folder nor a URL."""
 
 
 class Settings(Declared):
@@ -131,7 +131,7 @@ class Settings(Declared):
 
     data: Annotated[Path | None, Option(first=True)] = Field(
         default=None,
-        description="Folder for the state, the lake and export files, each unless a URL names "
+        description="Folder for database, lake and export files, each unless a URL names "
         "another location. It is created on first use.",
     )
     host: Annotated[str, Option()] = Field(
@@ -183,7 +183,7 @@ class Settings(Declared):
         # The path is percent-encoded, as in the URLs of SQLAlchemy.
         default_factory=lambda known: _database_in(known["data"]),
         repr=False,  # it may hold a password
-        description="PostgreSQL database for the state: postgresql://user@host/name. "
+        description="PostgreSQL database, instead of a SQLite file: postgresql://user@host/name. "
         "If the URL has a password, use the variable: other users can read a command line.",
     )
     executor: Annotated[Literal["local", "ray"], Option()] = Field(

@@ -39,6 +39,10 @@ HOUSE_WORDS = (
     r"chores?",
     r"is told of",
     r"is away",
+    r"kept",
+    r"by itself",
+    r"besides",
+    r"misfits?",
 )
 """Words that readers stumbled over, as patterns. CHANGELOG.md and the pages do without them."""
 

@@ -1,1 +1,1 @@
-"""The database of the state, which is all data but records and files: schema, engine, wake-ups."""
+"""The database, which has all data but records and export files: schema, engine, wake-ups."""

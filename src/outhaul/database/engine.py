@@ -49,7 +49,7 @@ class DatabaseUnavailableError(Exception):
 
 
 class Database:
-    """The database of the state, with short transactions for reading and for writing.
+    """The database, with short transactions for reading and for writing.
 
     Raises `DatabaseUnavailableError` if the URL is wrong or the driver is missing.
     """

@@ -1,4 +1,4 @@
-"""The tables of the state, as tables of SQLAlchemy Core.
+"""The tables of the database, as tables of SQLAlchemy Core.
 
 Every row belongs to a subscription, directly or through a foreign key. The migrations create the
 same tables, and a test compares the two.

@@ -18,7 +18,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
 
 @pytest.fixture(scope="module")
 def store() -> str:
-    """Where the state is; a module that is to run on both databases has a fixture of this name."""
+    """The URL of the database. A module that runs on both databases overrides this fixture."""
     return "sqlite"
 
 
