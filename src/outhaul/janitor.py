@@ -101,7 +101,7 @@ class Janitor:
         UsageStore(self._database).forget(quota_date(self._clock()) - timedelta(days=USAGE_DAYS))
 
     def _lake_tasks(self) -> list[Callable[[], object]]:
-        """Return a task for each table of each lake."""
+        """Return a task for each table of each subscription."""
         try:
             names = [entry.name for entry in subscriptions(self._database)]
             return [

@@ -263,7 +263,7 @@ class Settings(Declared):
 
     @property
     def lake_folder(self) -> Path:
-        """The folder of the lakes: it has a folder for each subscription.
+        """The folder of the lake, which has a folder for each subscription.
 
         Raises `LocationMissingError` without a data folder.
         """

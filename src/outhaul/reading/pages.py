@@ -58,28 +58,28 @@ def read_page(  # noqa: PLR0913 - what is read, which of it, from where on, how 
     *,
     size: int,
     after: Position | None = None,
-    fitting: pl.Expr | None = None,
+    condition: pl.Expr | None = None,
     most_records: int = MOST_RECORDS,
 ) -> RecordPage:
     """Return a page of up to `size` records, which begins after the position `after`.
 
-    All `clauses` and the expression `fitting` hold for the records. `snapshot` is that of the
+    All `clauses` and the expression `condition` hold for the records. `snapshot` is that of the
     table, whose first column of order is a moment or a lead's id; `None` if nothing was ever
     loaded. A page may have fewer records, or none, and still not be the last: it ends once about
     `most_records` were read. Raises `LakeError` if files cannot be read.
     """
     wanted = [*clauses, *([] if after is None else [_from(table, after)])]
     follows = pl.lit(value=True) if after is None else _follows(table.order, after)
-    keep = follows if fitting is None else follows & fitting
-    looked_into = {name for clause in wanted for name in clause.columns} | {*keep.meta.root_names()}
-    if snapshot is None or not looked_into <= snapshot.columns.keys():
+    matches = follows if condition is None else follows & condition
+    needed = {name for clause in wanted for name in clause.columns} | {*matches.meta.root_names()}
+    if snapshot is None or not needed <= snapshot.columns.keys():
         return RecordPage(records=(), position=after, more=False)  # no record can match
     reading = pin_reading(Snapshots(lake, {table.name: snapshot}), table, wanted, fields)
     found: list[dict[str, Any]] = []
     last: Slice | None = None
-    looked_at = 0
+    records_read = 0
     for each in slices(snapshot, table, reading.clauses, SLICE_RECORDS):
-        if last is not None and looked_at >= most_records:
+        if last is not None and records_read >= most_records:
             position = max(
                 [_end(last, table), *(_position(record, table) for record in found[-1:])]
             )
@@ -87,14 +87,14 @@ def read_page(  # noqa: PLR0913 - what is read, which of it, from where on, how 
             if after is None or position > after:
                 return RecordPage(records=found, position=position, more=True)
         with named_failures():
-            records = scan_part(reading, each.part(table), lake).filter(keep)
+            records = scan_part(reading, each.part(table), lake).filter(matches)
             found += records.head(size + 1 - len(found)).collect(engine="streaming").to_dicts()
         if len(found) > size:
             return RecordPage(
                 records=found[:size], position=_position(found[size - 1], table), more=True
             )
         last = each
-        looked_at += min(each.records, SLICE_RECORDS) if each.cut else each.records
+        records_read += min(each.records, SLICE_RECORDS) if each.cut else each.records
     return RecordPage(
         records=found, position=_position(found[-1], table) if found else after, more=False
     )

@@ -89,8 +89,8 @@ def _counts(
         paths,
         {column: of for column, of in ACTIVITIES.columns.items() if column in columns},
     )
-    fitting = scan.filter(all_of(wanted, scope), _within("leadId", scope))
-    return fitting.group_by("leadId").agg(pl.len().cast(pl.Int64).alias(name))
+    counted = scan.filter(all_of(wanted, scope), _within("leadId", scope))
+    return counted.group_by("leadId").agg(pl.len().cast(pl.Int64).alias(name))
 
 
 def _within(column: str, scope: Scope) -> pl.Expr:

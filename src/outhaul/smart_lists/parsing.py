@@ -160,10 +160,10 @@ def _field_rule(content: Mapping[str, Any], path: str, names: Names) -> FieldRul
     of = _TYPES.get(data_type, ValueType.TEXT)
     operator = _one_of(Operator, content.get("operator"), f"{path}.operator")
     if operator not in OPERATORS[of]:
-        fitting = ", ".join(entry for entry in Operator if entry in OPERATORS[of])
+        allowed = ", ".join(entry for entry in Operator if entry in OPERATORS[of])
         raise CatalogError(
             f"{path}.operator: '{operator}' does not fit {field!r}, which is of type "
-            f"{data_type}; there are {fitting}"
+            f"{data_type}; there are {allowed}"
         )
     rule = FieldRule(field=field, type=of, operator=operator)
     if operator in (Operator.EMPTY, Operator.NOT_EMPTY):

@@ -68,8 +68,8 @@ def leads(query: Query) -> Found:
         return _page(query, snapshot, [OneOf(name, _integers(values))])
     # Values match in any case, so that an e-mail address is found however it is written.
     lowered = pl.Series(values).str.to_lowercase().implode()
-    fitting = render(pl.col(name), of).str.to_lowercase().is_in(lowered)
-    return _page(query, snapshot, [], fitting=fitting)
+    condition = render(pl.col(name), of).str.to_lowercase().is_in(lowered)
+    return _page(query, snapshot, [], condition=condition)
 
 
 def list_leads(query: Query) -> Found:
@@ -94,7 +94,7 @@ def _page(
     snapshot: Snapshot | None,
     clauses: Sequence[Clause],
     *,
-    fitting: pl.Expr | None = None,
+    condition: pl.Expr | None = None,
 ) -> Found:
     """Return a page of the leads that match, with the fields that the call names."""
     fields = _fields(query)
@@ -104,10 +104,10 @@ def _page(
         TABLE,
         snapshot,
         clauses,
-        (*fields, *(() if fitting is None else fitting.meta.root_names())),
+        (*fields, *(() if condition is None else condition.meta.root_names())),
         size=query.batch_size(),
         after=None if after is None else (after,),
-        fitting=fitting,
+        condition=condition,
         most_records=_ALL,
     )
     return Found(
