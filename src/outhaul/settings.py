@@ -24,7 +24,7 @@ _CENTURY = 36_500
 
 
 class Limits(BaseModel):
-    """What a subscription may do. The defaults are the `marketo` set; `None` means no limit.
+    """The limits of a subscription. The defaults are the set `marketo`; `None` means no limit.
 
     The environment variable `OUTHAUL_LIMIT_<NAME>` overrides a single limit of all subscriptions;
     its value `none` means no limit. The overrides of a subscription come before the variables.

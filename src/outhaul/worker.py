@@ -124,7 +124,7 @@ class Worker:
             self._wakeups.wait(seen, self._look_seconds)
 
     def _run(self, queue: Queue, job: Job) -> None:
-        """Run one attempt: publish the file of the job, or end the job, or leave it to others."""
+        """Run one attempt. At its end the job is Completed, Failed, released or lost to others."""
         bound = log.bind(job=job.id, kind=job.kind, attempt=job.attempts)
         prefix = f"{job.id}/{uuid.uuid4()}"
         stop = threading.Event()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LEAD_IDS = frozenset({"id", "leadid"})
-"""The names of the field of a lead's id in descriptions, in small letters."""
+"""The names that the field of a lead's id has in descriptions, in lower case."""
 
 OWN_FIELDS = {"marketoGUID": "string", "createdAt": "datetime", "updatedAt": "datetime"}
 """The fields that every custom object type has, and their `dataType`."""

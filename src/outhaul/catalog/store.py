@@ -165,7 +165,7 @@ class Catalog:
     def store(self, entries: Entries) -> None:
         """Store entries in one transaction. They replace entries of the same name or id.
 
-        The rules of smart lists are not checked here: call `outhaul.smart_lists.stored` for that.
+        The rules of smart lists are not checked here. `smart_lists.stored.store_entries` does that.
         """
         with self._database.write() as connection:
             self._lock(connection)

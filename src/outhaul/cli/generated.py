@@ -1,4 +1,4 @@
-"""Commands that are made from declarations, when they are asked for."""
+"""Commands that are made from declarations when they are called."""
 
 from collections.abc import Callable, Mapping
 from inspect import Parameter
@@ -13,13 +13,14 @@ from outhaul.kinds.options import TypeOption
 from outhaul.kinds.registry import KindError
 
 Makers = Mapping[str, Callable[[], Command]]
-"""Functions that make a command, by its name."""
+"""Functions that make commands, by the name of the command."""
 
 
 def group_of(makers: Callable[[], Makers], helps: Callable[[str], str]) -> type[TyperGroup]:
-    """Return a group of the commands that `makers` names, before the group's own.
+    """Return a group with the commands that `makers` makes, before the group's own commands.
 
-    `makers` is asked each time, as kinds may be registered late. `helps` returns a command's help.
+    `makers` is called each time, because kinds may be registered late. `helps` returns the help of
+    a command.
     """
 
     class Group(TyperGroup):
@@ -45,7 +46,7 @@ def _made(makers: Callable[[], Makers]) -> Makers:
 
 
 def type_parameter(declared: TypeOption) -> Parameter:
-    """Return the parameter for the name of a type of records."""
+    """Return the parameter for the option that names a type of records."""
     made = typer.Option(
         declared.flag,
         envvar=variable_of(declared.flag),

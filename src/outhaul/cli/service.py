@@ -82,6 +82,6 @@ def create(  # noqa: PLR0913 - each is an option of the command
 
 
 def _known_permissions() -> Collection[str]:
-    """Return all permissions: the usual ones, and those of kinds that other packages bring."""
+    """Return all permissions: the standard ones, and those that registered kinds declare."""
     of_kinds = (name for kind in KINDS.values() for name in sorted(kind.permissions))
     return dict.fromkeys([*PERMISSIONS, *of_kinds])

@@ -50,8 +50,8 @@ class Queue:
     def claim(self, moment: datetime) -> Job | None:
         """Take the next job, in the order of `outhaul.jobs.turns`, and begin an attempt.
 
-        Jobs with an expired lease come first. Such a job becomes Failed after `MAX_ATTEMPTS`.
-        Returns `None` if there is nothing to do.
+        Jobs with an expired lease come first. Such a job becomes Failed if it has had
+        `MAX_ATTEMPTS` attempts. Returns `None` if there is nothing to do.
         """
         with self._database.read() as connection:
             abandoned = connection.execute(_EXPIRED.limit(1), {"moment": moment}).first()
@@ -60,7 +60,7 @@ class Queue:
             if (job := self._take_up(moment)) is not None:
                 return job
             with self._database.read() as connection:
-                waiting = subscriptions_in_turn(connection)  # some may have fewer jobs running now
+                waiting = subscriptions_in_turn(connection)  # without the jobs that were given up
         free = [row.name for row in waiting if self._may_run(row.processing, row.limit_overrides)]
         # Locked subscriptions come last. This worker then waits for their locks, because it may get
         # no notification of a job that the other transaction leaves behind.

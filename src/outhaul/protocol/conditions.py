@@ -6,9 +6,10 @@ _TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 
 def has_tag(header: str | None, tag: str) -> bool:
-    """Tell whether an `If-None-Match` header names a file by its tag, which is given with quotes.
+    """Return whether an `If-None-Match` header contains `tag`, which includes its quotes.
 
-    `*` names any file. Tags are compared weakly, as that section says: `W/"a"` names `"a"`.
+    The header `*` matches any tag. Tags are compared weakly, as the RFC requires: `W/"a"` matches
+    `"a"`.
     """
     if header is None:
         return False

@@ -31,8 +31,8 @@ class UnsatisfiableRangeError(ValueError):
 def parse_range(header: str | None, size: int) -> ByteRange | None:
     """Return the bytes that a `Range` header requests from a file of `size` bytes.
 
-    `None` means the whole file. That is the answer without a header, and for headers that a server
-    may ignore: another unit than bytes, bad syntax, several ranges. Raises
+    `None` means the whole file. It is returned without a header, and for headers that a server
+    may ignore: a unit other than bytes, bad syntax, several ranges. Raises
     `UnsatisfiableRangeError` if the range begins at or after the end of the file.
     """
     if header is None:

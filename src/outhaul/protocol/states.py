@@ -29,7 +29,7 @@ class State(StrEnum):
 
 
 def parse_state(text: str) -> State:
-    """Return the state that a parameter names, in capitals or small letters, with one l or two.
+    """Return the state that a parameter names, in upper or lower case, with one l or two.
 
     Raises `ValueError` if the text names no state.
     """

@@ -19,7 +19,7 @@ class Format(ABC):
     """
 
     name: str
-    """The name in the key `format` of a request, in capitals."""
+    """The value of `format` in a request, in upper case."""
     media_type: str
     """The `Content-Type` of a file."""
     extension: str

@@ -67,12 +67,12 @@ class _Member:
         self._compressor = zlib.compressobj(LEVEL, wbits=_GZIP)
 
     def write(self, content: bytes, /) -> int:
-        self._hand_on(self._compressor.compress(content))
+        self._emit(self._compressor.compress(content))
         return len(content)
 
     def finish(self) -> None:
-        self._hand_on(self._compressor.flush())
+        self._emit(self._compressor.flush())
 
-    def _hand_on(self, compressed: bytes) -> None:
+    def _emit(self, compressed: bytes) -> None:
         if compressed:
             self._target.write(compressed)

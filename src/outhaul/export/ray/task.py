@@ -19,7 +19,7 @@ def pack(settings: Settings, task: PartTask, lake: Lake) -> bytes:
 
 def render_packed(packed: bytes) -> dict[str, Any]:
     """Render a part on a node, given the result of `pack`; return the part as plain data."""
-    settings, task, location = pickle.loads(packed)  # noqa: S301 - from our own worker
+    settings, task, location = pickle.loads(packed)  # noqa: S301 - pickled by the worker
     key = f"{task.key}.{uuid.uuid4().hex}"
     with closing(open_files(settings)) as files:
         # The check does nothing, because Ray ends the process to cancel the task.
