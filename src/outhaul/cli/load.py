@@ -57,7 +57,7 @@ def _help(name: str) -> str:
 
 
 def _command(records: Records) -> Command:
-    """Return the command that loads some records."""
+    """Return the command that loads one kind of records."""
 
     def load(  # noqa: PLR0913 - an argument for each option
         paths: Sequence[Path],
@@ -78,7 +78,7 @@ def _command(records: Records) -> Command:
 
 
 def _parameters(records: Records) -> list[Parameter]:
-    """Return the parameters that the command has, in the order of its help."""
+    """Return the parameters of the command, in the order of its help."""
     found = [parameter("paths", Paths)]
     if records.infer_help is not None:
         infer = typer.Option(
@@ -116,7 +116,7 @@ app = typer.Typer(
 
 @app.callback()
 def _group() -> None:
-    """Let Typer make a group of it, though it has one command of its own."""
+    """Make Typer treat this as a group, though it declares one command only."""
 
 
 @app.command()
@@ -126,7 +126,7 @@ def catalog(
         list[Path],
         typer.Argument(
             help="JSON: answers of a live instance (leads/describe.json, activities/types.json), "
-            "or outhaul's own file of programs, forms, staticLists, smartLists and the like."
+            "or outhaul's own file of programs, forms, staticLists, smartLists and others."
         ),
     ],
     *,
@@ -134,7 +134,7 @@ def catalog(
     settings: Settings,
     json: Json = False,
 ) -> None:
-    """Load what can be asked for: lead fields, activity types, programs, forms, static lists.
+    """Load entries of the catalog: lead fields, activity types, programs, forms, static lists.
 
     Example: `outhaul load catalog describe.json types.json --data ./data`
     """
@@ -144,7 +144,7 @@ def catalog(
         for path, entries in read:
             try:
                 store_entries(store, entries)
-            except CatalogError as error:  # a smart list's rules
+            except CatalogError as error:  # the rules of a smart list are not valid
                 fail(f"nothing of {path} was loaded: {error}")
     counts = [
         {
@@ -162,7 +162,7 @@ def catalog(
         errors.print(escape(f"{path}: {len(entries)} entries of the catalog"))
 
 
-def _load(  # noqa: PLR0913 - what the commands have in common
+def _load(  # noqa: PLR0913 - all commands share it
     what: str,
     paths: Sequence[Path],
     settings: Settings,
@@ -171,7 +171,7 @@ def _load(  # noqa: PLR0913 - what the commands have in common
     subscription: str,
     as_json: bool,
 ) -> None:
-    """Load files one after the other, up to the first that does not fit."""
+    """Load files in order, up to the first file that is not valid."""
     done: list[Loaded] = []
     with named_errors(LocationMissingError):
         location_of_lakes(settings)
@@ -187,10 +187,10 @@ def _load(  # noqa: PLR0913 - what the commands have in common
                 _refused(error, done, left=len(paths) - len(done) - 1)
             except (LakeError, TableChangedError) as error:
                 progress.stop()
-                why = str(error)
+                problem = str(error)
                 if isinstance(error, LakeError):
-                    why = f"{lake_named(settings)}: {why}"
-                _broken_off(path, why, done, left=len(paths) - len(done) - 1)
+                    problem = f"{lake_named(settings)}: {problem}"
+                _broken_off(path, problem, done, left=len(paths) - len(done) - 1)
             progress.update(task, completed=1.0)
     if as_json:
         print_json({"files": [_summary(loaded) for loaded in done]})
@@ -198,22 +198,22 @@ def _load(  # noqa: PLR0913 - what the commands have in common
     for loaded in done:
         counts = loaded.merged
         did = f"{counts.added} {what} added, {counts.changed} changed"
-        left = f", {counts.deleted} of deleted leads left out" if counts.deleted else ""
-        errors.print(escape(f"{loaded.path}: {did}, {counts.unchanged} as they were{left}"))
+        skipped = f", {counts.deleted} of deleted leads skipped" if counts.deleted else ""
+        errors.print(escape(f"{loaded.path}: {did}, {counts.unchanged} unchanged{skipped}"))
 
 
 def _refused(error: FileError, done: Sequence[Loaded], *, left: int) -> NoReturn:
     fail(f"nothing of {error.path} was loaded{_others(done, left)}:\n{error}")
 
 
-def _broken_off(path: Path, why: str, done: Sequence[Loaded], *, left: int) -> NoReturn:
-    # Deletions of leads may have been recorded, and the answer to a commit may have been lost.
-    fail(f"{path} was not loaded to its end{_others(done, left)}; load it again: {why}")
+def _broken_off(path: Path, problem: str, done: Sequence[Loaded], *, left: int) -> NoReturn:
+    # Some of it may be loaded: deletions of leads, or all if only the answer to the commit is lost.
+    fail(f"{path} was not loaded completely{_others(done, left)}; load it again: {problem}")
 
 
 def _others(done: Sequence[Loaded], left: int) -> str:
-    before = f"; {len(done)} before it were loaded" if done else ""
-    after = f"; {left} after it were not tried" if left else ""
+    before = f"; files loaded before it: {len(done)}" if done else ""
+    after = f"; files not tried: {left}" if left else ""
     return f"{before}{after}"
 
 

@@ -115,7 +115,7 @@ def catalog(data: Path) -> Iterator[Callable[[], Catalog]]:
 def test_records_are_loaded_and_the_data_folder_is_made(run: Run, write: Write, data: Path) -> None:
     result = run("activities", write("a.csv", ACTIVITIES_CSV))
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "a.csv: 2 activities added, 0 changed, 0 as they were" in result.stderr
+    assert "a.csv: 2 activities added, 0 changed, 0 unchanged" in result.stderr
     assert count(data, ACTIVITIES) == 2
     assert sorted(path.name for path in data.iterdir()) >= ["lake", "outhaul.db"]
 
@@ -186,7 +186,7 @@ def test_records_of_deleted_leads_are_counted(run: Run, write: Write, data: Path
         }
     ]
     told = run("leads", path).stderr
-    assert "0 leads added, 0 changed, 2 as they were, 1 of deleted leads left out" in told
+    assert "0 leads added, 0 changed, 2 unchanged, 1 of deleted leads skipped" in told
     assert count(data, LEADS) == 2
 
 
@@ -304,9 +304,7 @@ def test_files_before_one_that_does_not_fit_stay_loaded(run: Run, write: Write, 
         write("3.csv", "id\n3\n"),
     )
     told = refusal(run("leads", good, bad, after, "--json"))
-    assert (
-        f"nothing of {bad} was loaded; 1 before it were loaded; 1 after it were not tried" in told
-    )
+    assert f"nothing of {bad} was loaded; files loaded before it: 1; files not tried: 1" in told
     assert f"{bad}:2: id: 'x' is not an integer" in told
     assert count(data, LEADS) == 1
 

@@ -132,7 +132,7 @@ def test_a_bucket_that_cannot_be_used(
     if command is LOAD:
         more = ("more.csv", *STATE, "--lake-url", url)
         said = run(*LOAD, *more, access=s3)
-        assert said.startswith("leads.csv was not loaded to its end; 1 after it were not tried; ")
+        assert said.startswith("leads.csv was not loaded completely; files not tried: 1; ")
     else:
         said = run(*command, *STATE, "--data", "data", "--files-url", url, access=s3)
         assert said.startswith(
@@ -212,7 +212,7 @@ def test_a_bucket_that_goes_away_amid_a_load(
             if done.exit_code == 0:
                 break
             (said,) = done.stderr.strip().splitlines()
-            assert said.startswith("error: more.csv was not loaded to its end; load it again: ")
+            assert said.startswith("error: more.csv was not loaded completely; load it again: ")
             assert f"the lake, {reached.url}, cannot be used, see --lake-url: " in said
         assert times > 2
     snapshot = Lake(any_bucket.location / "default").snapshot(LEADS)

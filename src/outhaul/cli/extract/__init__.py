@@ -1,4 +1,4 @@
-"""`outhaul extract`: records of any endpoint into a file."""
+"""`outhaul extract`: extracting records from any endpoint into a file."""
 
 from outhaul.cli.extract.commands import app
 

@@ -1,4 +1,4 @@
-"""`outhaul extract`: records of any endpoint into a file; a command for each kind."""
+"""The commands of `outhaul extract`, one for each kind."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -23,8 +23,8 @@ def _commands() -> Makers:
 
 
 app = typer.Typer(
-    help="Extract records of any endpoint that speaks the bulk extract protocol, a live instance "
-    "or outhaul, into a file.",
+    help="Extract records into a file, from any endpoint that speaks the bulk extract protocol: a "
+    "live instance or outhaul.",
     cls=group_of(_commands, lambda name: KINDS[name].extract_help),
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -33,11 +33,11 @@ app = typer.Typer(
 
 @app.callback()
 def _group() -> None:
-    """Let Typer make a group of it, though it has no command of its own."""
+    """Make Typer treat this as a group, though it declares no commands."""
 
 
 def _command(kind: AnyKind) -> Command:
-    """Return the command that extracts a kind."""
+    """Return the command that extracts the records of a kind."""
 
     def run(**values: Any) -> None:  # noqa: ANN401 - what the options hold
         filters = _filters(kind, values)
@@ -60,7 +60,7 @@ def _command(kind: AnyKind) -> Command:
 
 
 def _filters(kind: AnyKind, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the filters of the request. Options that are not given make none."""
+    """Return the filters of the request, from the options that were given."""
     filters: dict[str, Any] = {}
     for entry in kind.filters:
         option, given = entry.option, values.get(entry.name)

@@ -1,4 +1,4 @@
-"""One extraction from the command line: run the job, fetch its file, show how it goes."""
+"""One extraction by a command: run the job, fetch its file, show the progress."""
 
 import contextlib
 import sys
@@ -28,7 +28,7 @@ STDOUT = "-"
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What all kinds' extractions have in common: where from, in which form, and where to."""
+    """The arguments that extractions of all kinds have: endpoint, fields, format and output."""
 
     url: str
     client_id: str
@@ -40,7 +40,7 @@ class Order:
     file_format: str
 
     def request(self, filters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the body that creates the job."""
+        """Return the body of the call that creates the job."""
         body: dict[str, Any] = {"format": self.file_format, "filter": dict(filters)}
         if self.fields is not None:
             body["fields"] = self.fields
@@ -50,7 +50,7 @@ class Order:
 
 
 def extract(order: Order, kind_path: str, filters: Mapping[str, Any]) -> None:
-    """Run one extraction to its end, or end the command with what went wrong."""
+    """Run one extraction. End the command with a message if it fails."""
     _check_output(order)
     try:
         session = Session(order.url, order.client_id, order.client_secret)
@@ -76,16 +76,18 @@ def extract(order: Order, kind_path: str, filters: Mapping[str, Any]) -> None:
         return
     records = "records" if job.records is None else f"{job.records:,} records"
     form = f"{size:,} bytes, " if size is not None else ""
-    place = "standard output" if order.output == STDOUT else order.output
+    target = "standard output" if order.output == STDOUT else order.output
     checked = job.checksum or "no checksum given"
-    errors.print(escape(f"{records} ({form}{checked}) of job {job.export_id} written to {place}"))
+    errors.print(escape(f"{records} ({form}{checked}) of job {job.export_id} written to {target}"))
 
 
 def _check_output(order: Order) -> None:
-    """Find out before the job is made whether its file has a place to go."""
+    """Check before the job is created that its file can be written."""
     if order.output == STDOUT:
         if order.json:
-            raise typer.BadParameter("with '-' the file takes standard output", param_hint="--json")
+            raise typer.BadParameter(
+                "with '-' the file is written to standard output", param_hint="--json"
+            )
         return
     target = Path(order.output)
     if target.is_dir() or not target.name:
@@ -99,7 +101,7 @@ def _ends() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        # Who read standard output has had enough; typer ends the command quietly with 1.
+        # The reader of standard output closed it. Typer then exits with 1, without a message.
         raise
     except (ClientError, OSError) as error:
         fail(" ".join(str(error).split()))
@@ -121,7 +123,7 @@ def _shown_retries() -> Iterator[None]:
 def _run(exports: Exports, request: Mapping[str, Any]) -> Job:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=errors, disable=not errors.is_terminal, transient=True) as bar:
-        task = bar.add_task("asking for a job", total=None)
+        task = bar.add_task("creating a job", total=None)
 
         def show(job: Job) -> None:
             bar.update(task, description=f"job {escape(job.export_id)}: {job.status}")

@@ -1,4 +1,4 @@
-"""The options of `outhaul extract`, for a kind: each teaches by an example."""
+"""The options of `outhaul extract` for a kind. The help of each has an example."""
 
 import os
 from inspect import Parameter
@@ -15,12 +15,12 @@ from outhaul.kinds.registry import AnyKind
 
 
 def _option(name: str, text: str, **more: Any) -> Any:  # noqa: ANN401 - typer's own type
-    """Return an option whose environment variable is named after it."""
+    """Return an option with an environment variable of the same name."""
     return typer.Option(name, envvar=variable_of(name), help=text, **more)
 
 
 def _lines(context: typer.Context, param: typer.CallbackParam, values: list[str]) -> list[str]:
-    """Take several values from the environment one a line: they may hold spaces."""
+    """Split an environment variable into lines, one for each value: values may contain spaces."""
     source = context.get_parameter_source(param.name or "")
     if source is None or source.name != "ENVIRONMENT" or not isinstance(param.envvar, str):
         return values
@@ -28,7 +28,7 @@ def _lines(context: typer.Context, param: typer.CallbackParam, values: list[str]
 
 
 def _format(text: str) -> str:
-    """Return the name of a format, as requests write it."""
+    """Return the name of a format as in requests."""
     name = text.upper()
     if name not in FORMATS:
         raise typer.BadParameter(f"{text!r} is none of {', '.join(FORMATS)}")
@@ -51,14 +51,14 @@ ClientSecret = Annotated[
     str,
     _option(
         "--client-secret",
-        "Its client secret. Others can see a command line: prefer the environment.",
+        "Secret of the client id. Use the variable: other users can read a command line.",
     ),
 ]
 Output = Annotated[
     str,
     _option(
         "--output",
-        "File to write, such as leads.csv; it is there only when it is whole and checked. "
+        "File to write, such as leads.csv. It appears only when it is whole and checked. "
         "'-' is standard output.",
         metavar="FILE",
     ),
@@ -67,8 +67,8 @@ FileFormat = Annotated[
     str,
     _option(
         "--format",
-        "Format of the file: CSV, TSV (tabs) and SSV (spaces) at any endpoint; outhaul has JSON "
-        "Lines, and gzip of all of them, too.",
+        "Format of the file: CSV, TSV (tabs) or SSV (spaces) from any endpoint; from outhaul also "
+        "JSON Lines, and any of them with gzip.",
         metavar="[" + "|".join(FORMATS) + "]",
         parser=_format,
     ),
@@ -77,8 +77,8 @@ Header = Annotated[
     list[str] | None,
     _option(
         "--header",
-        "Column header in place of a field's name: 'email=Email Address'. May be repeated; in the "
-        "environment one a line.",
+        "Column header that replaces a field's name: 'email=Email Address'. May be repeated; in "
+        "the variable, one on each line.",
         metavar="FIELD=HEADER",
         callback=_lines,
     ),
@@ -125,5 +125,5 @@ def _filter_parameter(entry: Filter) -> Parameter:
 def _fields_option(kind: AnyKind) -> Any:  # noqa: ANN401 - typer's own type
     text = f"Fields to export, in this order: {kind.fields_example}."
     if kind.default_fields:
-        text += " Without it they are the standard ones."
+        text += " Default: the standard fields."
     return _option("--fields", text, metavar="A,B")
