@@ -1,1 +1,1 @@
-"""Files of records, read, checked and merged into a table: one commit a file, or nothing."""
+"""Loading of files: records are read, checked, and merged into a table in one commit a file."""

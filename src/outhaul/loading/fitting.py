@@ -1,4 +1,4 @@
-"""What a column takes: which values fit its type, which do not and why, and what type fits."""
+"""Conversion of values to the types of columns, and inference of the types of new columns."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -22,37 +22,38 @@ _EXPECTED = {
 }
 
 
-class Misfitting(NamedTuple):
-    """A value that does not fit: the record's place in its batch, and the reason."""
+class Invalid(NamedTuple):
+    """A value that a column cannot have."""
 
     record: int
+    """The position of the record in its batch, from 0 on."""
     reason: str
 
 
-def fit(batch: pl.DataFrame, columns: Iterable[Column]) -> tuple[pl.DataFrame, list[Misfitting]]:
-    """Return a batch in the types of its columns, and the values that do not fit (null there)."""
+def fit(batch: pl.DataFrame, columns: Iterable[Column]) -> tuple[pl.DataFrame, list[Invalid]]:
+    """Return a batch in the types of its columns, and its invalid values, which are null there."""
     fitted: list[pl.Series] = []
-    misfits: list[Misfitting] = []
+    invalid: list[Invalid] = []
     for column in columns:
         if column.name not in batch.columns:
             if column.required:
                 absent = f"{column.name}: missing"
-                misfits += [Misfitting(n, absent) for n in range(batch.height)]
+                invalid += [Invalid(n, absent) for n in range(batch.height)]
             continue
         given = batch[column.name]
         typed = convert(given, column.type)
-        misfits += _unfit(
+        invalid += _invalid(
             given,
             typed.is_null() & given.is_not_null(),
             f"{column.name}: {{}} is not {_EXPECTED.get(str(column.type), 'text')}",
         )
-        misfits += _check(column, given, typed)
+        invalid += _check(column, given, typed)
         fitted.append(typed)
-    return pl.DataFrame(fitted), sorted(misfits)
+    return pl.DataFrame(fitted), sorted(invalid)
 
 
 class Narrowest:
-    """The narrowest type whose every value renders back to the text that was given."""
+    """The narrowest type in which each value of a column renders back to its text in the file."""
 
     CANDIDATES: tuple[pl.DataType, ...] = (
         pl.Boolean(),
@@ -67,42 +68,42 @@ class Narrowest:
         self._seen = False
 
     def look(self, given: pl.Series) -> None:
-        """Take some more values into account: text, or a type that came with the file."""
+        """Take more values into account. They are texts, or have a type of the file."""
         given = given.drop_nulls()
         if given.is_empty():
             return
         self._seen = True
         if given.dtype != pl.String:
-            kept = stored_type(given.dtype)
-            fits = not convert(given, kept).has_nulls()
-            self._left = [of for of in self._left if fits and of == kept]
+            stored = stored_type(given.dtype)
+            is_valid = not convert(given, stored).has_nulls()
+            self._left = [of for of in self._left if is_valid and of == stored]
             return
         self._left = [of for of in self._left if _renders_back(given, of)]
 
     @property
     def type(self) -> pl.DataType:
-        """The type; text where no value was seen."""
+        """The type. It is text if there were no values."""
         return self._left[0] if self._seen and self._left else pl.String()
 
 
-def _check(column: Column, given: pl.Series, typed: pl.Series) -> Iterable[Misfitting]:
+def _check(column: Column, given: pl.Series, typed: pl.Series) -> Iterable[Invalid]:
     name = column.name
     if column.required:
         absent = given.is_null() | (given == "") if given.dtype == pl.String else given.is_null()
-        yield from _unfit(given, absent, f"{name}: missing")
+        yield from _invalid(given, absent, f"{name}: missing")
     if column.positive:
-        yield from _unfit(given, typed <= 0, f"{name}: {{}} is not a positive integer")
+        yield from _invalid(given, typed <= 0, f"{name}: {{}} is not a positive integer")
     if column.members is not None:
         unknown = typed.is_not_null() & ~typed.is_in(list(column.members))
-        yield from _unfit(given, unknown, f"{name}: {{}} is not {column.members_of}")
+        yield from _invalid(given, unknown, f"{name}: {{}} is not {column.members_of}")
     if column.json_object:
         broken = pl.Series([not _is_object(text) for text in typed], dtype=pl.Boolean)
-        yield from _unfit(given, broken, f"{name}: {{}} is not a JSON object")
+        yield from _invalid(given, broken, f"{name}: {{}} is not a JSON object")
 
 
-def _unfit(given: pl.Series, where: pl.Series, reason: str) -> list[Misfitting]:
+def _invalid(given: pl.Series, where: pl.Series, reason: str) -> list[Invalid]:
     return [
-        Misfitting(record, reason.replace("{}", _shown(given[record])))
+        Invalid(record, reason.replace("{}", _shown(given[record])))
         for record in where.arg_true().to_list()
     ]
 
@@ -122,7 +123,7 @@ def _is_object(text: str | None) -> bool:
     return True
 
 
-# The values stay as they are written: a number may be larger than any that Python knows.
+# Values stay raw, because a number may be too large for Python.
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 

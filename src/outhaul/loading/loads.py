@@ -1,4 +1,4 @@
-"""Loading a file: its records are read, checked, and merged into a table."""
+"""Loading of a file: its records are read, checked, and merged into a table."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,23 +19,25 @@ from outhaul.loading.readers import FileError, Misfit, Reader, Report, open_read
 from outhaul.loading.staging import Staging, staging_folder
 
 RESERVED = "outhaul_"
-"""How columns begin that a lake has for itself."""
+"""The prefix of columns that outhaul adds to tables."""
 
 MISFITS_SHOWN = 20
+"""The number of problems that an error lists. Others are counted only."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What loading a file did; `inferred` are the columns that are new to the catalog."""
+    """The result of loading a file."""
 
     path: Path
     merged: Merged
     inferred: Mapping[str, pl.DataType] = field(default_factory=dict)
+    """The columns that are new to the catalog, and their types."""
     noted: Collection[tuple[Any, ...]] = ()
-    """The different values that the columns to note have together."""
+    """The distinct combinations of values in the columns of `Noting`."""
 
 
-def load_file(  # noqa: PLR0913, PLR0917 - what is loaded, to where, and from where
+def load_file(  # noqa: PLR0913, PLR0917 - what is loaded, into which lake, from which file
     loading: Loading,
     lake: Lake,
     catalog: Catalog,
@@ -45,12 +47,13 @@ def load_file(  # noqa: PLR0913, PLR0917 - what is loaded, to where, and from wh
     *,
     infer: bool = False,
 ) -> Loaded:
-    """Load a file into a table: records merge by the table's key.
+    """Load a file into a table. Records merge by the key of the table.
 
-    Columns that the file does not have stay as they are. With `infer`, columns that the catalog
-    does not know are taken in too, in the narrowest type whose every value renders back to the same
-    text, and become entries of the catalog. Records that delete a lead take it, and its records in
-    other tables, out of the lake for good. Raises `FileError`.
+    Columns that the file does not have keep their values. With `infer`, columns that the catalog
+    does not know are loaded too: each in the narrowest type in which all values render back to the
+    same text, and as a new entry of the catalog. Records that delete a lead remove the lead, and
+    its records in other tables, forever. `moment` is the time of changes. `report` gets the
+    progress. Raises `FileError`.
     """
     loaded = _Load(loading, lake, catalog, path, infer=infer).run(moment, report)
     if loading.noting is not None:
@@ -61,7 +64,7 @@ def load_file(  # noqa: PLR0913, PLR0917 - what is loaded, to where, and from wh
 
 
 class _Load:
-    """One file on its way into a table."""
+    """The load of one file."""
 
     def __init__(
         self, loading: Loading, lake: Lake, catalog: Catalog, path: Path, *, infer: bool
@@ -81,18 +84,18 @@ class _Load:
         self._columns = {column.name: column for column in self._as_existing(columns)}
         self._infer = infer
         if infer:
-            self._columns = self._others() | self._columns
+            self._columns = self._existing_columns() | self._columns
         self._narrowest: dict[str, Narrowest] = {}
         self._misfits: list[Misfit] = []
         self._more = 0
 
     def _as_existing(self, columns: Iterable[Column]) -> Iterator[Column]:
-        """Give the columns in the types that the table has already, whatever the catalog says."""
+        """Yield the columns. The type of a column that the table has stays as it is there."""
         for column in columns:
             yield replace(column, type=self._existing.get(column.name, column.type))
 
-    def _others(self) -> dict[str, Column]:
-        """Return the columns that the table has and the catalog does not: a load was cut off."""
+    def _existing_columns(self) -> dict[str, Column]:
+        """Return the columns of the table. An interrupted load may leave unknown ones there."""
         return {name: Column(name=name, type=of) for name, of in self._existing.items()}
 
     def run(self, moment: datetime, report: Report) -> Loaded:
@@ -111,7 +114,8 @@ class _Load:
                 raise FileError(self._path, self._misfits, self._more)
             staging.settle({name: found.type for name, found in self._narrowest.items()})
             if self._loading.deleting is not None and self._has_deletions:
-                # Before the records: where this is cut off, the file still is to be loaded.
+                # Deletions come first: if they are interrupted, the records are missing too, which
+                # shows that the file must be loaded again.
                 self._delete_leads(staging, self._loading.deleting)
             try:
                 merged = merge(self._lake, self._table, staging, moment)
@@ -149,14 +153,14 @@ class _Load:
     def _delete_leads(self, staging: Staging, deleting: Deleting) -> None:
         found = staging.last_of(deleting.condition, [deleting.lead, deleting.moment])
         deletions = found.select(leadId=deleting.lead, deletedAt=deleting.moment)
-        # Leads come last: until then no record names a lead that is gone.
+        # Leads are deleted last, so that no record refers to a lead that is missing.
         delete_leads(self._lake, deletions, reversed(all_tables(self._catalog)))
 
     def _problem(self, names: Iterable[str], unknown: Collection[str]) -> str | None:
-        """Return what is wrong with the columns of a batch, if anything."""
+        """Return the problem with the columns of a batch, or `None`."""
         if unknown and not self._infer:
             return self._unknown(unknown)
-        # A table tells columns apart by their letters only, not by their case.
+        # Names of columns in a table are not case sensitive.
         taken = {name.lower(): name for name in (self._table.partition, *self._existing)}
         for name in names:
             if name.startswith(RESERVED):
@@ -176,6 +180,6 @@ class _Load:
 
 
 def _text(given: pl.Series) -> pl.Series:
-    """Return values as text until their type is known; a type that the file gives is lost."""
+    """Return values as text, because the type of their column is not known yet."""
     fitted, _ = fit(pl.DataFrame(given), [Column(name=given.name, type=pl.String())])
     return fitted.to_series()

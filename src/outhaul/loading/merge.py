@@ -1,9 +1,9 @@
-"""Merging records into a table by their key, as one commit; records that are there stay as is.
+"""Merging of records into a table by their key, in one commit.
 
-A partition is touched only where a record of it is new or differs. New records go into a file of
-their own beside the others; where a record changed, or the files have become many, the partition
-is written anew. All files stay sorted, so an export merges a few of them and never sorts. What goes
-with a lead that is deleted is not taken.
+A partition is changed only if a record of it is new or different. New records become one more file
+of their partition. If a record changed, or if the partition has many files, it is written again.
+Each file is sorted, so that an export merges a few sorted files and never sorts a table. Records
+that depend on a deleted lead are left out.
 """
 
 from collections.abc import Collection, Sequence
@@ -23,10 +23,10 @@ from outhaul.lake.tables import CHANGED_AT, Table
 from outhaul.loading.staging import Staging
 
 MANY_FILES = 8
-"""Files of a partition from which the next load writes it anew."""
+"""The number of files at which the next load writes the whole partition again."""
 
 _OLD = "\0old"
-"""Ends the name of a column that holds what was there before; no column's own name has it."""
+"""Suffix of columns with the previous values. No name of a column contains it."""
 
 
 class ColumnChangedError(ValueError):
@@ -35,14 +35,15 @@ class ColumnChangedError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Merged:
-    """What a merge did, in records; `version` is the table's, `None` where nothing changed."""
+    """The result of a merge, in records."""
 
     added: int = 0
     changed: int = 0
     unchanged: int = 0
     deleted: int = 0
-    """Records that were not taken, as the lead that they go with is deleted."""
+    """Records that were left out, because they depend on a deleted lead."""
     version: int | None = None
+    """The new version of the table; `None` if nothing changed."""
 
 
 @dataclass
@@ -56,10 +57,10 @@ class _Transaction:
 
 
 def merge(lake: Lake, table: Table, staging: Staging, moment: datetime) -> Merged:
-    """Merge staged records into a table: all of them in one commit, or none.
+    """Merge staged records into a table, in one commit.
 
-    A record with a known key takes the place of the one that is there, in the columns that it
-    has; the others stay. `moment` is the time of the change. Raises `ColumnChangedError`.
+    A record with a known key replaces the columns that the file has; other columns keep their
+    values. `moment` is the time of the change. Raises `ColumnChangedError`.
     """
     with lake.writing(table):
         snapshot = make_snapshot(lake, table)
@@ -69,7 +70,7 @@ def merge(lake: Lake, table: Table, staging: Staging, moment: datetime) -> Merge
         for name, of in staging.columns.items():
             if of != snapshot.columns.get(name, of):
                 raise ColumnChangedError(f"{name}: {ColumnChangedError.__doc__}")
-        # Asked while the table is held: what is deleted from here on, a sweep will find in it.
+        # Read while the table is held: a sweep of later deletions comes after this merge.
         deleted = None if table.depends_on is None else deleted_leads(lake)
         done = _Merger(table, snapshot, staging, moment, deleted).run()
         version = None
@@ -109,13 +110,13 @@ class _Merger:
         self._columns = {**snapshot.columns, **staging.columns}
         self._files = by_partition(snapshot.files)
         self._leaving: dict[Any, list[Any]] = {}
-        """By partition, the keys of records that the file puts into another one."""
+        """By partition, the keys of records that the file moves to another partition."""
         self._arriving: dict[Any, list[pl.DataFrame]] = {}
-        """By partition, those records, as they are where they come from."""
+        """By partition, the records that move to it, with their previous values."""
         self._done = _Transaction()
 
     def run(self) -> _Transaction:
-        """Work out the merge, partition by partition."""
+        """Compute and write the changes, partition by partition."""
         if not self._table.key_decides_partition:
             for keys in self._staging.staged_keys():
                 self._find_moved(keys)
@@ -124,7 +125,7 @@ class _Merger:
         return self._done
 
     def _find_moved(self, keys: pl.DataFrame) -> None:
-        """Find records that `keys` puts into another partition than the one that they are in."""
+        """Find records whose new partition, which `keys` has, is not their previous one."""
         if keys.is_empty():
             return
         least, greatest = keys[self._key].min(), keys[self._key].max()
@@ -147,31 +148,31 @@ class _Merger:
     def _partition(self, partition: Any) -> None:  # noqa: ANN401 - a day or a number
         files = self._files.get(partition, [])
         arriving = self._arriving.get(partition, [])
-        written, gone = [], [*self._leaving.get(partition, [])]
+        written, replaced = [], [*self._leaving.get(partition, [])]
         if partition in self._staging.partitions:
             rows = self._read(partition)
             known = pl.concat([self._known(files, rows, rows.columns), *arriving])
             fresh, edited = self._compare(rows, known)
-            written = [part for part in (fresh, edited) if part.height]
+            written = [records for records in (fresh, edited) if records.height]
             came = {key for records in arriving for key in records[self._key + _OLD]}
-            gone += [key for key in edited[self._key] if key not in came]
+            replaced += [key for key in edited[self._key] if key not in came]
             self._done.added += fresh.height
             self._done.changed += edited.height
             self._done.unchanged += rows.height - fresh.height - edited.height
-        if not written and not gone:
+        if not written and not replaced:
             return
         incoming = [pl.concat(written).sort(self._table.order).lazy()] if written else []
-        if gone or len(files) >= MANY_FILES:
+        if replaced or len(files) >= MANY_FILES:
             self._done.removes += files
-            if sum(file.records for file in files) > len(gone):
-                incoming += [self._kept(file, gone) for file in files]
+            if sum(file.records for file in files) > len(replaced):
+                incoming += [self._without(file, replaced) for file in files]
         if incoming:
             location = self._snapshot.location
             together = reduce(self._merge_sorted, incoming)
             self._done.adds.append(write_file(location, self._table, partition, together))
 
     def _read(self, partition: Any) -> pl.DataFrame:  # noqa: ANN401 - a day or a number
-        """Return the staged records of a partition but those of leads that are deleted."""
+        """Return the staged records of a partition, without those of deleted leads."""
         staged = self._staging.read(partition)
         if self._table.depends_on is None or self._deleted is None:
             return staged
@@ -182,7 +183,7 @@ class _Merger:
     def _compare(
         self, rows: pl.DataFrame, known: pl.DataFrame
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Return the rows that are new, and those that differ, both with all columns."""
+        """Return the new rows and the changed rows, both with all columns."""
         given = [name for name in rows.columns if name != self._key]
         joined = rows.join(known, on=self._key, how="left", maintain_order="left")
         is_new = joined[self._key + _OLD].is_null()
@@ -198,7 +199,7 @@ class _Merger:
     ) -> pl.DataFrame:
         """Return the records of `files` that have the keys of `rows`.
 
-        Columns that are given anew are named as old ones.
+        Columns in `given`, which the load has too, get the suffix `_OLD`.
         """
         return (
             self._scan(files)
@@ -212,16 +213,17 @@ class _Merger:
         )
 
     def _complete(self, joined: pl.DataFrame, given: list[str], *, new: bool) -> pl.DataFrame:
-        """Return rows with all columns of the table: what is not given stays as it was."""
+        """Return rows with all columns of the table, from the file or with the previous values."""
         if CHANGED_AT in self._columns:
             joined = joined.with_columns(self._stamps(given, new=new))
         return joined.select(list(self._columns))
 
     def _stamps(self, given: list[str], *, new: bool) -> list[pl.Expr]:
-        """Return the times that a lead gets where the file does not say them.
+        """Return the moments of a record that the file does not have.
 
-        What is new was changed last when it says so; what differs is changed now, whatever its
-        visible fields say, so that whoever asks for changes since the last time misses none.
+        A new record was last changed at its own `createdAt` or `updatedAt`. A record that differs
+        is changed now, whatever its `updatedAt` is, so that an export of the changes since the
+        last export finds it.
         """
         now = pl.lit(self._moment, dtype=self._columns[CHANGED_AT])
         set_now = ["createdAt", "updatedAt"] if new else ["updatedAt"]
@@ -232,13 +234,13 @@ class _Merger:
         latest = pl.max_horizontal(stated) if stated else now
         return [*stamps, pl.coalesce(latest, now).alias(CHANGED_AT)]
 
-    def _kept(self, file: LakeFile, gone: list[Any]) -> pl.LazyFrame:
-        """Return the records of a file but those that are gone."""
-        keys = pl.Series(gone, dtype=self._columns[self._key])
+    def _without(self, file: LakeFile, removed: list[Any]) -> pl.LazyFrame:
+        """Return the records of a file, without those with some keys."""
+        keys = pl.Series(removed, dtype=self._columns[self._key])
         return self._scan([file]).filter(~pl.col(self._key).is_in(keys.implode()))
 
     def _scan(self, files: Sequence[LakeFile]) -> pl.LazyFrame:
-        """Return the records of files with all columns, also those that are new."""
+        """Return the records of files with all columns, also new ones."""
         scan = self._snapshot.scan(files) if files else pl.LazyFrame(schema=self._snapshot.columns)
         return scan.with_columns(
             pl.lit(None, dtype=of).alias(name)

@@ -1,7 +1,7 @@
-"""Reading files of records in batches: CSV as a live instance exports it, JSON Lines, Parquet.
+"""Readers of files of records: CSV as a live instance exports it, JSON Lines, Parquet.
 
-Text stays text here, and keeps what it was: a bare `null` and an empty cell are null, the quoted
-text "null" and a quoted empty cell are what they say. Values get their types in `fit`.
+A reader does not convert texts; `fit` does. In CSV, a bare `null` and an empty cell are null, but
+the quoted text "null" is a text, and so is a quoted empty cell.
 """
 
 import csv
@@ -19,28 +19,26 @@ import pyarrow.parquet as pa_parquet
 
 BATCH_RECORDS = 50_000
 BATCH_BYTES = 16 * 2**20
-"""Read at a time of a CSV file; no record may be longer than twice that."""
+"""Bytes of a CSV file that are read at a time. A record can be twice as long at most."""
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".ssv": " "}
 JSON_LINES = (".jsonl", ".ndjson")
 PARQUET = ".parquet"
 
 Report = Callable[[float], None]
-"""Is told how much of a file has been read, from 0 to 1."""
+"""Gets the share of a file that has been read, from 0 to 1."""
 
 
 class Misfit(NamedTuple):
-    """Something in a file that does not fit: its line (or record, in Parquet) and the reason.
-
-    The line is 0 where it is about the whole file.
-    """
+    """A problem in a file."""
 
     line: int
+    """The line (in Parquet, the record), from 1 on; 0 if the problem concerns the whole file."""
     reason: str
 
 
 class FileError(ValueError):
-    """A file cannot be loaded; nothing of it was."""
+    """A file cannot be loaded. Nothing of it was loaded."""
 
     def __init__(self, path: Path, misfits: list[Misfit], more: int = 0) -> None:
         lines = [
@@ -56,24 +54,24 @@ class FileError(ValueError):
 
 
 class Reader(Protocol):
-    """A file of records."""
+    """Reads a file of records."""
 
     path: Path
 
     def batches(self, report: Report) -> Iterator[pl.DataFrame]:
-        """Give the records in order, some at a time. Raises `FileError` for a broken file."""
+        """Yield the records in order, in batches. Raises `FileError` for a damaged file."""
         ...
 
     def line_of(self, record: int) -> int:
-        """Return the line on which a record begins; records are counted from 0, lines from 1.
+        """Return the line on which a record begins. Records count from 0, lines from 1.
 
-        It is asked in the order of the file.
+        Calls must be in the order of the file.
         """
         ...
 
 
 def open_reader(path: Path) -> Reader:
-    """Return a reader for a file, by the ending of its name. Raises `FileError`."""
+    """Return a reader for a file, by the extension of its name. Raises `FileError`."""
     if not path.is_file():
         raise FileError(path, [Misfit(0, "no such file")])
     suffix = path.suffix.lower()
@@ -90,7 +88,7 @@ def open_reader(path: Path) -> Reader:
 
 
 class CsvReader:
-    """A file of delimited text with a header line."""
+    """Reads a file of delimited text with a header line. All columns are texts."""
 
     def __init__(self, path: Path, delimiter: str) -> None:
         self.path = path
@@ -99,11 +97,10 @@ class CsvReader:
         self._found = (-1, 0)
 
     def batches(self, report: Report) -> Iterator[pl.DataFrame]:
-        """Give the records in order, all columns as text."""
         names = self._header()
         size = self.path.stat().st_size
-        # The fast reader takes the end of the file for the end of a quoted cell, so that a file
-        # that was cut off there would lose records: a row of our own must come out last.
+        # If a file was truncated in a quoted cell, the reader of Arrow takes the rest of the file
+        # for that cell, without an error. So an extra row is appended, which must be the last.
         end = f"\n{_END}{self._delimiter * (len(names) - 1)}\n".encode()
         records = 0
         last: pl.DataFrame | None = None
@@ -124,7 +121,6 @@ class CsvReader:
             yield last.head(-1)
 
     def line_of(self, record: int) -> int:
-        """Return the line on which a record begins."""
         while self._found[0] < record:
             self._found = next(self._walk, (record, 0))
         return self._found[1]
@@ -150,7 +146,7 @@ class CsvReader:
         return names
 
     def _broken(self, message: str, width: int) -> Misfit:
-        """Return where the file is broken; the fast reader does not say it."""
+        """Return the problem with its line, which the errors of Arrow do not have."""
         for line, cells in self._rows():
             if len(cells) != width:
                 return Misfit(line, f"{len(cells)} cells, where the header has {width}")
@@ -159,23 +155,24 @@ class CsvReader:
             if sum(map(len, cells)) > BATCH_BYTES:
                 return Misfit(line, f"a record longer than {BATCH_BYTES} bytes, or {_UNCLOSED}")
         if message.startswith(_NO_ROW):
-            return Misfit(1, _UNCLOSED)  # in the header, which took all the rest
+            # The quote is in the header, which then includes the rest of the file.
+            return Misfit(1, _UNCLOSED)
         return Misfit(0, message)
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Give the line that each row begins on, and its cells; slow."""
+        """Yield each row with the line on which it begins. This is slow."""
         csv.field_size_limit(2**31 - 1)
         with self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
             rows = csv.reader(text, delimiter=self._delimiter)
             line = 1
             for cells in rows:
-                if cells:  # an empty line is no record
+                if cells:  # an empty line is not a record
                     yield line, cells
                 line = rows.line_num + 1
 
 
 class _Followed(io.RawIOBase):
-    """A file, and what is to follow after its end."""
+    """A file with bytes appended after its end."""
 
     def __init__(self, source: io.BufferedReader, end: bytes) -> None:
         self._source = source
@@ -184,7 +181,7 @@ class _Followed(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int) -> bytes:  # type: ignore[override]  # Arrow always says how much
+    def read(self, size: int) -> bytes:  # type: ignore[override]  # Arrow always gives the size
         content = self._source.read(size)
         missing = size - len(content)
         rest, self._end = self._end[:missing], self._end[missing:]
@@ -192,7 +189,7 @@ class _Followed(io.RawIOBase):
 
 
 class JsonLinesReader:
-    """A file of JSON objects, one a line. What a line does not name is null there."""
+    """Reads a file of JSON objects, one a line. A column that a line does not have is null."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -201,7 +198,7 @@ class JsonLinesReader:
         self._lines: list[tuple[int, int]] = []
 
     def batches(self, report: Report) -> Iterator[pl.DataFrame]:
-        """Give the records in order, all values as text; objects and numbers as they are written.
+        """Yield the records in order. All values are texts; objects and numbers are not parsed.
 
         Raises `FileError` for lines that are not JSON objects.
         """
@@ -226,7 +223,7 @@ class JsonLinesReader:
             yield _text_frame(records)
 
     def line_of(self, record: int) -> int:
-        """Return the line of a record that `batches` has given."""
+        """Return the line of a record that `batches` has returned."""
         shift = max((entry for entry in self._lines if entry[0] <= record), default=(0, 1))[1]
         return record + shift
 
@@ -252,13 +249,12 @@ class JsonLinesReader:
 
 
 class ParquetReader:
-    """A Parquet file; its columns keep their types."""
+    """Reads a Parquet file. The columns have the types of the file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def batches(self, report: Report) -> Iterator[pl.DataFrame]:
-        """Give the records in order."""
         try:
             with pa_parquet.ParquetFile(self.path) as source:
                 schema = self._readable(source.schema_arrow)
@@ -268,24 +264,24 @@ class ParquetReader:
                     done += batch.num_rows
                     report(done / total)
                     table = pa.Table.from_batches([batch]).cast(schema)
-                    table.validate(full=True)  # or text that is not UTF-8 would pass
+                    table.validate(full=True)  # detects texts that are not UTF-8
                     yield _frame(table)
         except (pa.ArrowException, OSError) as error:
             raise FileError(self.path, [Misfit(0, f"not a Parquet file: {error}")]) from error
 
     def line_of(self, record: int) -> int:
-        """Return the number of a record, from 1."""
+        """Return the number of a record, from 1 on."""
         return record + 1
 
     def _readable(self, schema: pa.Schema) -> pa.Schema:
-        """Return the types to read a file in: text is text, however it was encoded."""
+        """Return the types to read a file with: dictionaries become plain values."""
         problem = _problem(schema.names)
         if problem:
             raise FileError(self.path, [Misfit(0, problem)])
         fields = []
         for field in schema:
             of = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-            if not any(fits(of) for fits in _PARQUET_TYPES):
+            if not any(is_type(of) for is_type in _PARQUET_TYPES):
                 problem = f"column {field.name!r} is of type {field.type}, which cannot be loaded"
                 raise FileError(self.path, [Misfit(0, problem)])
             fields.append(pa.field(field.name, of))
@@ -310,7 +306,7 @@ _UNCLOSED = "a quote that is never closed"
 _UNDECODED = "not UTF-8"
 _NO_ROW = "CSV parse error: Empty CSV file or block"
 
-# One half without the other: no text has it, though JSON can spell it.
+# Half of a surrogate pair, which JSON can contain and UTF-8 cannot.
 _HALF_PAIR = re.compile(
     rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]", re.DOTALL
 )
@@ -321,7 +317,7 @@ def _is_undecoded(cell: str) -> bool:
 
 
 def _problem(names: Sequence[str]) -> str | None:
-    """Return what is wrong with the names of a file's columns, if anything."""
+    """Return the problem with the names of the columns of a file, or `None`."""
     for n, name in enumerate(names):
         if not name:
             return f"column {n + 1} has no name"

@@ -1,4 +1,4 @@
-"""Where a file's records wait, in their types and by partition, until all of them are checked."""
+"""Staging of the records of a file, by partition, until all of them are checked."""
 
 import fcntl
 import os
@@ -18,15 +18,15 @@ from outhaul.lake.tables import Table
 _PREFIX = ".staging-"
 _RECORD = "outhaul_record"
 KEYS_AT_ONCE = 1_000_000
-"""Keys that are held in memory at a time."""
+"""The number of keys in memory at a time."""
 
 
 @contextmanager
 def staging_folder(lake: Path) -> Iterator[Path]:
-    """Give a load a folder of its own, and remove those that killed loads have left.
+    """Yield a new folder for a load, and remove folders of loads that were killed.
 
-    A load holds its folder by a lock, which ends with its process. Raises `LakeError` where there
-    can be none.
+    A load locks its folder; the lock ends with the process. Raises `LakeError` if the folder cannot
+    be created.
     """
     with named_failures():
         lake.mkdir(parents=True, exist_ok=True)
@@ -53,24 +53,24 @@ def _remove_abandoned(folder: Path) -> None:
     try:
         held = os.open(folder, os.O_RDONLY)
     except FileNotFoundError:
-        return  # its load has ended meanwhile
+        return  # its load has removed it
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         rmtree(folder, ignore_errors=True)
     except BlockingIOError:
-        pass  # its load is running
+        pass  # its load is still running
     finally:
         os.close(held)
 
 
 class Staging:
-    """A folder of records to be merged into a table, a partition of which fits in memory."""
+    """A folder with the records to merge into a table. One partition must fit in memory."""
 
     def __init__(self, folder: Path, table: Table) -> None:
         self._folder = folder
         self._table = table
         self.key = table.partition_key
-        self._parts: dict[Any, list[Path]] = {}
+        self._files: dict[Any, list[Path]] = {}
         self._count = 0
         self._records = 0
         self._types: Mapping[str, pl.DataType] = {}
@@ -79,7 +79,7 @@ class Staging:
         """The columns that the file has, without the partition column."""
 
     def add(self, batch: pl.DataFrame) -> None:
-        """Take a batch, in the order of the file."""
+        """Add a batch. Batches must be in the order of the file."""
         table = self._table
         self.columns |= {name: of for name, of in batch.schema.items() if name != table.partition}
         by_partition = batch.with_columns(
@@ -92,10 +92,10 @@ class Staging:
             path = self._folder / f"{self._count:08}.parquet"
             self._count += 1
             records.write_parquet(path, compression="lz4")
-            self._parts.setdefault(value, []).append(path)
+            self._files.setdefault(value, []).append(path)
 
     def settle(self, types: Mapping[str, pl.DataType]) -> None:
-        """End the staging: say the types of columns that were staged as text."""
+        """End the staging. `types` are those of the columns that were staged as texts."""
         self._types = types
         self.columns |= types
         if not self._table.key_decides_partition:
@@ -103,14 +103,14 @@ class Staging:
 
     @property
     def partitions(self) -> list[Any]:
-        """The partitions that there are records for, in order."""
-        return sorted(self._parts)
+        """The partitions that have records, in order."""
+        return sorted(self._files)
 
     def read(self, partition: Any) -> pl.DataFrame:  # noqa: ANN401 - a day or a number
-        """Return a partition's records in the table's order, the last of each key."""
+        """Return the last record of each key in a partition, in the order of the table."""
         frames = [
             pl.scan_parquet(path, glob=False, hive_partitioning=False)
-            for path in self._parts[partition]
+            for path in self._files[partition]
         ]
         superseded = pl.Series(self._superseded.get(partition, []), dtype=self.columns[self.key])
         staged = (
@@ -129,9 +129,9 @@ class Staging:
         return staged.with_columns(*typed, *missing).select(list(self.columns))
 
     def staged_keys(self) -> Iterator[pl.DataFrame]:
-        """Give the keys of the records, and their partition, some at a time."""
+        """Yield the keys of all records with their partitions, in batches."""
         waiting: list[pl.DataFrame] = []
-        for partition, paths in self._parts.items():
+        for partition, paths in self._files.items():
             superseded = self._superseded.get(partition, [])
             waiting.append(
                 self._scan_keys(partition, paths)
@@ -147,11 +147,11 @@ class Staging:
             yield pl.concat(waiting)
 
     def last_of(self, condition: pl.Expr, columns: Sequence[str]) -> pl.DataFrame:
-        """Return columns of the records that fit a condition, where no later one has their key.
+        """Return columns of the records that match a condition and are the last of their key.
 
-        For a table whose records the one column `key` tells apart.
+        The key of the table must be one column.
         """
-        paths = [path for paths in self._parts.values() for path in paths]
+        paths = [path for paths in self._files.values() for path in paths]
         named = sorted({self.key, _RECORD, *columns, *condition.meta.root_names()})
         everything = pl.concat(
             pl.scan_parquet(path, glob=False, hive_partitioning=False).select(named)
@@ -167,13 +167,13 @@ class Staging:
         )
 
     def _find_superseded(self) -> dict[Any, list[Any]]:
-        """Return, by partition, the keys that the file has again later, in another partition."""
+        """Return, by partition, keys of which the file has a later record in another partition."""
         partition = self._table.partition
-        scanned = [self._scan_keys(value, paths) for value, paths in self._parts.items()]
+        scanned = [self._scan_keys(value, paths) for value, paths in self._files.items()]
         if len(scanned) < 2:  # noqa: PLR2004 - there is no other partition
             return {}
         everything = pl.concat(scanned)
-        # Hashes are found again where keys are, and need little memory.
+        # Equal keys have equal hashes, which need less memory.
         hashed = pl.col(self.key).hash()
         again = (
             everything.group_by(hashed.alias("hash"))
@@ -197,7 +197,7 @@ class Staging:
         }
 
     def _scan_keys(self, partition: Any, paths: list[Path]) -> pl.LazyFrame:  # noqa: ANN401
-        """Return the keys of a partition's records, with their places in the file."""
+        """Return the keys of a partition's records, with their positions in the file."""
         frames = [pl.scan_parquet(path, glob=False, hive_partitioning=False) for path in paths]
         value = pl.lit(partition, dtype=self._table.partition_type).alias(self._table.partition)
         return pl.concat([frame.select(self.key, _RECORD) for frame in frames]).with_columns(value)

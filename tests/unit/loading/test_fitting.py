@@ -13,7 +13,7 @@ from tests.support.examples import examples
 from outhaul.kinds.loading import Column
 from outhaul.lake.conversions import convert, data_type, render
 from outhaul.lake.tables import INSTANT, column_type
-from outhaul.loading.fitting import Misfitting, Narrowest, fit
+from outhaul.loading.fitting import Invalid, Narrowest, fit
 
 EXAMPLES = examples(150)
 WHOLE, NUMBER, FLAG, DAY, TEXT = pl.Int64(), pl.Float64(), pl.Boolean(), pl.Date(), pl.String()
@@ -198,7 +198,7 @@ def test_only_what_looks_like_a_date_is_one(text: str) -> None:
 def test_a_required_column_must_be_there_in_every_record() -> None:
     assert fitted(["a", None, ""], TEXT, required=True)[1] == ["1: x: missing", "2: x: missing"]
     _, misfits = fit(pl.DataFrame({"y": ["1", "2"]}), [Column(name="x", type=TEXT, required=True)])
-    assert misfits == [Misfitting(0, "x: missing"), Misfitting(1, "x: missing")]
+    assert misfits == [Invalid(0, "x: missing"), Invalid(1, "x: missing")]
 
 
 def test_a_column_that_is_not_there_is_left_out() -> None:
