@@ -305,7 +305,7 @@ def test_where_the_database_is_away_the_lease_runs_out(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = bench.put()
-    for name in ("publish", "release", "kept"):
+    for name in ("publish", "release", "state_and_keys"):
         break_at(monkeypatch, Queue, name, ConnectionError)
     with pytest.raises(ConnectionError):
         bench.attempt()
@@ -322,7 +322,7 @@ def test_a_published_file_stays_where_the_database_cannot_say_that_it_is(
 ) -> None:
     job = bench.put()
     break_at(monkeypatch, Queue, "publish", ConnectionError, after=True)
-    break_at(monkeypatch, Queue, "kept", ConnectionError)
+    break_at(monkeypatch, Queue, "state_and_keys", ConnectionError)
     with pytest.raises(ConnectionError):
         bench.attempt()
     bench.check_whole(job)
@@ -334,7 +334,7 @@ def test_a_worker_outlives_errors_of_the_queue_and_of_attempts(
     jobs = [bench.put() for _ in range(4)]
     break_at(monkeypatch, Queue, "claim", ConnectionError, times=5)
     break_at(monkeypatch, render_module, "render_part", PanicException, call=3, times=2)
-    break_at(monkeypatch, Queue, "kept", ConnectionError)
+    break_at(monkeypatch, Queue, "state_and_keys", ConnectionError)
     with at_work(bench.worker):
         wait_for(lambda: all(bench.get(job).state.ended for job in jobs))
     for job in jobs:
