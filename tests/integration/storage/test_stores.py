@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from itertools import count
 
 import pytest
 from tests.support.azure import Azurite
@@ -14,12 +15,15 @@ from outhaul.storage.folder import FolderStore
 
 
 def opening(server: ObjectStore | Azurite | Google) -> Iterator[Callable[[], Open]]:
+    # One bucket for all stores: a test server has room for some hundreds of buckets only.
+    bucket = server.bucket()
+    bucket.make()
+    numbers = count()
     with ExitStack() as stack:
 
         def new() -> Open:
-            bucket = server.bucket()
-            bucket.make()
-            return lambda: stack.enter_context(closing(BucketStore(bucket.location)))
+            location = bucket.location / f"store-{next(numbers)}"
+            return lambda: stack.enter_context(closing(BucketStore(location)))
 
         yield new
 
