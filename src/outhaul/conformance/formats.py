@@ -93,7 +93,7 @@ class FormatSuite:
         return file
 
     @given(parts=st.lists(RECORDS, min_size=1, max_size=3))
-    @settings(suppress_health_check=[HealthCheck.differing_executors])
+    @settings(deadline=None, suppress_health_check=[HealthCheck.differing_executors])
     def test_parts_one_after_the_other_are_the_file_of_all_records(
         self, file_format: Format, parts: list[list[dict[str, Any]]]
     ) -> None:
@@ -102,7 +102,7 @@ class FormatSuite:
         assert self.content(file_format, file) == self.content(file_format, whole)
 
     @given(parts=st.lists(RECORDS, min_size=1, max_size=3))
-    @settings(suppress_health_check=[HealthCheck.differing_executors])
+    @settings(deadline=None, suppress_health_check=[HealthCheck.differing_executors])
     def test_the_same_records_give_the_same_bytes(
         self, file_format: Format, parts: list[list[dict[str, Any]]]
     ) -> None:

@@ -20,7 +20,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -67,7 +67,7 @@ class Example:
 
     files: FileStore
     parts: list[tuple[str, int]]
-    content: bytes
+    content: bytes = field(repr=False)
 
 
 class StoreSuite:
@@ -241,7 +241,7 @@ class StoreSuite:
         return Example(files, parts, b"".join(contents))
 
     @given(st.data())
-    @settings(suppress_health_check=[HealthCheck.differing_executors])
+    @settings(deadline=None, suppress_health_check=[HealthCheck.differing_executors])
     def test_any_range_across_parts_is_the_slice_of_the_whole(
         self, example: Example, data: st.DataObject
     ) -> None:
