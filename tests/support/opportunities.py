@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from outhaul.kinds.describing import Asked, Description, described_field
+from outhaul.kinds.describing import DescribeQuery, Description, described_field
 from outhaul.kinds.filter import Context, Filter
 from outhaul.kinds.kind import Kind
 from outhaul.kinds.loading import Column, Loading
@@ -74,7 +74,7 @@ def _loadable(_: "Catalog") -> Iterable[Column]:
         yield Column(name=name, type=of, required=needed, positive=name == "leadId")
 
 
-def describe(_: Asked) -> Found:
+def describe(_: DescribeQuery) -> Found:
     """List the fields of opportunities."""
     fields = [described_field(name, data_type(of), {}) for name, of in TABLE.columns.items()]
     return Found([{"name": "Opportunity", "searchableFields": [], "fields": fields}])

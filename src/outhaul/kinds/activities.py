@@ -9,7 +9,7 @@ import polars as pl
 from outhaul.catalog import entries
 from outhaul.catalog.entries import AssetType
 from outhaul.errors import Error
-from outhaul.kinds.describing import Asked, Description
+from outhaul.kinds.describing import DescribeQuery, Description
 from outhaul.kinds.filter import Context, Filter, FiltersError, Rule
 from outhaul.kinds.kind import Kind
 from outhaul.kinds.loading import Column, Deleting, Loading
@@ -229,10 +229,10 @@ def _columns(catalog: "Catalog") -> Iterable[Column]:
             )
 
 
-def activity_types(asked: Asked) -> Found:
+def activity_types(query: DescribeQuery) -> Found:
     """List the types of activities, from `offset` on."""
-    types = list(asked.catalog.activity_types().values())
-    return Found([described_type(entry) for entry in types[asked.offset() :]])
+    types = list(query.catalog.activity_types().values())
+    return Found([described_type(entry) for entry in types[query.offset() :]])
 
 
 def described_type(entry: entries.ActivityType) -> dict[str, Any]:

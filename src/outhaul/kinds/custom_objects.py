@@ -7,7 +7,7 @@ import polars as pl
 
 from outhaul.catalog.objects import OWN_FIELDS, CustomObjectType
 from outhaul.errors import Error
-from outhaul.kinds.describing import Asked, Description, described_field
+from outhaul.kinds.describing import DescribeQuery, Description, described_field
 from outhaul.kinds.filter import Context, Filter, Rule
 from outhaul.kinds.kind import Kind, KindFamily
 from outhaul.kinds.loading import Column, Loading
@@ -112,19 +112,19 @@ def _kind(declared: CustomObjectType) -> Kind:
     )
 
 
-def custom_object_types(asked: Asked) -> Found:
+def custom_object_types(query: DescribeQuery) -> Found:
     """List the custom object types: those that `names` has, or all."""
-    known = asked.catalog.custom_object_types()
-    names = asked.names("names")
+    known = query.catalog.custom_object_types()
+    names = query.names("names")
     return Found(
         [described_object(entry) for name, entry in known.items() if not names or name in names]
     )
 
 
-def custom_object_type(asked: Asked) -> Found:
+def custom_object_type(query: DescribeQuery) -> Found:
     """Describe one custom object type."""
-    name = asked.path_text("customObjectName")
-    known = asked.catalog.custom_object_types()
+    name = query.path_text("customObjectName")
+    known = query.catalog.custom_object_types()
     if name not in known:
         raise Error.INVALID(
             parameter="customObjectName",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog
 
 
-class Asked(Protocol):
+class DescribeQuery(Protocol):
     """A describe call. Its readers raise `ApiError` where a parameter is of a wrong type."""
 
     @property
@@ -33,7 +33,7 @@ class Description:
     """A describe call. The caller needs one of the permissions of the kind."""
 
     path: str
-    find: Callable[[Asked], Found]
+    find: Callable[[DescribeQuery], Found]
     """Its docstring is the summary in the published description."""
     result: Any
     """The declared answer (`outhaul.protocol.answers`) that each entry of the result is."""

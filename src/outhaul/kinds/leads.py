@@ -7,7 +7,7 @@ import polars as pl
 
 from outhaul.catalog.built_in import standard_entries
 from outhaul.catalog.entries import Entries, LeadField
-from outhaul.kinds.describing import Asked, Description
+from outhaul.kinds.describing import DescribeQuery, Description
 from outhaul.kinds.filter import Context
 from outhaul.kinds.kind import Kind
 from outhaul.kinds.loading import Column, Inferring, Loading
@@ -64,7 +64,7 @@ _FILTERS = (
 
 
 def lead_columns(context: Context) -> Mapping[str, pl.DataType]:
-    """Return the fields of leads that may be asked for, and their types."""
+    """Return the fields of leads that may be query for, and their types."""
     fields = {
         name: column_type(entry.data_type) for name, entry in context.catalog.lead_fields().items()
     }
@@ -103,14 +103,14 @@ def _inferred(catalog: "Catalog", found: Mapping[str, pl.DataType]) -> Entries:
     )
 
 
-def describe(asked: Asked) -> Found:
+def describe(query: DescribeQuery) -> Found:
     """List the fields of leads, with the names that they have in both APIs."""
-    return Found([described_field(entry) for entry in asked.catalog.lead_fields().values()])
+    return Found([described_field(entry) for entry in query.catalog.lead_fields().values()])
 
 
-def describe2(asked: Asked) -> Found:
+def describe2(query: DescribeQuery) -> Found:
     """List the fields of leads, and those that leads can be looked up by."""
-    fields = asked.catalog.lead_fields()
+    fields = query.catalog.lead_fields()
     lead = {
         "name": "API Lead",
         "searchableFields": [[name] for name in searchable(fields)],

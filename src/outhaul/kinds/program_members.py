@@ -8,7 +8,7 @@ import polars as pl
 from outhaul.catalog.entries import Entries
 from outhaul.catalog.objects import MemberField
 from outhaul.errors import Error
-from outhaul.kinds.describing import Asked, Description, described_field
+from outhaul.kinds.describing import DescribeQuery, Description, described_field
 from outhaul.kinds.filter import Context, Filter, Rule
 from outhaul.kinds.kind import Kind
 from outhaul.kinds.leads import lead_columns
@@ -248,14 +248,14 @@ def _note_statuses(catalog: "Catalog", found: Collection[tuple[Any, ...]]) -> No
     catalog.note_member_statuses({(program, status) for program, status in found})
 
 
-def describe(asked: Asked) -> Found:
+def describe(query: DescribeQuery) -> Found:
     """List the fields of program members."""
-    return Found([{"name": _DESCRIBED, "fields": _described_fields(asked)}])
+    return Found([{"name": _DESCRIBED, "fields": _described_fields(query)}])
 
 
-def describe_again(asked: Asked) -> Found:
+def describe_again(query: DescribeQuery) -> Found:
     """List the fields of program members, and those that members can be looked up by."""
-    fields = _described_fields(asked)
+    fields = _described_fields(query)
     names = {entry["name"] for entry in fields}
     described = {
         "name": _DESCRIBED,
@@ -269,10 +269,10 @@ def describe_again(asked: Asked) -> Found:
     return Found([described])
 
 
-def _described_fields(asked: Asked) -> list[dict[str, Any]]:
+def _described_fields(query: DescribeQuery) -> list[dict[str, Any]]:
     return [
         described_field(entry.name, entry.data_type, entry.description)
-        for entry in asked.catalog.member_fields().values()
+        for entry in query.catalog.member_fields().values()
     ]
 
 
