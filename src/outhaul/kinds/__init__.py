@@ -1,4 +1,4 @@
-"""What can be loaded, described and exported: one module declares one kind, whole."""
+"""The kinds of records. One module declares all of a kind: loading, describing, exporting."""
 
 from outhaul.kinds.filter import Context
 from outhaul.kinds.kind import Kind

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog
 
 DELETE_LEAD = 37
-"""The activity type that says that a lead is deleted."""
+"""The type of activities that delete a lead."""
 
 DEFAULT_FIELDS = (
     "marketoGUID",
@@ -44,12 +44,12 @@ FURTHER_FIELDS = ("actionResult",)
 
 @dataclass(frozen=True)
 class AssetGroup:
-    """Activity types whose primary attribute is of one sort."""
+    """Activity types whose primary attributes are of the same sort."""
 
     name: str
     activity_types: frozenset[int]
     assets: AssetType | None
-    """What the primary attribute is, where it is an asset of the catalog."""
+    """The asset type of the primary attribute; `None` if it is not an asset."""
 
 
 ASSET_GROUPS = (
@@ -61,9 +61,9 @@ ASSET_GROUPS = (
 
 
 def check_types(types: Collection[int], parameter: str, catalog: "Catalog") -> None:
-    """Raise 1003 where a type is none of the catalog's, or that of deletions.
+    """Raise 1003 if the catalog does not have a type, or if a type is that of deletions.
 
-    These have a look-up of their own, and come from no other.
+    Only the look-up of deleted leads returns deletions.
     """
     if DELETE_LEAD in types:
         raise Error.INVALID(
@@ -111,9 +111,9 @@ def _value_ids_clause(filters: Mapping[str, Any], _: Context) -> Clause:
 
 
 def _values_clause(filters: Mapping[str, Any], context: Context) -> Clause:
-    """Return the clause for names: the name itself, or the asset that the catalog has under it.
+    """Return the clause for names: it matches the name, or the ids of the assets of that name.
 
-    An activity may carry the bare name of a form, where the filter has `program.form`.
+    The ids are needed because the filter may name `program.form`, and an activity only `form`.
     """
     names = filters["primaryAttributeValues"]
     by_name = OneOf("primaryAttributeValue", tuple(names))
@@ -181,7 +181,7 @@ def _check(filters: Mapping[str, Any], _context: Context) -> None:
 
 
 def _asset_group(types: list[int] | None, filter_name: str) -> AssetGroup:
-    """Return the group that all `types` are of (bulk activity extract, filters)."""
+    """Return the group that contains all `types` (bulk activity extract, filters)."""
     if types is None:
         raise Error.PARAMETER_MISSING(parameter="filter.activityTypeIds")
     for group in ASSET_GROUPS:
@@ -230,13 +230,13 @@ def _columns(catalog: "Catalog") -> Iterable[Column]:
 
 
 def activity_types(query: DescribeQuery) -> Found:
-    """List the types of activities, from `offset` on."""
+    """List activity types, after the first `offset`."""
     types = list(query.catalog.activity_types().values())
     return Found([described_type(entry) for entry in types[query.offset() :]])
 
 
 def described_type(entry: entries.ActivityType) -> dict[str, Any]:
-    """Return an activity type as `activities/types.json` shows it; not all have a primary one."""
+    """Return an activity type as `activities/types.json` shows it, without null members."""
     shown = {"id": entry.id, "name": entry.name, "attributes": [], **entry.description}
     return {name: value for name, value in shown.items() if value is not None}
 

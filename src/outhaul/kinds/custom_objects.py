@@ -1,4 +1,4 @@
-"""Custom objects (bulk custom object extract): those of one type that belong to some leads."""
+"""Custom objects (bulk custom object extract): the records of one custom object type."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -29,14 +29,14 @@ from outhaul.protocol.shapes import TEXT
 if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog
 
-# When the original came to have such objects: shown where a declaration says nothing.
+# The dates of a type whose description has none, because the protocol requires dates.
 _SINCE = "2021-01-01T00:00:00Z"
 
 
 def table_of(api_name: str, *, lead: str | None) -> Table:
-    """Return the table of one custom object type; its column `lead`, if any, holds a lead's id.
+    """Return the table of a custom object type. Its column `lead`, if any, has a lead's id.
 
-    Partitions are the first byte of the marketoGUID, which follow the order of the ids.
+    The partition is the first byte of the marketoGUID, so that partitions follow the order.
     """
     link = {} if lead is None else {lead: pl.Int64()}
     return Table(
@@ -61,7 +61,7 @@ def table_of(api_name: str, *, lead: str | None) -> Table:
 
 
 def _filters(lead: str) -> tuple[Filter, ...]:
-    """Return the filters; `lead` is the column that holds a lead's id."""
+    """Return the filters. `lead` is the column with a lead's id."""
     return (
         updated_at("Custom objects"),
         static_list_id("staticListId", lead),
@@ -113,7 +113,7 @@ def _kind(declared: CustomObjectType) -> Kind:
 
 
 def custom_object_types(query: DescribeQuery) -> Found:
-    """List the custom object types: those that `names` has, or all."""
+    """List the custom object types that `names` has, or all."""
     known = query.catalog.custom_object_types()
     names = query.names("names")
     return Found(
@@ -135,7 +135,7 @@ def custom_object_type(query: DescribeQuery) -> Found:
 
 
 def described_object(entry: CustomObjectType) -> dict[str, Any]:
-    """Return a custom object type as `describe.json` shows it, with all that it must have."""
+    """Return a custom object type as `describe.json` shows it, with all required members."""
     shown = {
         "apiName": entry.api_name,
         "displayName": entry.api_name,

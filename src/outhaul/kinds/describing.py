@@ -1,4 +1,4 @@
-"""Describe calls: what records are made of, as a kind declares it; `outhaul.api` answers them."""
+"""Declarations of the describe calls of a kind, which `outhaul.api` answers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,20 +12,23 @@ if TYPE_CHECKING:
 
 
 class DescribeQuery(Protocol):
-    """A describe call. Its readers raise `ApiError` where a parameter is of a wrong type."""
+    """The catalog and the parameters of a describe call.
+
+    The methods raise `ApiError` if a parameter has a wrong type.
+    """
 
     @property
     def catalog(self) -> "Catalog":
         """The catalog of the caller's subscription."""
 
     def offset(self) -> int:
-        """Return how many entries come before the page."""
+        """Return the number of entries before the page."""
 
     def names(self, name: str, /) -> list[str]:
-        """Return the names that a parameter has; none where it is missing."""
+        """Return the names in a parameter, an empty list if it is missing."""
 
     def path_text(self, name: str, /) -> str:
-        """Return a name that the path has."""
+        """Return a name in the path."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +37,15 @@ class Description:
 
     path: str
     find: Callable[[DescribeQuery], Found]
-    """Its docstring is the summary in the published description."""
+    """Finds the result. Its docstring is the summary in the API description."""
     result: Any
-    """The declared answer (`outhaul.protocol.answers`) that each entry of the result is."""
+    """The declared answer (`outhaul.protocol.answers`) for each entry of the result."""
     parameters: tuple[Parameter, ...] = ()
-    """What `find` reads of the path and the query; it can read no others."""
+    """All parameters that `find` reads, in the path and the query."""
 
 
 def described_field(name: str, data_type: str, declared: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a field of records as most describe calls show it; `declared` wins."""
+    """Return a field as most describe calls show it. Members in `declared` replace the defaults."""
     shown = {
         "name": name,
         "displayName": name,

@@ -1,4 +1,4 @@
-"""What a filter is, what the rule over several filters is, and what their meaning depends on."""
+"""Declarations of filters, and of the rule over all filters of a request."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,35 +10,35 @@ from outhaul.lake.clauses import Clause
 from outhaul.protocol.shapes import Shape
 
 if TYPE_CHECKING:
-    # A client's command reads the declarations of kinds, and has no catalog.
+    # `outhaul extract` reads declarations of kinds, and has no catalog.
     from outhaul.catalog.store import Catalog
     from outhaul.settings import Limits
 
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What the meaning of a request depends on, apart from the request."""
+    """What a request is read with: the catalog, the limits, and the current time."""
 
     catalog: "Catalog"
     limits: "Limits"
     moment: datetime
-    """Now, for rules that speak of the past."""
+    """The current time, for rules about periods that end now."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """A filter type: how its value is read from a request, and what it asks of a record."""
+    """A filter type: how its value is read, and which clause it becomes."""
 
     name: str
     shape: Shape
-    """The JSON Schema of the value, for the published description."""
+    """The JSON Schema of the value, for the API description."""
     read: Callable[[object, str, Context], Any]
-    """Takes the value, the name of its parameter and the context. Returns the value as the job
-    stores it, plain data. Raises `ApiError`."""
+    """Checks a value. Arguments: the value, the name of its parameter, the context. Returns the
+    value that the job stores, as plain data. Raises `ApiError`."""
     clause: Callable[[Mapping[str, Any], Context], Clause]
-    """Takes all filters of a request, as they are stored. Returns what this one asks."""
+    """Returns the clause of this filter. Arguments: all stored filters, the context."""
     option: Option | None = None
-    """Its option of `outhaul extract`, if it has one."""
+    """The option of `outhaul extract` for this filter, if any."""
 
 
 def no_check(filters: Mapping[str, Any]) -> None:
@@ -50,18 +50,18 @@ class Rule:
     """The rule over all filters of a request."""
 
     check: Callable[[Mapping[str, Any], Context], None]
-    """Takes the filters as they are stored. Raises `ApiError`."""
+    """Checks the stored filters of a request. Raises `ApiError`."""
     shape: Shape = field(default_factory=dict)
-    """As much of the rule as JSON Schema can say, for the published description."""
+    """The rule as far as JSON Schema can express it, for the API description."""
     check_options: Callable[[Mapping[str, Any]], None] = no_check
-    """As much of the rule as `outhaul extract` checks before it calls the endpoint.
+    """Checks the rule as far as `outhaul extract` can before it calls the endpoint.
 
-    Takes the filters of the request. Raises `FiltersError`.
+    The argument is the filters of the request. Raises `FiltersError`.
     """
 
 
 class FiltersError(ValueError):
-    """Filters on the command line do not fit together; `filters` are the names of those meant."""
+    """Filters on the command line cannot be combined. `filters` names those concerned."""
 
     def __init__(self, problem: str, *filters: str) -> None:
         super().__init__(problem)

@@ -1,6 +1,6 @@
-"""What a kind is: records that can be loaded, described and exported, in one declaration.
+"""The declaration of a kind: records that can be loaded, described and exported.
 
-`Records` can be loaded. A `Kind` can be exported as well. A `KindFamily` is a kind for each type
+`Records` can only be loaded. A `Kind` can be exported too. A `KindFamily` has a kind for each type
 of its records; the types are entries of the catalog.
 """
 
@@ -37,24 +37,24 @@ class TypeUnknownError(LookupError):
 
 @dataclass(frozen=True, kw_only=True)
 class Records(ABC):
-    """Records that `outhaul load` takes."""
+    """Records that `outhaul load` can load."""
 
     name: str
-    """The name of their commands, such as `program-members`, and of their jobs."""
+    """The name of the commands for them, such as `program-members`, and of their jobs."""
     plural: str
-    """What people read, such as "program members"."""
+    """The name in messages, such as "program members"."""
     load_help: str
     """The help of `outhaul load NAME`: a sentence, and an example."""
 
     @property
     def type_option(self) -> TypeOption | None:
-        """The option that names the type of the records, where there are types."""
+        """The option that names the type of the records; `None` if there are no types."""
         return None
 
     @property
     @abstractmethod
     def infer_help(self) -> str | None:
-        """The help of `--infer-fields`; `None` where the command has no such option."""
+        """The help of `--infer-fields`; `None` if the command has no such option."""
 
     @abstractmethod
     def tables(self, catalog: "Catalog") -> Collection[Table]:
@@ -62,7 +62,7 @@ class Records(ABC):
 
     @abstractmethod
     def loading_of(self, catalog: "Catalog", type_name: str | None) -> Loading:
-        """Return how files of one type are loaded. Raises `TypeUnknownError`."""
+        """Return the declaration for loading files of one type. Raises `TypeUnknownError`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,43 +89,43 @@ class PlainRecords(Records):
 
 @dataclass(frozen=True, kw_only=True)
 class Exported(ABC):
-    """What a kind and a family of kinds have in common: how their records are asked for."""
+    """What a kind and a family of kinds have in common: how their records are exported."""
 
     path: str
-    """Between `/bulk/v1/` and `/export`."""
+    """The path of its export calls between `/bulk/v1/` and `/export`."""
     permissions: frozenset[str]
-    """A caller needs one of them, to export and to describe."""
+    """The caller needs one of these, to export and to describe."""
     filters: tuple[Filter, ...]
     rule: Rule
     """The rule over all filters of a request."""
     extract_help: str
     """The help of `outhaul extract NAME`: a sentence, and an example."""
     fields_example: str
-    """Some fields as `--fields` takes them, such as `id,email`."""
+    """An example for `--fields`, such as `id,email`."""
     default_fields: tuple[str, ...] = ()
-    """Exported where a request names no fields; if there are none, a request must name some."""
+    """Exported if a request names no fields. If this is empty, a request must name fields."""
     descriptions: tuple[Description, ...] = ()
-    """Its describe calls."""
+    """The describe calls of the kind."""
 
     @property
     def type_parameter(self) -> Parameter | None:
-        """The parameter of the path that names the type of the records, where there are types."""
+        """The path parameter with the type of the records; `None` if there are no types."""
         return None
 
     def path_of(self, type_name: str | None) -> str:
-        """Return the path for a type of the records."""
+        """Return `path` for a type of the records."""
         if self.type_parameter is None or type_name is None:
             return self.path
         return self.path.replace(f"{{{self.type_parameter.name}}}", type_name)
 
     @abstractmethod
     def kind_of(self, catalog: "Catalog", type_name: str | None) -> "Kind":
-        """Return the kind for a type of the records. Raises `ApiError` where there is none."""
+        """Return the kind for a type of the records. Raises `ApiError` if the type is unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a request wants of a kind: fields, and filters as they are stored."""
+    """The fields that a request names, and its filters, as the job stores them."""
 
     fields: list[str]
     filter: Mapping[str, Any]
@@ -136,23 +136,26 @@ class Kind(PlainRecords, Exported):
     """A kind of records that can be exported."""
 
     fields: Callable[[Context], Mapping[str, pl.DataType]]
-    """The fields that may be asked for, and their types."""
+    """Returns the fields that a request may name, and their types."""
     stand_ins: Mapping[str, str] = field(default_factory=dict)
-    """What is exported in place of null, by field: some clients fail on it."""
+    """The text that is exported in place of null, by field, because some clients fail on null."""
     digits: Callable[[Context], Collection[str]] = lambda _: ()
-    """The fields whose booleans are written 0 and 1."""
+    """Returns the boolean fields that are exported as 0 and 1."""
     first_fields: Callable[[Mapping[str, Any]], Collection[str]] = lambda _: ()
-    """The fields that come first in the file of a request with these filters, asked for or not."""
+    """Returns the fields that come first in a file, even if the request does not name them.
+
+    The argument is the filters of the request.
+    """
     join: Join | None = None
-    """Another table, whose fields may be asked for as well."""
+    """Another table, whose fields a request may name too."""
     own_fields: Callable[[Context], Collection[str]] = lambda _: ()
-    """The fields that are of the kind's own table, where there is a join."""
+    """Returns the fields of the kind's own table, if there is a join."""
 
     def kind_of(self, catalog: "Catalog", type_name: str | None) -> "Kind":  # noqa: ARG002
         return self
 
     def read(self, body: Mapping[str, Any], context: Context) -> Wanted:
-        """Return what a create call wants. Raises `ApiError` for anything that does not fit."""
+        """Return what the body of a create call requests. Raises `ApiError` if it is invalid."""
         filters = self._filters(body.get("filter"), context)
         first = self.first_fields(filters)
         wanted = self._fields(body.get("fields"), context)
@@ -160,7 +163,7 @@ class Kind(PlainRecords, Exported):
         return Wanted(fields=fields, filter=filters)
 
     def clauses(self, filters: Mapping[str, Any], context: Context) -> list[Clause]:
-        """Return what the filters of a request ask of a record: all of these clauses."""
+        """Return the clauses of stored filters. An exported record matches all of them."""
         return [entry.clause(filters, context) for entry in self.filters if entry.name in filters]
 
     def _filters(self, value: object, context: Context) -> Mapping[str, Any]:
@@ -194,16 +197,17 @@ class Kind(PlainRecords, Exported):
 
 @dataclass(frozen=True, kw_only=True)
 class KindFamily(Records, Exported, Generic[Declared]):
-    """A kind for each type of its records. The path names the type, and so does an option."""
+    """A kind for each type of its records. The path of calls and an option name the type."""
 
     noun: str
-    """What a type is called, such as "custom object type"."""
+    """The name of a type in messages, such as "custom object type"."""
     parameter: Parameter
-    """The parameter of the path that names the type."""
+    """The path parameter with the type."""
     option: TypeOption
     types: Callable[["Catalog"], Mapping[str, Declared]]
-    """The types by name, as the catalog declares them."""
+    """Returns the types in a catalog, by name."""
     make_kind: Callable[[Declared], Kind]
+    """Returns the kind of a type."""
 
     @property
     def type_option(self) -> TypeOption | None:
@@ -242,7 +246,7 @@ class KindFamily(Records, Exported, Generic[Declared]):
 def _one_object(value: object) -> Mapping[str, Any]:
     """Return the filters of a request, given as an object or as an array of objects.
 
-    The seeds show an object and speak of an array (bulk activity extract, options).
+    The protocol's page shows an object, and mentions an array (bulk activity extract, options).
     """
     if not isinstance(value, list):
         return read_object(value, "filter")

@@ -1,4 +1,4 @@
-"""Leads (bulk lead extract): exactly one filter, and the fields that the catalog has."""
+"""Leads (bulk lead extract). A request has exactly one filter."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog
 
 ECIDS = "ecids"
-"""The Experience Cloud ids of a lead: exported on request, but no field of the catalog."""
+"""The field with the Experience Cloud ids of a lead. It can be exported, but is not described."""
 
-# By these the original finds leads without a custom field, in the order of its answer.
+# The standard fields by which a live instance looks up leads, in the order of its answer.
 _SEARCHABLE = (
     "cookies",
     "department",
@@ -50,11 +50,12 @@ _SEARCHABLE = (
     "twitterId",
 )
 _SEARCHABLE_TYPES = ("string", "email", "integer")
-"""The types of the custom fields that it finds leads by."""
+"""The types of custom fields by which a live instance looks up leads."""
 
 _FILTERS = (
     created_at("createdAt"),
-    # Not the visible field, which only standard fields move (bulk lead extract, filters).
+    # Not the field `updatedAt`, which only changes of standard fields update (bulk lead extract,
+    # filters).
     updated_at("Leads"),
     static_list_id("staticListId"),
     static_list_name("staticListName"),
@@ -64,7 +65,7 @@ _FILTERS = (
 
 
 def lead_columns(context: Context) -> Mapping[str, pl.DataType]:
-    """Return the fields of leads that may be query for, and their types."""
+    """Return the lead fields that a request may name, and their types."""
     fields = {
         name: column_type(entry.data_type) for name, entry in context.catalog.lead_fields().items()
     }
@@ -80,7 +81,7 @@ def _loadable(catalog: "Catalog") -> Iterable[Column]:
 
 
 def _inferred(catalog: "Catalog", found: Mapping[str, pl.DataType]) -> Entries:
-    """Return the entries of new fields, as `describe.json` would show them."""
+    """Return catalog entries of new fields, in the form of `describe.json`."""
     known = catalog.lead_fields()
     free = max(entry.id for entry in known.values()) + 1
     return Entries(
@@ -104,12 +105,12 @@ def _inferred(catalog: "Catalog", found: Mapping[str, pl.DataType]) -> Entries:
 
 
 def describe(query: DescribeQuery) -> Found:
-    """List the fields of leads, with the names that they have in both APIs."""
+    """List lead fields, with their names in the API."""
     return Found([described_field(entry) for entry in query.catalog.lead_fields().values()])
 
 
 def describe2(query: DescribeQuery) -> Found:
-    """List the fields of leads, and those that leads can be looked up by."""
+    """List lead fields, and the fields by which leads can be looked up."""
     fields = query.catalog.lead_fields()
     lead = {
         "name": "API Lead",
@@ -120,10 +121,10 @@ def describe2(query: DescribeQuery) -> Found:
 
 
 def searchable(fields: Mapping[str, LeadField]) -> list[str]:
-    """Return the names of the fields that leads can be looked up by.
+    """Return the names of the fields by which leads can be looked up.
 
-    They are some of the standard fields, and the custom fields of some types. `fields` are all
-    fields of leads, by name.
+    They are some standard fields, and the custom fields of some types. `fields` has all lead
+    fields, by name.
     """
     standard = {entry.name for entry in standard_entries().lead_fields}
     own = [
@@ -181,7 +182,7 @@ LEADS = Kind(
         table=TABLE,
         columns=_loadable,
         inferring=Inferring(
-            help="Take in columns that the catalog does not know, as new fields.",
+            help="Add columns that the catalog does not know, as new fields.",
             entries=_inferred,
         ),
     ),

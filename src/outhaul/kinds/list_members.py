@@ -1,4 +1,4 @@
-"""Members of static lists: they are loaded, and chosen by filters, but not exported themselves."""
+"""Members of static lists. They can be loaded, and filters use them; they are not exported."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""How files become records of a table, as a kind declares it; `outhaul.loading` does it."""
+"""Declarations for loading, which `outhaul.loading` carries out."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,33 +15,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """What a column of a file may hold."""
+    """A column that a file may have, and its valid values."""
 
     name: str
     type: pl.DataType
     required: bool = False
     positive: bool = False
     members: Collection[int] | None = None
-    """The only values that exist, where the catalog knows them."""
+    """All valid values; `None` if any value is valid."""
     members_of: str = ""
-    """What those values are, for the reason why another value does not fit."""
+    """What `members` are, for the message about another value."""
     json_object: bool = False
-    """Whether a value is the text of a JSON object."""
+    """Whether a value must be a JSON object, as text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inferring:
-    """Columns that the catalog does not know are taken in, where `--infer-fields` says so."""
+    """Loading of columns that the catalog does not know, with `--infer-fields`."""
 
     help: str
     """The help of `--infer-fields`."""
     entries: Callable[["Catalog", Mapping[str, pl.DataType]], Entries]
-    """Takes the new columns and their types. Returns what the catalog stores of them."""
+    """Returns the catalog entries of new columns. Arguments: the catalog, the columns' types."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Noting:
-    """The catalog learns the different values that some columns have together."""
+    """Storing of values in the catalog: the distinct combinations of values in some columns."""
 
     columns: tuple[str, ...]
     store: Callable[["Catalog", Collection[tuple[Any, ...]]], None]
@@ -49,18 +49,19 @@ class Noting:
 
 @dataclass(frozen=True, kw_only=True)
 class Deleting:
-    """Some records say that a lead is deleted."""
+    """Deletion of leads by some of the loaded records."""
 
     condition: pl.Expr
+    """True of a record that deletes a lead."""
     lead: str
-    """The column that holds the lead's id."""
+    """The column with the lead's id."""
     moment: str
-    """The column that says when the lead was deleted."""
+    """The column with the time of the deletion."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loading:
-    """How files become records of a table."""
+    """How files are loaded into a table."""
 
     table: Table
     columns: Callable[["Catalog"], Iterable[Column]]

@@ -1,6 +1,6 @@
-"""Options of `outhaul extract`, as filters declare them, and how a text becomes a value.
+"""Declarations of the options of `outhaul extract`, and the reading of their values.
 
-An option teaches: its help holds an example of a value.
+The help of each option contains an example of a value.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any
 from outhaul.protocol.instants import parse_instant, render_instant
 
 WINDOW = "2026-01-01T00:00:00Z/2026-01-31T23:59:59Z"
-"""A window of time, as an example."""
+"""An example of a window of time."""
 
 
 def _as_given(value: Any) -> Any:  # noqa: ANN401 - JSON
@@ -20,41 +20,41 @@ def _as_given(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """The option of a filter. Its environment variable is named after it."""
+    """The option of a filter. Its environment variable has the same name."""
 
     flag: str
-    """Such as `--created-at`; `--exhausted/--not-exhausted` for true and false."""
+    """The name, such as `--created-at`; for a boolean `--exhausted/--not-exhausted`."""
     help: str
     example: str = ""
-    """A value as it is typed. The help holds it. Options for true and false have none."""
+    """A value, which the help contains. Options for booleans have none."""
     type: type = str
-    """What is typed: `str`, `int` or `bool`; for a `repeated` option a list of these."""
+    """The type of a value: `str`, `int` or `bool`. A `repeated` option has a list of values."""
     read: Callable[[Any], Any] = _as_given
-    """Returns the filter's value for the request. Raises `ValueError` with what is wrong."""
+    """Returns the value of the filter in the request. Raises `ValueError`."""
     metavar: str | None = None
     repeated: bool = False
     required: bool = False
     first: bool = False
-    """Whether the help shows it before `--fields`."""
+    """Whether the help shows the option before `--fields`."""
     alone: str | None = None
-    """The filter that takes a value which is the only one, where this one takes several."""
+    """The filter to use in place of this one if the option has only one value."""
 
     @property
     def name(self) -> str:
-        """The option without its counterpart."""
+        """The flag, for a boolean only the one for true."""
         return self.flag.partition("/")[0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TypeOption:
-    """The option that names the type of records, where a kind has types; for both commands."""
+    """The option of both commands that names the type of records, for a kind with types."""
 
     help: str
     example: str
     metavar: str
     flag: str = "--type"
     pattern: re.Pattern[str] = re.compile(r"[A-Za-z0-9_]+")
-    """What a name may be. It becomes a part of a path: nothing in it may lead elsewhere."""
+    """The valid names. A name becomes a segment of a path, so it cannot contain `/` or `..`."""
     noun: str = "API name"
 
 
@@ -97,7 +97,7 @@ def integers_option(
 
 
 def texts_option(flag: str, text: str, example: str) -> Option:
-    """Return an option for several texts, which may hold commas: it is repeated.
+    """Return an option for several texts. It is repeated, because texts may contain commas.
 
     `{}` in the text stands for the example.
     """
@@ -111,7 +111,7 @@ def texts_option(flag: str, text: str, example: str) -> Option:
 
 
 def read_window(text: str) -> dict[str, str]:
-    """Return the window that START/END names. Raises `ValueError`."""
+    """Return the window that `START/END` means, as the request has it. Raises `ValueError`."""
     start, _, end = text.partition("/")
     try:
         first, last = parse_instant(start.strip()), parse_instant(end.strip())
@@ -123,7 +123,7 @@ def read_window(text: str) -> dict[str, str]:
 
 
 def read_names(text: str) -> list[str]:
-    """Return names that are joined by commas. Raises `ValueError`."""
+    """Return names that are separated by commas. Raises `ValueError`."""
     names = [name.strip() for name in text.split(",")]
     if "" in names:
         raise ValueError(f"a name is empty in {text!r}")
@@ -131,7 +131,7 @@ def read_names(text: str) -> list[str]:
 
 
 def read_integers(text: str) -> list[int]:
-    """Return integers that are joined by commas. Raises `ValueError`."""
+    """Return integers that are separated by commas. Raises `ValueError`."""
     names = read_names(text)
     try:
         return [int(name) for name in names]

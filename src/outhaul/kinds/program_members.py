@@ -1,4 +1,4 @@
-"""Program members (bulk program member extract): of some programs, with fields of their leads."""
+"""Program members (bulk program member extract), with fields of their leads."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -57,12 +57,12 @@ TABLE = Table(
 
 _DESCRIBED = "API Program Membership"
 
-# When the original came to have such an object.
+# The protocol requires dates for this object, which the catalog does not have.
 _SINCE = "2021-01-01T00:00:00Z"
 
 _SEARCHABLE = ("leadId", "statusName", "reachedSuccess")
 
-# A live instance writes the first of each pair, and its schema names the second.
+# A live instance sends the first name of each pair; its schema has the second.
 _CADENCES = (("pause", "paused"), ("norm", "normal"))
 
 
@@ -165,7 +165,7 @@ _FILTERS = (
         name="nurtureCadence",
         shape=one_of(
             *(name for same in _CADENCES for name in same),
-            description="Two spellings each of two cadences.",
+            description="A cadence. Each of the two has two names.",
         ),
         read=_read_cadence,
         clause=_cadence_clause,
@@ -199,12 +199,12 @@ def _own_columns(context: Context) -> Mapping[str, pl.DataType]:
 
 
 def _fields(context: Context) -> Mapping[str, pl.DataType]:
-    """Return the fields of members and those of leads; of a name that both have, the member's."""
+    """Return the fields of members and leads. If both have a name, it is the member's field."""
     return {**lead_columns(context), **_own_columns(context)}
 
 
 def _digits(context: Context) -> Collection[str]:
-    """Return the members' own booleans: a live instance exports them so, but not those of leads."""
+    """Return the boolean fields of members. Those of leads are exported as true and false."""
     return [name for name, of in _own_columns(context).items() if of == pl.Boolean]
 
 
@@ -223,7 +223,7 @@ def _loadable(catalog: "Catalog") -> Iterable[Column]:
 
 
 def _inferred(catalog: "Catalog", found: Mapping[str, pl.DataType]) -> Entries:
-    """Return the entries of new fields, as `programs/members/describe.json` shows them."""
+    """Return catalog entries of new fields, in the form of `programs/members/describe.json`."""
     known = catalog.member_fields()
     return Entries(
         member_fields=tuple(
@@ -254,7 +254,7 @@ def describe(query: DescribeQuery) -> Found:
 
 
 def describe_again(query: DescribeQuery) -> Found:
-    """List the fields of program members, and those that members can be looked up by."""
+    """List the fields of program members, and those by which members can be looked up."""
     fields = _described_fields(query)
     names = {entry["name"] for entry in fields}
     described = {
@@ -305,7 +305,7 @@ PROGRAM_MEMBERS = Kind(
         table=TABLE,
         columns=_loadable,
         inferring=Inferring(
-            help="Take in columns that the catalog does not know, as new fields of members.",
+            help="Add columns that the catalog does not know, as new fields of members.",
             entries=_inferred,
         ),
         noting=Noting(columns=("programId", "statusName"), store=_note_statuses),

@@ -1,4 +1,4 @@
-"""All kinds: those that are built in, and those that other packages bring.
+"""All kinds: the built-in ones, and those that other packages declare.
 
 Another package declares an entry point of the group `outhaul.kinds` that names its kind. Every
 process of outhaul reads the entry points once, before it looks for a kind.
@@ -55,7 +55,7 @@ def _loaded(point: EntryPoint) -> Records:
 
 
 def _names(records: Records) -> set[str]:
-    """Return what no other records may have. The tables of a family are not known here."""
+    """Return what must be unique. Tables of a family are left out: they depend on the catalog."""
     names = {f"the name {records.name!r}"}
     if isinstance(records, (Kind, KindFamily)):
         names.add(f"the path {records.path!r}")
@@ -75,7 +75,7 @@ class Registry:
             self._add(entry)
 
     def register(self, records: Records) -> None:
-        """Add records. Raises `KindError` where their name, path or table is taken."""
+        """Add records. Raises `KindError` if their name, path or table is taken."""
         self.all()
         self._add(records)
 
@@ -84,7 +84,7 @@ class Registry:
         del self._records[name]
 
     def all(self) -> list[Records]:
-        """Return all records. Raises `KindError`, every time, where an entry point does not fit."""
+        """Return all records. Raises `KindError` at each call if an entry point is invalid."""
         with self._lock:
             if self._group is not None:
                 # Before the loop: the module of an entry point may call `register`.
@@ -132,16 +132,16 @@ class Kinds(Mapping[str, AnyKind]):
 
 
 REGISTRY = Registry(*_BUILT_IN, group=GROUP)
-"""The records that the processes of outhaul know."""
+"""All records that this process knows."""
 
 KINDS: Mapping[str, AnyKind] = Kinds(REGISTRY)
 """All kinds that can be exported, by name."""
 
 
 def register(kind: Records) -> None:
-    """Add a kind to this process. Raises `KindError` where its name, path or table is taken.
+    """Add a kind to this process. Raises `KindError` if its name, path or table is taken.
 
-    Other processes find a kind by an entry point of the group `outhaul.kinds` alone.
+    Other processes find a kind only by an entry point of the group `outhaul.kinds`.
     """
     REGISTRY.register(kind)
 
@@ -149,7 +149,7 @@ def register(kind: Records) -> None:
 def find_kind(job_kind: str, context: Context) -> Kind:
     """Return the kind of a job: `job_kind` is what `name_jobs` returned.
 
-    Raises `KindError` where this process does not know the kind, and `ApiError` where the catalog
+    Raises `KindError` if this process does not know the kind, and `ApiError` if the catalog
     does not know the type.
     """
     name, _, type_name = job_kind.partition("/")
@@ -161,11 +161,11 @@ def find_kind(job_kind: str, context: Context) -> Kind:
 
 
 def name_jobs(kind: AnyKind, type_name: str | None) -> str:
-    """Return what jobs of a kind are stored as: those of each type of records apart."""
+    """Return the name of a kind, and of a type of it, under which its jobs are stored."""
     return kind.name if type_name is None else f"{kind.name}/{type_name}"
 
 
 def all_tables(catalog: "Catalog") -> list[Table]:
-    """Return the tables that the lake of a catalog's subscription can have."""
+    """Return the tables that the lake of a subscription can have, given its catalog."""
     found = [table for entry in REGISTRY.all() for table in entry.tables(catalog)]
     return [*found, DELETED_LEADS]

@@ -19,7 +19,7 @@ from outhaul.smart_lists.stored import rules_of
 def created_at(column: str, *, first: bool = False) -> Filter:
     """Return the filter `createdAt` over a column.
 
-    `first` says whether the help shows its option before `--fields`.
+    With `first`, the help shows its option before `--fields`.
     """
     text = (
         "Records created from START to END, both included, 31 days apart at most: {}. "
@@ -29,9 +29,9 @@ def created_at(column: str, *, first: bool = False) -> Filter:
 
 
 def updated_at(plural: str) -> Filter:
-    """Return the filter `updatedAt`: when any field of a record changed last.
+    """Return the filter `updatedAt`, which tests when any field of a record changed last.
 
-    It exists only where the limit `updated_at_filter` of the subscription says so (1035).
+    A request with it is refused (1035) unless the limit `updated_at_filter` is true.
     """
     text = f"{plural} last changed from START to END: {{}}. Some subscriptions have no such filter."
     option = window_option("--updated-at", text)
@@ -43,7 +43,7 @@ def window(
 ) -> Filter:
     """Return a filter for a window of time over a column, given as `startAt` and `endAt`.
 
-    With `needs_limit` it exists only where that limit of the subscription says so (1035).
+    With `needs_limit`, a request with it is refused (1035) unless that limit is true.
     """
 
     def read(value: object, parameter: str, context: Context) -> list[str]:
@@ -60,9 +60,9 @@ def window(
 
 
 def static_list_id(name: str, lead: str = "id") -> Filter:
-    """Return a filter for the members of the static list that has this id.
+    """Return a filter for the members of the static list with an id.
 
-    `lead` is the column that holds a lead's id.
+    `lead` is the column with a lead's id.
     """
 
     def read(value: object, parameter: str, context: Context) -> int:
@@ -79,10 +79,10 @@ def static_list_id(name: str, lead: str = "id") -> Filter:
 
 
 def static_list_name(name: str, lead: str = "id") -> Filter:
-    """Return a filter for the members of the static list that has this name.
+    """Return a filter for the members of the static list with a name.
 
-    The name may be qualified by the list's program; the job keeps the list's id, so that the list
-    stays the one that was meant, whatever its name is when the job runs.
+    The name may be qualified by the program of the list. The job stores the id of the list, so that
+    renaming the list before the job runs does not change the request.
     """
 
     def read(value: object, parameter: str, context: Context) -> int:
@@ -107,10 +107,10 @@ def static_list_name(name: str, lead: str = "id") -> Filter:
 
 
 def smart_list_id(name: str, lead: str = "id") -> Filter:
-    """Return a filter for the leads of the smart list that has this id.
+    """Return a filter for the leads of the smart list with an id.
 
-    `lead` is the column that holds a lead's id. It is there only where the limit
-    `smart_list_filters` of the subscription says so (1035).
+    `lead` is the column with a lead's id. A request with this filter is refused (1035) unless the
+    limit `smart_list_filters` is true.
     """
 
     def read(value: object, parameter: str, context: Context) -> int:
@@ -129,9 +129,10 @@ def smart_list_id(name: str, lead: str = "id") -> Filter:
 
 
 def smart_list_name(name: str, lead: str = "id") -> Filter:
-    """Return a filter for the leads of the smart list that has this name.
+    """Return a filter for the leads of the smart list with a name.
 
-    The name may be qualified by the list's program. As with static lists the job keeps the id.
+    The name may be qualified by the program of the list. The job stores the id, as with static
+    lists.
     """
 
     def read(value: object, parameter: str, context: Context) -> int:
@@ -154,7 +155,7 @@ def smart_list_name(name: str, lead: str = "id") -> Filter:
 
 
 def exactly_one_of(filters: tuple[Filter, ...]) -> Rule:
-    """Return the rule that a request has one of these filters, and no second."""
+    """Return the rule that a request has exactly one of these filters."""
 
     def check(given: Mapping[str, Any], _: Context) -> None:
         if len(given) != 1:
@@ -178,9 +179,9 @@ def _member_of(name: str, lead: str) -> Callable[[Mapping[str, Any], Context], M
 
 
 def _need_smart_lists(context: Context) -> None:
-    """Raise 1035 where the subscription has these filters off, or no smart list at all.
+    """Raise 1035 if these filters are off, or if the catalog has no smart list.
 
-    Clients fall back to another filter at 1035, which is what they should do then.
+    After 1035, clients use another filter, which works in both cases.
     """
     lists = context.catalog.assets(AssetType.SMART_LIST)
     if not context.limits.smart_list_filters or next(iter(lists), None) is None:
@@ -188,7 +189,7 @@ def _need_smart_lists(context: Context) -> None:
 
 
 def _usable(entry: Asset, parameter: str, context: Context) -> int:
-    """Return the id of a smart list whose rules still fit the catalog, which may have changed."""
+    """Return the id of a smart list. Raises 1003 if its rules are not valid in the catalog now."""
     try:
         rules_of(context.catalog, entry)
     except CatalogError as error:
@@ -197,7 +198,7 @@ def _usable(entry: Asset, parameter: str, context: Context) -> int:
 
 
 def _in_smart_list(name: str, lead: str) -> Callable[[Mapping[str, Any], Context], InSmartList]:
-    """Return the clause: the rules are those of the moment at which the job begins processing."""
+    """Return a function for the clause, which uses the rules when the job begins processing."""
 
     def clause(filters: Mapping[str, Any], context: Context) -> InSmartList:
         entry = context.catalog.asset(AssetType.SMART_LIST, filters[name])
