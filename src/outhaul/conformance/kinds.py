@@ -6,8 +6,6 @@ A test module derives a class from `KindSuite`, and pytest collects it:
         kind = OPPORTUNITIES
         records = [{"externalOpportunityId": "1", "leadId": 7}, …]
         examples = [{"createdAt": {"startAt": "2026-01-01", "endAt": "2026-01-31"}}]
-
-It needs pytest and jsonschema.
 """
 
 import io
