@@ -82,7 +82,7 @@ class Service:
         except SQLAlchemyError as error:
             if not is_unavailable(error):
                 raise
-            log.error("calls could not be counted: the database is away", error=reason(error))  # noqa: TRY400
+            log.error("calls could not be counted: no database", error=reason(error))  # noqa: TRY400
         finally:
             self.checks.close()
             self.database.close()

@@ -15,13 +15,13 @@ from outhaul.lake.deletions import delete_leads
 from outhaul.lake.snapshot import Lake
 from outhaul.loading.fitting import Narrowest, fit
 from outhaul.loading.merge import ColumnChangedError, Merged, merge
-from outhaul.loading.readers import FileError, Misfit, Reader, Report, open_reader
+from outhaul.loading.readers import FileError, Problem, Reader, Report, open_reader
 from outhaul.loading.staging import Staging, staging_folder
 
 RESERVED = "outhaul_"
 """The prefix of columns that outhaul adds to tables."""
 
-MISFITS_SHOWN = 20
+PROBLEMS_SHOWN = 20
 """The number of problems that an error lists. Others are counted only."""
 
 
@@ -86,7 +86,7 @@ class _Load:
         if infer:
             self._columns = self._existing_columns() | self._columns
         self._narrowest: dict[str, Narrowest] = {}
-        self._misfits: list[Misfit] = []
+        self._problems: list[Problem] = []
         self._more = 0
 
     def _as_existing(self, columns: Iterable[Column]) -> Iterator[Column]:
@@ -109,9 +109,9 @@ class _Load:
                     self._stage(reader, batch, first, staging)
                     first += batch.height
             except FileError as error:
-                self._misfits += error.misfits
-            if self._misfits:
-                raise FileError(self._path, self._misfits, self._more)
+                self._problems += error.problems
+            if self._problems:
+                raise FileError(self._path, self._problems, self._more)
             staging.settle({name: found.type for name, found in self._narrowest.items()})
             if self._loading.deleting is not None and self._has_deletions:
                 # Deletions come first: if they are interrupted, the records are missing too, which
@@ -120,7 +120,7 @@ class _Load:
             try:
                 merged = merge(self._lake, self._table, staging, moment)
             except ColumnChangedError as error:
-                raise FileError(self._path, [Misfit(0, str(error))]) from error
+                raise FileError(self._path, [Problem(0, str(error))]) from error
         inferred = {
             name: of for name, of in staging.columns.items() if name not in self._catalogued
         }
@@ -130,12 +130,12 @@ class _Load:
         unknown = [name for name in batch.columns if name not in self._columns]
         problem = self._problem(batch.columns, unknown)
         if problem:
-            raise FileError(self._path, [Misfit(1, problem)])
-        fitted, misfits = fit(batch, self._columns.values())
-        for misfit in misfits:
-            if len(self._misfits) < MISFITS_SHOWN:
-                line = reader.line_of(first + misfit.record)
-                self._misfits.append(Misfit(line, misfit.reason))
+            raise FileError(self._path, [Problem(1, problem)])
+        fitted, invalid = fit(batch, self._columns.values())
+        for value in invalid:
+            if len(self._problems) < PROBLEMS_SHOWN:
+                line = reader.line_of(first + value.record)
+                self._problems.append(Problem(line, value.reason))
             else:
                 self._more += 1
         for name in unknown:
@@ -144,7 +144,7 @@ class _Load:
             absent = [pl.lit(None).alias(name) for name in self._note if name not in fitted]
             noted = fitted.with_columns(absent).select(self._note).unique()
             self._noted |= set(noted.iter_rows())
-        if not self._misfits and fitted.height:
+        if not self._problems and fitted.height:
             staging.add(fitted.with_columns(_text(batch[name]) for name in unknown))
             deleting = self._loading.deleting
             if deleting is not None and not self._has_deletions:

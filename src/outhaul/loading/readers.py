@@ -29,7 +29,7 @@ Report = Callable[[float], None]
 """Gets the share of a file that has been read, from 0 to 1."""
 
 
-class Misfit(NamedTuple):
+class Problem(NamedTuple):
     """A problem in a file."""
 
     line: int
@@ -40,16 +40,18 @@ class Misfit(NamedTuple):
 class FileError(ValueError):
     """A file cannot be loaded. Nothing of it was loaded."""
 
-    def __init__(self, path: Path, misfits: list[Misfit], more: int = 0) -> None:
+    def __init__(self, path: Path, problems: list[Problem], more: int = 0) -> None:
         lines = [
-            f"{path}:{misfit.line}: {misfit.reason}" if misfit.line else f"{path}: {misfit.reason}"
-            for misfit in misfits
+            f"{path}:{problem.line}: {problem.reason}"
+            if problem.line
+            else f"{path}: {problem.reason}"
+            for problem in problems
         ]
         if more:
             lines.append(f"{path}: and {more} more")
         super().__init__("\n".join(lines))
         self.path = path
-        self.misfits = misfits
+        self.problems = problems
         self.more = more
 
 
@@ -73,7 +75,7 @@ class Reader(Protocol):
 def open_reader(path: Path) -> Reader:
     """Return a reader for a file, by the extension of its name. Raises `FileError`."""
     if not path.is_file():
-        raise FileError(path, [Misfit(0, "no such file")])
+        raise FileError(path, [Problem(0, "no such file")])
     suffix = path.suffix.lower()
     if suffix in DELIMITERS:
         return CsvReader(path, DELIMITERS[suffix])
@@ -83,7 +85,7 @@ def open_reader(path: Path) -> Reader:
         return ParquetReader(path)
     endings = ", ".join([*DELIMITERS, *JSON_LINES, PARQUET])
     raise FileError(
-        path, [Misfit(0, f"cannot tell what it is: its name ends in none of {endings}")]
+        path, [Problem(0, f"cannot tell what it is: its name ends in none of {endings}")]
     )
 
 
@@ -116,7 +118,7 @@ class CsvReader:
                 raise FileError(self.path, [self._broken(str(error), len(names))]) from error
         if last is None or last.row(-1) != (_END, *[None] * (len(names) - 1)):
             records += 0 if last is None else last.height - 1
-            raise FileError(self.path, [Misfit(self.line_of(records), _UNCLOSED)])
+            raise FileError(self.path, [Problem(self.line_of(records), _UNCLOSED)])
         if last.height > 1:
             yield last.head(-1)
 
@@ -142,22 +144,22 @@ class CsvReader:
         line, names = next(self._rows(), (1, []))
         problem = _problem(names) if names else "there is no header line"
         if problem:
-            raise FileError(self.path, [Misfit(line, problem)])
+            raise FileError(self.path, [Problem(line, problem)])
         return names
 
-    def _broken(self, message: str, width: int) -> Misfit:
+    def _broken(self, message: str, width: int) -> Problem:
         """Return the problem with its line, which the errors of Arrow do not have."""
         for line, cells in self._rows():
             if len(cells) != width:
-                return Misfit(line, f"{len(cells)} cells, where the header has {width}")
+                return Problem(line, f"{len(cells)} cells, where the header has {width}")
             if any(map(_is_undecoded, cells)):
-                return Misfit(line, _UNDECODED)
+                return Problem(line, _UNDECODED)
             if sum(map(len, cells)) > BATCH_BYTES:
-                return Misfit(line, f"a record longer than {BATCH_BYTES} bytes, or {_UNCLOSED}")
+                return Problem(line, f"a record longer than {BATCH_BYTES} bytes, or {_UNCLOSED}")
         if message.startswith(_NO_ROW):
             # The quote is in the header, which then includes the rest of the file.
-            return Misfit(1, _UNCLOSED)
-        return Misfit(0, message)
+            return Problem(1, _UNCLOSED)
+        return Problem(0, message)
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield each row with the line on which it begins. This is slow."""
@@ -233,14 +235,14 @@ class JsonLinesReader:
                 name: self._value(bytes(raw)) for name, raw in self._decoder.decode(content).items()
             }
         except UnicodeDecodeError as error:
-            raise FileError(self.path, [Misfit(line, _UNDECODED)]) from error
+            raise FileError(self.path, [Problem(line, _UNDECODED)]) from error
         except RecursionError as error:
-            raise FileError(self.path, [Misfit(line, "nested too deeply")]) from error
+            raise FileError(self.path, [Problem(line, "nested too deeply")]) from error
         except msgspec.DecodeError as error:
             reason = f"not a JSON object: {error}"
             if _HALF_PAIR.search(content):
                 reason = "a text holds half a surrogate pair"
-            raise FileError(self.path, [Misfit(line, reason)]) from error
+            raise FileError(self.path, [Problem(line, reason)]) from error
 
     def _value(self, raw: bytes) -> str | None:
         if raw == b"null":
@@ -267,7 +269,7 @@ class ParquetReader:
                     table.validate(full=True)  # detects texts that are not UTF-8
                     yield _frame(table)
         except (pa.ArrowException, OSError) as error:
-            raise FileError(self.path, [Misfit(0, f"not a Parquet file: {error}")]) from error
+            raise FileError(self.path, [Problem(0, f"not a Parquet file: {error}")]) from error
 
     def line_of(self, record: int) -> int:
         """Return the number of a record, from 1 on."""
@@ -277,13 +279,13 @@ class ParquetReader:
         """Return the types to read a file with: dictionaries become plain values."""
         problem = _problem(schema.names)
         if problem:
-            raise FileError(self.path, [Misfit(0, problem)])
+            raise FileError(self.path, [Problem(0, problem)])
         fields = []
         for field in schema:
             of = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
             if not any(is_type(of) for is_type in _PARQUET_TYPES):
                 problem = f"column {field.name!r} is of type {field.type}, which cannot be loaded"
-                raise FileError(self.path, [Misfit(0, problem)])
+                raise FileError(self.path, [Problem(0, problem)])
             fields.append(pa.field(field.name, of))
         return pa.schema(fields)
 

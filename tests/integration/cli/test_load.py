@@ -309,7 +309,7 @@ def test_files_before_one_that_does_not_fit_stay_loaded(run: Run, write: Write, 
     assert count(data, LEADS) == 1
 
 
-def test_many_misfits_are_told_in_part(run: Run, write: Write) -> None:
+def test_many_problems_are_listed_in_part(run: Run, write: Write) -> None:
     path = write("a.csv", "id\n" + "x\n" * 25)
     told = refusal(run("leads", path)).split()
     assert sum(word.startswith(f"{path}:") for word in told) == 21

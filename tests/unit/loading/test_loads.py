@@ -13,7 +13,7 @@ from outhaul.catalog.store import Catalog
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import ACTIVITIES, LEADS, Table
 from outhaul.loading import readers
-from outhaul.loading.loads import MISFITS_SHOWN, Loaded
+from outhaul.loading.loads import PROBLEMS_SHOWN, Loaded
 from outhaul.loading.readers import FileError
 from outhaul.loading.staging import staging_folder
 
@@ -74,7 +74,7 @@ def test_a_file_is_loaded(lake: Lake, catalog: Catalog, write: Write) -> None:
     assert staged(lake) == []
 
 
-def test_misfits_are_told_by_line_and_reason_and_nothing_is_kept(
+def test_problems_are_told_by_line_and_reason_and_nothing_is_kept(
     lake: Lake, catalog: Catalog, write: Write
 ) -> None:
     activities(lake, catalog, write("good.csv", GOOD))
@@ -100,8 +100,8 @@ def test_misfits_are_told_by_line_and_reason_and_nothing_is_kept(
     assert staged(lake) == []
 
 
-@pytest.mark.parametrize("count", [MISFITS_SHOWN, MISFITS_SHOWN + 1, 3 * MISFITS_SHOWN])
-def test_so_many_misfits_are_shown_and_the_others_counted(
+@pytest.mark.parametrize("count", [PROBLEMS_SHOWN, PROBLEMS_SHOWN + 1, 3 * PROBLEMS_SHOWN])
+def test_so_many_problems_are_shown_and_the_others_counted(
     count: int,
     lake: Lake,
     catalog: Catalog,
@@ -113,15 +113,15 @@ def test_so_many_misfits_are_shown_and_the_others_counted(
     with pytest.raises(FileError) as caught:
         leads(lake, catalog, path)
     found = problems(caught, path)
-    assert found[:MISFITS_SHOWN] == [
-        f":{n}: id: 'x' is not an integer" for n in range(1, MISFITS_SHOWN + 1)
+    assert found[:PROBLEMS_SHOWN] == [
+        f":{n}: id: 'x' is not an integer" for n in range(1, PROBLEMS_SHOWN + 1)
     ]
-    more = count - MISFITS_SHOWN
-    assert found[MISFITS_SHOWN:] == ([f": and {more} more"] if more else [])
-    assert (len(caught.value.misfits), caught.value.more) == (MISFITS_SHOWN, more)
+    more = count - PROBLEMS_SHOWN
+    assert found[PROBLEMS_SHOWN:] == ([f": and {more} more"] if more else [])
+    assert (len(caught.value.problems), caught.value.more) == (PROBLEMS_SHOWN, more)
 
 
-def test_misfits_before_a_broken_line_are_told_too(
+def test_problems_before_a_broken_line_are_told_too(
     lake: Lake, catalog: Catalog, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readers, "BATCH_RECORDS", 1)

@@ -356,7 +356,7 @@ def test_a_file_must_be_there(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("misfits", "more"), [(1, 0), (2, 3)])
 def test_an_error_tells_all_that_it_has(misfits: int, more: int) -> None:
-    found = [readers.Misfit(n, f"reason {n}") for n in range(misfits)]
+    found = [readers.Problem(n, f"reason {n}") for n in range(misfits)]
     lines = str(FileError(Path("a.csv"), found, more)).splitlines()
     assert lines[0] == "a.csv: reason 0"
     assert lines[1:misfits] == [f"a.csv:{n}: reason {n}" for n in range(1, misfits)]
