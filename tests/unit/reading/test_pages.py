@@ -317,7 +317,7 @@ class TestPages:
         load(lake, "leads", [{"id": 1}])
         for page in (
             page_of(lake, LEADS, [OneOf("leadScore", (1,))], size=5, after=(0,)),
-            page_of(lake, LEADS, size=5, after=(0,), fitting=pl.col("email").is_not_null()),
+            page_of(lake, LEADS, size=5, after=(0,), condition=pl.col("email").is_not_null()),
         ):
             assert page == RecordPage(records=(), position=(0,), more=False)
 
