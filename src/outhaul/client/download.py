@@ -16,9 +16,9 @@ from outhaul.client.errors import (
     UnreachableError,
 )
 from outhaul.client.exports import Job
-from outhaul.client.parts import FilePart, Part, StreamPart
 from outhaul.client.retries import passes
 from outhaul.client.session import Session
+from outhaul.client.sinks import FileSink, Sink, StreamSink
 
 _SHA256 = "sha256:"
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)", re.ASCII)
@@ -47,18 +47,18 @@ def download(
     Raises `DownloadError` if the connection stays broken, other `ClientError`s, and `OSError` for
     a failure of the disk.
     """
-    with FilePart(target, job) as part:
+    with FileSink(target, job) as sink:
         try:
-            _fetch_checked(session, path, job, part, on_bytes)
+            _fetch_checked(session, path, job, sink, on_bytes)
         except ChecksumError:
-            part.rewind()
+            sink.rewind()
             on_bytes(0)
             try:
-                _fetch_checked(session, path, job, part, on_bytes)
+                _fetch_checked(session, path, job, sink, on_bytes)
             except ChecksumError:
-                part.discard()
+                sink.discard()
                 raise
-        part.finish()
+        sink.finish()
 
 
 def download_to(
@@ -73,27 +73,27 @@ def download_to(
     Works as `download` does, but bytes are written as they arrive: a `ChecksumError` at the end
     means that the bytes already written are wrong.
     """
-    _fetch_checked(session, path, job, StreamPart(stream), on_bytes)
+    _fetch_checked(session, path, job, StreamSink(stream), on_bytes)
     stream.flush()
 
 
 def _fetch_checked(
-    session: Session, path: str, job: Job, part: Part, on_bytes: Callable[[int], None]
+    session: Session, path: str, job: Job, sink: Sink, on_bytes: Callable[[int], None]
 ) -> None:
-    if job.file_size is None or part.received != job.file_size:
-        _fetch(session, path, job, part, on_bytes)
-    if job.file_size not in (None, part.received):
-        raise ChecksumError(f"{job.export_id} has {part.received} of {job.file_size} bytes")
+    if job.file_size is None or sink.received != job.file_size:
+        _fetch(session, path, job, sink, on_bytes)
+    if job.file_size not in (None, sink.received):
+        raise ChecksumError(f"{job.export_id} has {sink.received} of {job.file_size} bytes")
     checksum = job.checksum or ""
-    if checksum.startswith(_SHA256) and checksum.lower() != _SHA256 + part.sha256:
-        raise ChecksumError(f"{job.export_id} has {_SHA256}{part.sha256}, not {checksum}")
+    if checksum.startswith(_SHA256) and checksum.lower() != _SHA256 + sink.sha256:
+        raise ChecksumError(f"{job.export_id} has {_SHA256}{sink.sha256}, not {checksum}")
 
 
 def _fetch(
-    session: Session, path: str, job: Job, part: Part, on_bytes: Callable[[int], None]
+    session: Session, path: str, job: Job, sink: Sink, on_bytes: Callable[[int], None]
 ) -> None:
     """Fetch the missing bytes. An attempt that receives new bytes resets the count of attempts."""
-    furthest = part.received
+    furthest = sink.received
     missing = 0
 
     def again(error: ClientError) -> bool:
@@ -102,51 +102,51 @@ def _fetch(
             # On a live instance, the file of a Completed job may not exist yet.
             missing += 1
             return missing < _MISSING_ATTEMPTS
-        return passes(error) and part.received <= furthest
+        return passes(error) and sink.received <= furthest
 
     while True:
         try:
-            session.repeat(lambda: _receive(session, path, job, part, on_bytes), on=again)
+            session.repeat(lambda: _receive(session, path, job, sink, on_bytes), on=again)
         except ClientError as error:
             if not passes(error):
                 raise
-            if part.received <= furthest:
+            if sink.received <= furthest:
                 raise DownloadError(
-                    f"{job.export_id} broke off at {part.received} bytes: {error}"
+                    f"{job.export_id} broke off at {sink.received} bytes: {error}"
                 ) from error
-            furthest = part.received
+            furthest = sink.received
         else:
             return
 
 
 def _receive(
-    session: Session, path: str, job: Job, part: Part, on_bytes: Callable[[int], None]
+    session: Session, path: str, job: Job, sink: Sink, on_bytes: Callable[[int], None]
 ) -> None:
     """Request the missing bytes once, and append those that arrive."""
-    headers = {"Range": f"bytes={part.received}-"} if part.received else {}
+    headers = {"Range": f"bytes={sink.received}-"} if sink.received else {}
     try:
         with session.stream(path, headers) as response:
-            skip, size = _beginning(response, part)
+            skip, size = _beginning(response, sink)
             for piece in response.iter_bytes():
                 fresh = piece[skip:] if skip else piece
                 skip -= len(piece) - len(fresh)
-                part.append(fresh)
-                if job.file_size is not None and part.received > job.file_size:
+                sink.append(fresh)
+                if job.file_size is not None and sink.received > job.file_size:
                     raise ChecksumError(f"{job.export_id} has more than {job.file_size} bytes")
-                on_bytes(part.received)
+                on_bytes(sink.received)
     except HttpError as error:
         if error.status == httpx2.codes.NOT_FOUND:
             raise FileMissingError(job.export_id) from error
         if error.status == httpx2.codes.RANGE_NOT_SATISFIABLE:
             raise ChecksumError(
-                f"{job.export_id} has no more than {part.received} bytes at the server"
+                f"{job.export_id} has no more than {sink.received} bytes at the server"
             ) from error
         raise
-    if skip or part.received < (size or 0) or part.received < (job.file_size or 0):
+    if skip or sink.received < (size or 0) or sink.received < (job.file_size or 0):
         raise UnreachableError(f"{session.url}: the file ended too soon", sent=True)
 
 
-def _beginning(response: httpx2.Response, part: Part) -> tuple[int, int | None]:
+def _beginning(response: httpx2.Response, sink: Sink) -> tuple[int, int | None]:
     """Return how many bytes to skip at the beginning of an answer, and the size of the whole file.
 
     A server may ignore `Range` and send the whole file. The size is `None` if the server does not
@@ -156,8 +156,8 @@ def _beginning(response: httpx2.Response, part: Part) -> tuple[int, int | None]:
         length = response.headers.get("Content-Length", "")
         is_plain = "Content-Encoding" not in response.headers
         size = int(length) if is_plain and length.isascii() and length.isdigit() else None
-        return part.rewind() if part.received else 0, size
+        return sink.rewind() if sink.received else 0, size
     match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
-    if match is None or int(match[1]) != part.received:
-        raise ChecksumError(f"bytes from {part.received} on were asked for, others came")
+    if match is None or int(match[1]) != sink.received:
+        raise ChecksumError(f"the server sent other bytes than those from {sink.received} on")
     return 0, None if match[2] == "*" else int(match[2])

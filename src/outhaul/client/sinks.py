@@ -12,8 +12,8 @@ from outhaul.client.exports import Job
 PIECE_BYTES = 1 << 20
 
 
-class Part(Protocol):
-    """The bytes of a file that have arrived so far."""
+class Sink(Protocol):
+    """Takes the bytes of a file in order."""
 
     @property
     def received(self) -> int:
@@ -30,7 +30,7 @@ class Part(Protocol):
         """Prepare for the file from its first byte; return how many bytes the caller must skip."""
 
 
-class StreamPart:
+class StreamSink:
     """Writes to a stream, such as standard output."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -53,7 +53,7 @@ class StreamPart:
         return self.received
 
 
-class FilePart:
+class FileSink:
     """The file `<target>.part` with the bytes of one job's file that have arrived.
 
     `<target>.part.json` names the job, because only the same job can continue the file. Entering
