@@ -45,6 +45,7 @@ class Noting:
 
     columns: tuple[str, ...]
     store: Callable[["Catalog", Collection[tuple[Any, ...]]], None]
+    """Stores the combinations in the catalog."""
 
 
 @dataclass(frozen=True, kw_only=True)

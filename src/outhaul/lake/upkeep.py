@@ -16,7 +16,7 @@ FILES_APART = 4
 """The number of files that a partition may have if one of them has most of its records."""
 
 _SMALL = 4
-"""Compact a partition unless its largest file has this many times the records of the others."""
+"""Compact a partition unless one file has at least this many times the records of all others."""
 
 
 def compact(lake: Lake, table: Table) -> int:
@@ -29,7 +29,9 @@ def compact(lake: Lake, table: Table) -> int:
     if snapshot is None:
         return 0
     together = {
-        partition for partition, files in by_partition(snapshot.files).items() if _many(files)
+        partition
+        for partition, files in by_partition(snapshot.files).items()
+        if _should_merge(files)
     }
     done = 0
     for partition in sorted(together):
@@ -56,8 +58,8 @@ def remove_replaced(
         (lake.location / table.name).delete([path for path in replaced if path not in retained])
 
 
-def _many(files: Sequence[LakeFile]) -> bool:
-    """Return whether files should be merged: not if a large file would gain few records."""
+def _should_merge(files: Sequence[LakeFile]) -> bool:
+    """Return whether to merge files. A large file is not written again to add few records."""
     records = sorted(file.records for file in files)
     return len(files) > FILES_APART or (len(files) > 1 and sum(records[:-1]) * _SMALL > records[-1])
 
@@ -65,7 +67,7 @@ def _many(files: Sequence[LakeFile]) -> bool:
 def _compact(lake: Lake, table: Table, partition: object) -> int:
     snapshot = lake.snapshot(table)
     files = [] if snapshot is None else [f for f in snapshot.files if f.partition == partition]
-    if snapshot is None or not _many(files):
+    if snapshot is None or not _should_merge(files):
         return 0  # another machine has compacted it
     order = list(table.order)
     records = reduce(
