@@ -32,11 +32,10 @@ from outhaul.export.formats import CSV
 from outhaul.export.output import Output
 from outhaul.export.plan import Plan
 from outhaul.lake.snapshot import Lake
-from outhaul.reading.reading import Part, Reading
+from outhaul.reading.reading import PlannedPart, Reading
 from outhaul.settings import Settings
 from outhaul.storage.folder import FolderStore
-from outhaul.storage.manifest import Manifest
-from outhaul.storage.manifest import Part as StoredPart
+from outhaul.storage.manifest import Manifest, Part
 
 PATIENCE = 120
 """Seconds to wait for something that should happen. A busy machine is slow."""
@@ -70,7 +69,7 @@ class Bench:
         plan: Plan,
         prefix: str,
         stop: threading.Event | None = None,
-        publish: Callable[[StoredPart], None] = lambda _: None,
+        publish: Callable[[Part], None] = lambda _: None,
     ) -> Manifest:
         """Return the manifest of the file of a plan."""
         return assemble(
@@ -134,7 +133,7 @@ def plan_of(*times: int) -> Plan:
             order=("id",),
             clauses=[],
             parts=[
-                Part(partitions=[[f"{number % 4}.parquet"]] * count)
+                PlannedPart(partitions=[[f"{number % 4}.parquet"]] * count)
                 for number, count in enumerate(times)
             ],
         ),
@@ -179,7 +178,7 @@ class ExecutorSuite:
         assert (manifest.records, bench.content(manifest)) == (0, b"id,text\n")
 
     def test_few_parts_are_rendered_ahead_of_the_hash(self, bench: Bench) -> None:
-        def give_up(part: StoredPart) -> None:
+        def give_up(part: Part) -> None:
             raise ZeroDivisionError(part.number)
 
         with pytest.raises(ZeroDivisionError):

@@ -20,7 +20,7 @@ from outhaul.smart_lists.clause import InSmartList  # noqa: F401
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class PlannedPart:
     """The records of one part of an export file: some whole partitions, or a slice of one."""
 
     partitions: Sequence[Sequence[str]]
@@ -124,7 +124,7 @@ class Reading:
     clauses: Sequence[Clause]
     """Pinned clauses. All of them hold for every record."""
     joined: Joined | None = None
-    parts: Sequence[Part] = ()
+    parts: Sequence[PlannedPart] = ()
     """The parts in order. The records of all parts together are the records of the reading."""
 
     @property
@@ -176,7 +176,7 @@ class Reading:
             order=tuple(content["order"]),
             clauses=[parse_clause(clause) for clause in content["clauses"]],
             joined=None if content["joined"] is None else Joined.from_json(content["joined"]),
-            parts=[Part.from_json(part) for part in content["parts"]],
+            parts=[PlannedPart.from_json(part) for part in content["parts"]],
         )
 
 

@@ -12,7 +12,7 @@ from polars.exceptions import PolarsError
 from outhaul.lake.clauses import Scope, all_of
 from outhaul.lake.failures import LakeError, in_a_line
 from outhaul.lake.snapshot import Lake
-from outhaul.reading.reading import Joined, Part, Reading
+from outhaul.reading.reading import Joined, PlannedPart, Reading
 
 BATCH_RECORDS = 50_000
 
@@ -37,7 +37,7 @@ def read_batches(
         raise
 
 
-def scan_part(reading: Reading, part: Part, lake: Lake) -> pl.LazyFrame:
+def scan_part(reading: Reading, part: PlannedPart, lake: Lake) -> pl.LazyFrame:
     """Return the records of a part, filtered and in order, without those of the joined table."""
     scope = Scope(lake=lake, ids=part.ids)
     clauses = [*reading.clauses, *([part.slice] if part.slice else [])]
@@ -51,7 +51,9 @@ def scan_part(reading: Reading, part: Part, lake: Lake) -> pl.LazyFrame:
     )
 
 
-def _batches_of(reading: Reading, part: Part, lake: Lake, select: Select) -> Iterator[pl.DataFrame]:
+def _batches_of(
+    reading: Reading, part: PlannedPart, lake: Lake, select: Select
+) -> Iterator[pl.DataFrame]:
     scan = scan_part(reading, part, lake)
     columns = select(reading.all_columns)
     if reading.joined is None:

@@ -13,7 +13,7 @@ from outhaul.lake.clauses import Between, Clause, Within
 from outhaul.lake.files import LakeFile, by_partition
 from outhaul.lake.snapshot import Snapshot
 from outhaul.lake.tables import Table
-from outhaul.reading.reading import Part
+from outhaul.reading.reading import PlannedPart
 
 _SECOND = timedelta(seconds=1)
 
@@ -31,7 +31,7 @@ class Slice:
         """The number of records in the files. The slice has only some of them if it is a cut."""
         return sum(file.records for files in self.partitions for file in files)
 
-    def part(self, table: Table) -> Part:
+    def part(self, table: Table) -> PlannedPart:
         """Return the part that holds the records of this slice."""
         bounds = [
             file.bounds.get(table.lead or "", ()) for files in self.partitions for file in files
@@ -39,7 +39,7 @@ class Slice:
         ids = [bound for ends in bounds for bound in ends if bound is not None]
         if isinstance(self.cut, Between):
             ids = [self.cut.least, self.cut.greatest]
-        return Part(
+        return PlannedPart(
             partitions=[[file.path for file in files] for files in self.partitions],
             ids=(min(ids), max(ids)) if ids else None,
             slice=self.cut,

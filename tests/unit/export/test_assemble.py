@@ -14,10 +14,9 @@ from outhaul.export.local import LocalExecutor
 from outhaul.export.output import Output
 from outhaul.export.plan import PartTask, Plan
 from outhaul.lake.snapshot import Lake
-from outhaul.reading.reading import Part, Reading
+from outhaul.reading.reading import PlannedPart, Reading
 from outhaul.storage.folder import FolderStore
-from outhaul.storage.manifest import Manifest
-from outhaul.storage.manifest import Part as StoredPart
+from outhaul.storage.manifest import Manifest, Part
 from outhaul.storage.store import READ_BYTES, Writable
 
 LAKE = Lake(Path("no lake is needed"))
@@ -58,7 +57,7 @@ def plan_of(parts: int) -> Plan:
             columns={},
             order=(),
             clauses=[],
-            parts=[Part(partitions=[])] * parts,
+            parts=[PlannedPart(partitions=[])] * parts,
         ),
         output=Output(fields=[], headers=["h"], format=CSV, stand_ins={}),
     )
@@ -85,7 +84,7 @@ def run(  # noqa: PLR0913 - what differs between the tests
     prefix: str = "job/a",
     *,
     as_one: bool = False,
-    publish: Callable[[StoredPart], None] = lambda _: None,
+    publish: Callable[[Part], None] = lambda _: None,
 ) -> Manifest:
     return assemble(
         plan_of(parts),
@@ -195,7 +194,7 @@ def test_a_job_is_not_rendered_far_ahead_of_who_reads_it(
 
     rendering(render)
 
-    def give_up(part: StoredPart) -> None:
+    def give_up(part: Part) -> None:
         raise ZeroDivisionError(part.number)
 
     with pytest.raises(ZeroDivisionError):
@@ -295,7 +294,7 @@ def test_closing_waits_until_nothing_is_written(
 
     rendering(render)
 
-    def give_up(part: StoredPart) -> None:
+    def give_up(part: Part) -> None:
         closing.set()
         raise ZeroDivisionError(part.number)
 

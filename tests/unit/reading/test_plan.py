@@ -16,7 +16,7 @@ from outhaul.lake.clauses import Clause, MemberOf, Within
 from outhaul.lake.files import LakeFile, TableFile
 from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import ACTIVITIES, LEADS, Table
-from outhaul.reading.reading import Part
+from outhaul.reading.reading import PlannedPart
 from outhaul.reading.slices import slices
 from outhaul.storage.location import Location
 
@@ -277,13 +277,13 @@ def parts_of(
     table: Table,
     clauses: Sequence[Clause],
     part_records: int,
-) -> list[Part]:
+) -> list[PlannedPart]:
     files = [file for each in partitions for file in each]
     snapshot = Snapshot(version=0, location=Location(url=""), columns={}, files=files)
     return [each.part(table) for each in slices(snapshot, table, clauses, part_records)]
 
 
-def has(part: Part, file: LakeFile, moment: datetime) -> bool:
+def has(part: PlannedPart, file: LakeFile, moment: datetime) -> bool:
     inside = part.slice is None or part.slice.may_match({"activityDate": (moment, moment)})
     return inside and [file.path] == [
         p for files in part.partitions for p in files if p == file.path
