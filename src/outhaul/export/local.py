@@ -20,7 +20,7 @@ class LocalExecutor:
 
     def __init__(self, files: FileStore, threads: int) -> None:
         self._files = files
-        # Not many more, so that parts are still in the system's file cache when they are hashed.
+        # Few enough for parts to be still in the system's file cache when they are hashed.
         self.ahead = 2 * threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="part")
         self._stops: dict[Future[Part], threading.Event] = {}

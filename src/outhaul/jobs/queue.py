@@ -3,8 +3,8 @@
 A worker that lost its lease cannot change the job: every change here checks that the worker holds
 the lease. Each change is one transaction, so a crash leaves it done or not done.
 
-A worker still holds an expired lease until another worker takes the job up. It did not respond for
-a while, but its work is valid.
+A worker still holds an expired lease until another worker takes the job up. Such a worker did not
+respond for a while, but its work is valid.
 """
 
 from collections.abc import Mapping

@@ -20,7 +20,7 @@ _SEMICOLON = ";"
 class Delimited(Format):
     """Delimited text (bulk lead extract, options)."""
 
-    # One client requires text/csv for every format; another assumes Latin-1 without the charset.
+    # One client expects text/csv for every format; another needs the charset to decode the text.
     media_type = MEDIA_TYPE
 
     def __init__(self, name: str, separator: str) -> None:
