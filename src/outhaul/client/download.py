@@ -16,7 +16,7 @@ from outhaul.client.errors import (
     UnreachableError,
 )
 from outhaul.client.exports import Job
-from outhaul.client.retries import passes
+from outhaul.client.retries import is_temporary
 from outhaul.client.session import Session
 from outhaul.client.sinks import FileSink, Sink, StreamSink
 
@@ -102,13 +102,13 @@ def _fetch(
             # On a live instance, the file of a Completed job may not exist yet.
             missing += 1
             return missing < _MISSING_ATTEMPTS
-        return passes(error) and sink.received <= furthest
+        return is_temporary(error) and sink.received <= furthest
 
     while True:
         try:
             session.repeat(lambda: _receive(session, path, job, sink, on_bytes), on=again)
         except ClientError as error:
-            if not passes(error):
+            if not is_temporary(error):
                 raise
             if sink.received <= furthest:
                 raise DownloadError(

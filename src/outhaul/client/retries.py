@@ -31,7 +31,7 @@ _caller = stamina.RetryingCaller(
 )
 
 
-def passes(error: Exception) -> bool:
+def is_temporary(error: Exception) -> bool:
     """Return whether the same call may succeed if it is repeated."""
     match error:
         case UnreachableError():

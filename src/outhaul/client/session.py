@@ -18,7 +18,7 @@ from outhaul.client.errors import (
     ProtocolError,
     UnreachableError,
 )
-from outhaul.client.retries import TOKEN_CODES, did_nothing, passes, repeat
+from outhaul.client.retries import TOKEN_CODES, did_nothing, is_temporary, repeat
 from outhaul.protocol.answers.identity import Token
 
 T = TypeVar("T")
@@ -120,7 +120,7 @@ class Session:
                 unsure = unsure or not did_nothing(error)
                 raise
 
-        return self.repeat(attempt, on=passes if repeatable else _certain)
+        return self.repeat(attempt, on=is_temporary if repeatable else _certain)
 
     def repeat(self, call: Callable[[], T], *, on: Callable[[ClientError], bool]) -> T:
         """Return what `call` returns. Repeat the call after errors for which `on` is true.
@@ -226,7 +226,7 @@ class Session:
 
 
 def _certain(error: ClientError) -> bool:
-    return passes(error) and did_nothing(error)
+    return is_temporary(error) and did_nothing(error)
 
 
 def _is_envelope(response: httpx2.Response) -> bool:

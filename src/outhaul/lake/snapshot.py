@@ -148,7 +148,7 @@ class Lake:
 
 
 class Snapshots:
-    """Snapshots of the tables of a lake. A table is read once, and keeps that version here."""
+    """Snapshots of the tables of a lake. Each table is opened once, so it has one version here."""
 
     def __init__(self, lake: Lake, known: Mapping[str, Snapshot | None] | None = None) -> None:
         self._lake = lake

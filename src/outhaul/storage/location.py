@@ -71,7 +71,7 @@ class Location:
 
     @property
     def exists(self) -> bool:
-        """Whether the location may have files. A bucket is not asked, and counts as existing."""
+        """Whether the location may have files. A bucket always counts as existing."""
         return self.folder is None or self.folder.exists()
 
     @property

@@ -34,10 +34,10 @@ from outhaul.protocol.parameters import instant, integer, integers, text, texts
 from outhaul.reading.pages import read_page
 
 MOST_TYPES = 10
-"""The number of activity types that a call may name."""
+"""The most activity types that a call may name."""
 
 MOST_LEADS = 30
-"""The number of leads that a call may name."""
+"""The most leads that a call may name."""
 
 NEW_LEAD = 12
 CHANGE_DATA_VALUE = 13

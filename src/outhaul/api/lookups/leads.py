@@ -24,7 +24,7 @@ from outhaul.protocol.parameters import text, texts
 from outhaul.reading.pages import read_page
 
 MOST_VALUES = 300
-"""The number of values that a filter may have."""
+"""The most values that a filter may have."""
 
 DEFAULT_FIELDS = ("id", "email", "updatedAt", "createdAt", "lastName", "firstName")
 """The fields in an answer if a call names none."""
