@@ -1,4 +1,4 @@
-"""Suites that additions of other packages can run over what they add.
+"""Test suites for kinds, formats, stores and executors, which other packages can use too.
 
 The extra `outhaul[conformance]` installs what the suites need.
 """

@@ -92,23 +92,26 @@ class Bench:
 
 
 class KindSuite:
-    """What every kind holds to. A class that derives from it names a kind and some records."""
+    """The tests of a kind. A subclass gives the kind, and some records."""
 
     kind: ClassVar[AnyKind]
     type_name: ClassVar[str | None] = None
     """The type of the records, for a family of kinds."""
     catalog: ClassVar[Mapping[str, Any]] = {}
-    """What the catalog has, as a file that `outhaul load catalog` takes."""
+    """The content of a catalog, in the form of a file of `outhaul load catalog`."""
     records: ClassVar[Sequence[Mapping[str, Any]]]
-    """Two records at least, of lead 7 at most one, in the order in which they are exported."""
+    """At least two records, in the order of an export.
+
+    One of them must be of lead 7 if the records depend on leads, and none or one otherwise.
+    """
     examples: ClassVar[Sequence[Mapping[str, Any]]]
-    """Filters of requests. Each filter is in one at least. The first finds all of the records."""
+    """Filters of requests, which use every filter of the kind. The first matches all records."""
     moment: ClassVar[datetime] = datetime(2026, 1, 31, 12, tzinfo=UTC)
-    """When the records are loaded."""
+    """The time of loading, and of requests."""
 
     @contextmanager
     def bench(self, folder: Path) -> Iterator[Bench]:
-        """Give a bench in a folder."""
+        """Yield a bench in a folder."""
         database = Database(f"sqlite:///{folder / 'outhaul.db'}")
         try:
             database.migrate()
@@ -260,9 +263,9 @@ class KindSuite:
             before = bench.export(lake, body).count(b"\n")
             deletions = pl.DataFrame({"leadId": [7], "deletedAt": [self.moment]})
             delete_leads(lake, deletions, [*all_tables(bench.catalog), bench.kind.table])
-            gone = sum(record.get(column) == 7 for record in self.records) if column else 0  # noqa: PLR2004
-            assert gone or not column, "a record is of lead 7"
-            assert bench.export(lake, body).count(b"\n") == before - gone
+            deleted = sum(record.get(column) == 7 for record in self.records) if column else 0  # noqa: PLR2004
+            assert deleted or not column, "one record must depend on lead 7"
+            assert bench.export(lake, body).count(b"\n") == before - deleted
 
     def _own_fields(self, bench: Bench) -> list[str]:
         """Return the fields that files of the kind have too."""

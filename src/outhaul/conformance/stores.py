@@ -33,7 +33,7 @@ from outhaul.storage.bucket import PART_CHUNK_BYTES, RANGE_BYTES
 from outhaul.storage.store import FileStore
 
 Open = Callable[[], FileStore]
-"""Opens one store, again each time that it is called: each sees what the others write."""
+"""Returns a new object for one store at each call. All of them see the same parts."""
 
 SIZES = [0, 1, 1_000, PART_CHUNK_BYTES - 1, PART_CHUNK_BYTES, 2 * PART_CHUNK_BYTES + 3]
 
@@ -76,12 +76,12 @@ class StoreSuite:
     @pytest.fixture(scope="class")
     @classmethod
     def opens(cls) -> Iterator[Callable[[], Open]]:
-        """Return what makes stores that are new and empty; each can be opened several times."""
+        """Return a function that creates an empty store, and returns a function that opens it."""
         raise NotImplementedError
 
     @pytest.fixture
     def reopen(self, opens: Callable[[], Open]) -> Open:
-        """Return what opens one new store, again and again."""
+        """Return a function that opens one new store. It can be called several times."""
         return opens()
 
     @pytest.fixture

@@ -1,4 +1,4 @@
-"""Values that a request may hold in place of those that are expected."""
+"""Unexpected values for requests."""
 
 import json
 from typing import Any
@@ -12,5 +12,5 @@ ODD: tuple[Any, ...] = (
 
 
 def json_of(value: object) -> Any:  # noqa: ANN401 - JSON
-    """Return a value as it comes back from JSON."""
+    """Return a value after it was written to JSON and read again."""
     return json.loads(json.dumps(value))
