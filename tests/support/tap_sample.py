@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from tests.support.processes import prepare
 from tests.support.tap import Connection
+from tests.support.waiting import wait_for
 
 from outhaul import sample
 from outhaul.catalog.built_in import standard_entries
@@ -88,6 +89,7 @@ def load_first(data: Path, folder: Path) -> Records:
     _load_catalog(data, folder, CATALOG)
     _load(data, "leads", folder / "leads.jsonl", given.leads.values())
     _load(data, "activities", folder / "activities.jsonl", given.activities)
+    _pass_second()
     return given
 
 
@@ -115,6 +117,7 @@ def load_more(data: Path, folder: Path, given: Records, streams: Iterable[str]) 
     _load_catalog(data, folder, {"programs": [{"id": NEW_PROGRAM, "name": "New", **dates}]})
     _load(data, "leads", folder / "changed.jsonl", [changed, *new])
     _load(data, "activities", folder / "more.jsonl", activities)
+    _pass_second()
 
 
 def new_guid(stream: str) -> str:
@@ -164,6 +167,16 @@ def _load(data: Path, kind: str, path: Path, records: Iterable[Mapping[str, Any]
 
 def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _pass_second() -> None:
+    """Return in a later second than the present one.
+
+    The windows of a run share their ends. A run that began in the second in which records were
+    loaded would get these twice.
+    """
+    loaded = _now()
+    wait_for(lambda: _now() > loaded)
 
 
 def _now() -> datetime:
