@@ -140,7 +140,7 @@ class KindSuite:
                 assert column in table.statistics, f"{column} has no statistics"
             of = {column.name: column.type for column in bench.kind.loading.columns(bench.catalog)}
             (found,) = pl.DataFrame(schema=of).select(table.partition_value).dtypes
-            assert found == table.partition_type, "a partition is a `day` or an integer"
+            assert found == table.partition_type, "the type of the partition column is declared"
             ordered = {*table.order, *table.partition_value.meta.root_names()}
             assert {*table.key} <= ordered, "the order tells all records apart"
 

@@ -5,7 +5,7 @@ here, because clauses and smart lists read them too.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -66,6 +66,8 @@ class Table:
     """The columns that the table always has, without the partition column."""
     statistics: tuple[str, ...]
     """The columns whose least and greatest value are in the statistics of each file."""
+    partition_type: pl.DataType = field(default_factory=pl.Int64)
+    """The type of the partition column: an integer or a date."""
     lead: str | None = None
     """The column with a lead's id, if lists of leads can select records."""
     depends_on: str | None = None
@@ -80,11 +82,6 @@ class Table:
     def partition_key(self) -> str:
         """The column of the key that differs between the records of one partition."""
         return self.key[-1]
-
-    @property
-    def partition_type(self) -> pl.DataType:
-        """The type of the partition column."""
-        return pl.Date() if self.partition == "day" else pl.Int64()
 
     @property
     def key_decides_partition(self) -> bool:
@@ -108,6 +105,7 @@ ACTIVITIES = Table(
     key=("marketoGUID",),
     order=("activityDate", "marketoGUID"),
     partition="day",
+    partition_type=pl.Date(),
     partition_value=pl.col("activityDate").dt.date(),
     columns={
         "marketoGUID": pl.String(),
