@@ -96,10 +96,14 @@ class Bench:
         return found
 
     def wait_until_busy(self, prefix: str) -> None:
-        """Return when as many parts are being written as the executor can render."""
+        """Return when as many parts are being written as the executor can render.
+
+        There can be more files than that: a part that is rendered again leaves the file that was
+        begun before.
+        """
         folder = self.settings.files_folder / prefix
         last = time.monotonic() + PATIENCE
-        while len(list(folder.rglob("*.begun"))) != PROCESSORS:
+        while len(list(folder.rglob("*.begun"))) < PROCESSORS:
             assert time.monotonic() < last, "too few parts are rendered at a time"
             time.sleep(0.005)
 
@@ -183,7 +187,8 @@ class ExecutorSuite:
 
         with pytest.raises(ZeroDivisionError):
             bench.export(plan_of(*[SHORT] * 50), "ahead/a", publish=give_up)
-        assert 1 <= len(bench.on_disk("ahead/a")) <= 2 * PROCESSORS + 1
+        begun = {path.name[:6] for path in bench.on_disk("ahead/a")}
+        assert 1 <= len(begun) <= bench.executor.ahead + 1
 
     def test_a_job_that_is_stopped_writes_nothing_more(self, bench: Bench) -> None:
         stop = threading.Event()
