@@ -42,9 +42,9 @@ from outhaul.lake.tables import (
     LIST_MEMBERS,
     Table,
 )
-from outhaul.loading import loads, merge, readers
+from outhaul.loading import loads, merge
 from outhaul.loading.merge import MANY_FILES, Merged
-from outhaul.loading.readers import FileError
+from outhaul.loading.readers import FileError, json_lines
 
 TABLES = (*WITH_LEADS, ACTIVITIES, DELETED_LEADS)
 
@@ -127,7 +127,7 @@ def test_of_several_deletions_of_a_lead_the_earliest_counts(
 def test_of_an_activity_that_a_file_has_twice_the_last_says_what_it_is(
     lake: Lake, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "BATCH_RECORDS", 1)
+    monkeypatch.setattr(json_lines, "BATCH_RECORDS", 1)
     load_all(catalog, lake)
     day = timedelta(days=1)
     records = [

@@ -12,9 +12,8 @@ from outhaul.catalog.entries import Entries, LeadField
 from outhaul.catalog.store import Catalog
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import ACTIVITIES, LEADS, Table
-from outhaul.loading import readers
 from outhaul.loading.loads import PROBLEMS_SHOWN, Loaded
-from outhaul.loading.readers import FileError
+from outhaul.loading.readers import FileError, json_lines
 from outhaul.loading.staging import staging_folder
 
 Write = Callable[[str, str], Path]
@@ -108,7 +107,7 @@ def test_so_many_problems_are_shown_and_the_others_counted(
     write: Write,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(readers, "BATCH_RECORDS", 7)
+    monkeypatch.setattr(json_lines, "BATCH_RECORDS", 7)
     path = write("a.jsonl", '{"id":"x"}\n' * count)
     with pytest.raises(FileError) as caught:
         leads(lake, catalog, path)
@@ -124,7 +123,7 @@ def test_so_many_problems_are_shown_and_the_others_counted(
 def test_problems_before_a_broken_line_are_told_too(
     lake: Lake, catalog: Catalog, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "BATCH_RECORDS", 1)
+    monkeypatch.setattr(json_lines, "BATCH_RECORDS", 1)
     path = write("a.jsonl", '{"id":0}\n\n{"id":1}\n[]\n')
     with pytest.raises(FileError) as caught:
         leads(lake, catalog, path)
@@ -219,7 +218,7 @@ def test_fields_are_inferred_in_the_narrowest_type(
 def test_a_type_is_inferred_from_all_of_the_file(
     lake: Lake, catalog: Catalog, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "BATCH_RECORDS", 1)
+    monkeypatch.setattr(json_lines, "BATCH_RECORDS", 1)
     path = write(
         "a.jsonl", '{"id":1,"a":1,"b":true}\n{"id":2,"a":1.5,"b":"x"}\n{"id":3,"c":"2026-01-31"}\n'
     )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 
 from outhaul.loading import readers
-from outhaul.loading.readers import FileError, open_reader
+from outhaul.loading.readers import FileError, delimited, json_lines, open_reader, parquet
 from outhaul.protocol.dialects import line
 
 Row = tuple[Any, ...]
@@ -153,7 +153,7 @@ def test_broken_csv_is_told_by_its_line(content: bytes, problem: str, tmp_path: 
 def test_a_file_is_read_in_batches_and_broken_lines_are_found_in_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "BATCH_BYTES", 256)
+    monkeypatch.setattr(delimited, "BATCH_BYTES", 256)
     content = b"a,b\n" + b"".join(b'%d,"x\n"\n' % n for n in range(500))
     path = write(tmp_path, "a.csv", content)
     shares: list[float] = []
@@ -171,7 +171,7 @@ def test_a_file_is_read_in_batches_and_broken_lines_are_found_in_all(
 def test_a_record_that_is_too_long_is_told_by_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "BATCH_BYTES", 256)
+    monkeypatch.setattr(delimited, "BATCH_BYTES", 256)
     content = b"a,b\n1,2\n" + b"x" * 10_000 + b",1\n"
     assert refused(write(tmp_path, "a.csv", content)).startswith(":3: a record longer than 256")
 
@@ -225,7 +225,7 @@ def test_any_text_goes_through_json_lines(
 def test_the_line_of_a_json_record_counts_blank_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "BATCH_RECORDS", 2)
+    monkeypatch.setattr(json_lines, "BATCH_RECORDS", 2)
     lines = [b"", b"{}", b"{}", b"  ", b"{}", b"{}", b"\r", b"", b"{}", b"{}"]
     reader = open_reader(write(tmp_path, "a.jsonl", b"\n".join(lines)))
     assert [batch.height for batch in reader.batches(lambda _: None)] == [2, 2, 2]
@@ -290,7 +290,7 @@ def test_parquet_keeps_types(tmp_path: Path) -> None:
 
 
 def test_parquet_is_read_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "BATCH_RECORDS", 10)
+    monkeypatch.setattr(parquet, "BATCH_RECORDS", 10)
     reader = open_reader(write_parquet(tmp_path, a=pa.array(range(25))))
     shares: list[float] = []
     batches = list(reader.batches(shares.append))

@@ -1,0 +1,9 @@
+"""Readers of files of records: CSV as a live instance exports it, JSON Lines, Parquet.
+
+A reader does not convert texts; `fit` does.
+"""
+
+from outhaul.loading.readers.opening import DELIMITERS, open_reader
+from outhaul.loading.readers.reader import FileError, Problem, Reader, Report
+
+__all__ = ["DELIMITERS", "FileError", "Problem", "Reader", "Report", "open_reader"]
