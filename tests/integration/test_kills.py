@@ -35,7 +35,7 @@ from outhaul.client import (
     retries,
 )
 from outhaul.client import session as client_session
-from outhaul.client.exports import Job
+from outhaul.client.jobs import Job
 from outhaul.clock import now
 from outhaul.database.engine import Database
 from outhaul.database.schema import export_job, export_part

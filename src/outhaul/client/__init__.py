@@ -22,7 +22,8 @@ from outhaul.client.errors import (
     QuotaExceededError,
     UnreachableError,
 )
-from outhaul.client.exports import Exports, Job
+from outhaul.client.exports import Exports
+from outhaul.client.jobs import Job
 from outhaul.client.session import Session
 
 __all__ = [

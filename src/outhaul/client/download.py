@@ -15,7 +15,7 @@ from outhaul.client.errors import (
     HttpError,
     UnreachableError,
 )
-from outhaul.client.exports import Job
+from outhaul.client.jobs import Job
 from outhaul.client.retries import is_temporary
 from outhaul.client.session import Session
 from outhaul.client.sinks import FileSink, Sink, StreamSink

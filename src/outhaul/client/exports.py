@@ -3,9 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 from outhaul.client.answers import read
@@ -16,6 +14,7 @@ from outhaul.client.errors import (
     ProtocolError,
     QueueFullError,
 )
+from outhaul.client.jobs import Job
 from outhaul.client.session import Session
 from outhaul.protocol.answers.envelope import Page
 from outhaul.protocol.answers.exports import ExportJob
@@ -24,49 +23,6 @@ from outhaul.protocol.states import State
 _FIRST_PAUSE_SECONDS = 0.2
 _PAUSE_GROWTH = 1.5
 _PAGE = 300
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """An export job as the endpoint describes it: moments in UTC, `file_size` in bytes.
-
-    An attribute is `None` if the endpoint does not give it, or not yet. `checksum` has the form
-    `sha256:<hex>`.
-    """
-
-    export_id: str
-    status: State
-    format: str = "CSV"
-    created_at: datetime | None = None
-    queued_at: datetime | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    records: int | None = None
-    file_size: int | None = None
-    checksum: str | None = None
-    error_message: str | None = None
-
-    @classmethod
-    def from_answer(cls, entry: object) -> Self:
-        """Return the job that an entry of `result` describes. Raises `AnswerError`."""
-        return cls.of(read(ExportJob, entry, "an export job"))
-
-    @classmethod
-    def of(cls, found: ExportJob) -> Self:
-        """Return the job that a declared answer describes."""
-        return cls(
-            export_id=found.export_id,
-            status=found.status,
-            format=found.format,
-            created_at=found.created_at,
-            queued_at=found.queued_at,
-            started_at=found.started_at,
-            finished_at=found.finished_at,
-            records=found.number_of_records,
-            file_size=found.file_size,
-            checksum=found.file_checksum,
-            error_message=found.error_msg,
-        )
 
 
 def _quiet(_job: Job) -> None:
@@ -150,17 +106,46 @@ class Exports:
         cancelled first if the endpoint refuses a call about it, or if the user interrupts.
         """
         job = self.create(request)
+        return self._follow(job, on_status, poll_seconds, queue_wait, is_own=True)
+
+    def resume(
+        self,
+        export_id: str,
+        on_status: Callable[[Job], None] = _quiet,
+        *,
+        poll_seconds: float = 5.0,
+        queue_wait: float = 3600.0,
+    ) -> Job:
+        """Take up an existing job, and return it when it is Completed.
+
+        Works as `run` does from the state of the job on: a job in Created is enqueued. The job is
+        never cancelled, because another program made it.
+        """
+        job = self.status(export_id)
+        return self._follow(job, on_status, poll_seconds, queue_wait, is_own=False)
+
+    def _follow(
+        self,
+        job: Job,
+        on_status: Callable[[Job], None],
+        poll_seconds: float,
+        queue_wait: float,
+        *,
+        is_own: bool,
+    ) -> Job:
         try:
             on_status(job)
-            job = self._enqueue_patiently(job, on_status, poll_seconds, queue_wait)
+            if job.status is State.CREATED:
+                job = self._enqueue_patiently(job, on_status, poll_seconds, queue_wait)
             pauses = _pauses(poll_seconds)
             while not job.status.ended:
                 self._sleep(next(pauses))
                 job = self.status(job.export_id)
                 on_status(job)
         except (ProtocolError, KeyboardInterrupt):
-            with contextlib.suppress(ClientError):
-                self.cancel(job.export_id)
+            if is_own:
+                with contextlib.suppress(ClientError):
+                    self.cancel(job.export_id)
             raise
         if job.status is not State.COMPLETED:
             raise JobFailedError(job.export_id, job.status, job.error_message)

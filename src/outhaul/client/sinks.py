@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
-from outhaul.client.exports import Job
+from outhaul.client.jobs import Job
 
 PIECE_BYTES = 1 << 20
 

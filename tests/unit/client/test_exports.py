@@ -258,6 +258,34 @@ def test_interrupted_run_cancels_its_job(opened: Open) -> None:
     assert endpoint.state == "Cancelled"
 
 
+def test_a_job_in_created_is_taken_up(opened: Open) -> None:
+    endpoint = Endpoint()
+    endpoint.state = "Created"
+    assert opened(endpoint).exports.resume(ID).status is State.COMPLETED
+    assert endpoint.steps[:3] == ["status", "enqueue", "status"]
+    assert not endpoint.created
+
+
+@pytest.mark.parametrize("course", [("Completed",), ("Processing", "Completed")])
+def test_a_job_that_is_further_is_not_enqueued_again(opened: Open, course: tuple[str, ...]) -> None:
+    endpoint = Endpoint(course)
+    endpoint.state = "Queued"
+    assert opened(endpoint).exports.resume(ID).status is State.COMPLETED
+    assert set(endpoint.steps) == {"status"}
+
+
+def test_a_job_that_was_taken_up_is_never_cancelled(opened: Open) -> None:
+    endpoint = Endpoint()
+    endpoint.state = "Queued"
+
+    def interrupt(_job: Job) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        opened(endpoint).exports.resume(ID, interrupt)
+    assert endpoint.steps == ["status"]
+
+
 def test_create_is_not_repeated_when_its_answer_is_lost(opened: Open) -> None:
     endpoint = Endpoint()
     endpoint.after["create"] = [httpx2.ReadTimeout("timed out")]
