@@ -28,8 +28,8 @@ from outhaul.jobs.queue import MAX_ATTEMPTS, Queue
 from outhaul.jobs.store import JobStore
 from outhaul.kinds import find_kind
 from outhaul.kinds.activities import ACTIVITIES
+from outhaul.limits import Limits
 from outhaul.protocol.states import State
-from outhaul.settings import Limits
 from outhaul.storage.opening import open_files
 from outhaul.worker import Worker
 

@@ -30,8 +30,9 @@ from outhaul.kinds import find_kind
 from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake, open_lake
 from outhaul.lake.tables import LEADS
+from outhaul.limits import Limits
 from outhaul.protocol.dialects import MEDIA_TYPE
-from outhaul.settings import Limits, Settings
+from outhaul.settings import Settings
 from outhaul.storage.folder import FolderStore
 from outhaul.storage.manifest import Manifest, Part
 

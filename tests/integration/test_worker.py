@@ -31,8 +31,9 @@ from outhaul.jobs.queue import MAX_ATTEMPTS, Queue
 from outhaul.jobs.store import JobStore
 from outhaul.kinds import find_kind
 from outhaul.kinds.filter import Context
+from outhaul.limits import Limits
 from outhaul.protocol.states import State
-from outhaul.settings import Limits, Settings
+from outhaul.settings import Settings
 from outhaul.storage.folder import FolderStore
 from outhaul.worker import Worker
 

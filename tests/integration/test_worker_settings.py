@@ -18,7 +18,8 @@ from outhaul import server
 from outhaul.cli import app
 from outhaul.cli import serve as commands
 from outhaul.declaration import group_of, option_name
-from outhaul.settings import Limits, Settings
+from outhaul.limits import Limits
+from outhaul.settings import Settings
 from outhaul.store_access import S3, AzureStorage, GoogleStorage
 
 LIMITS: Mapping[str, Any] = {

@@ -7,7 +7,7 @@ import pytest
 
 from outhaul.accounts.meter import Meter, Ticket
 from outhaul.errors import ApiError
-from outhaul.settings import LIMIT_SETS, Limits
+from outhaul.limits import LIMIT_SETS, Limits
 
 MOMENT = datetime(2026, 1, 20, 12, tzinfo=UTC)
 TODAY = date(2026, 1, 20)

@@ -11,7 +11,8 @@ from pydantic.fields import FieldInfo
 from tests.support.paths import DOCS
 
 from outhaul.declaration import Computed, Declared, Entries, Option, group_of, marked, option_name
-from outhaul.settings import LIMIT_SETS, Limits, Settings
+from outhaul.limits import LIMIT_SETS, Limits
+from outhaul.settings import Settings
 
 PAGE = DOCS / "settings.md"
 

@@ -33,7 +33,8 @@ from outhaul.export.request import read_request
 from outhaul.kinds import find_kind
 from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake, open_lake
-from outhaul.settings import Limits, Settings
+from outhaul.limits import Limits
+from outhaul.settings import Settings
 
 MOMENT = datetime(2026, 1, 20, 12, tzinfo=UTC)
 """The end of the records: in the thirty days before it there are activities."""

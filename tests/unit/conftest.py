@@ -14,7 +14,7 @@ from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
 from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake
-from outhaul.settings import Limits
+from outhaul.limits import Limits
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LOADS = {"activities": load_activities, "leads": load_leads, "list_members": load_list_members}

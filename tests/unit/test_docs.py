@@ -18,7 +18,8 @@ from outhaul.export.formats import FORMATS
 from outhaul.kinds import KINDS
 from outhaul.kinds.custom_objects import table_of
 from outhaul.kinds.registry import REGISTRY, all_tables
-from outhaul.settings import Limits, Settings
+from outhaul.limits import Limits
+from outhaul.settings import Settings
 
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
 GLOSSARY = DOCS / "glossary.md"

@@ -5,7 +5,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from outhaul.database.engine import Database
-from outhaul.settings import LIMIT_SETS, Limits, Settings
+from outhaul.limits import LIMIT_SETS, Limits
+from outhaul.settings import Settings
 from outhaul.store_access import S3, AzureStorage, GoogleStorage
 
 

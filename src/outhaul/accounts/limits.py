@@ -4,7 +4,8 @@ import sqlalchemy as sa
 
 from outhaul.database.engine import Database
 from outhaul.database.schema import subscription
-from outhaul.settings import Limits, Settings
+from outhaul.limits import Limits
+from outhaul.settings import Settings
 
 
 def limits_of(database: Database, settings: Settings, name: str) -> Limits:

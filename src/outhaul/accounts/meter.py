@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from outhaul.accounts.usage import Totals, UsageStore
 from outhaul.clock import quota_date
 from outhaul.errors import Error
-from outhaul.settings import Limits
+from outhaul.limits import Limits
 
 RATE_SECONDS = 20
 REPORT_DAYS = 7

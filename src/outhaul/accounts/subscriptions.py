@@ -13,7 +13,7 @@ from outhaul.accounts.services import SubscriptionUnknownError
 from outhaul.database.engine import Database, insert
 from outhaul.database.schema import subscription
 from outhaul.database.wakeups import wake_workers
-from outhaul.settings import Limits
+from outhaul.limits import Limits
 
 NAME = re.compile(r"[a-z0-9-]{1,40}")
 """The names that a subscription may have. Its folder in the lake has the same name."""

@@ -9,8 +9,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from outhaul.api.errors import render_error
 from outhaul.errors import ApiError, Error
+from outhaul.limits import Limits
 from outhaul.protocol.answers.envelope import request_id
-from outhaul.settings import Limits
 
 _DIGITS = 18
 

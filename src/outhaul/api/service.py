@@ -20,8 +20,9 @@ from outhaul.errors import Error
 from outhaul.jobs.store import JobStore
 from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake, check_lakes, open_lake
+from outhaul.limits import Limits
 from outhaul.protocol.answers.envelope import request_id
-from outhaul.settings import Limits, Settings
+from outhaul.settings import Settings
 from outhaul.storage.opening import open_files
 
 # Attributes of a request's state, which `outhaul.api.counting` reads.

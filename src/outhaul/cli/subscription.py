@@ -17,7 +17,8 @@ from outhaul.cli.console import Json, fail, named_errors, print_json
 from outhaul.cli.options import takes
 from outhaul.cli.store import open_database
 from outhaul.clock import now
-from outhaul.settings import Limits, Settings
+from outhaul.limits import Limits
+from outhaul.settings import Settings
 
 app = typer.Typer(
     help="Subscriptions: tenants, each with its own users, limits, catalog and records.",

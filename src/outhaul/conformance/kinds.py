@@ -34,9 +34,9 @@ from outhaul.kinds.registry import AnyKind, all_tables
 from outhaul.lake.clauses import parse_clause
 from outhaul.lake.deletions import delete_leads
 from outhaul.lake.snapshot import Lake
+from outhaul.limits import Limits
 from outhaul.loading.loads import Loaded, load_file
 from outhaul.protocol.shapes import Shape
-from outhaul.settings import Limits
 
 _NAME = re.compile(r"[a-z]+(-[a-z]+)*")
 _FIXED = {"--url", "--client-id", "--client-secret", "--output", "--fields", "--format", "--header"}

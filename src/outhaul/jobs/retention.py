@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from outhaul.database.engine import Database
 from outhaul.database.schema import export_job, export_part, export_plan, subscription
 from outhaul.jobs.plans import drop_plans
+from outhaul.limits import Limits
 from outhaul.protocol.states import State
-from outhaul.settings import Limits, Settings
+from outhaul.settings import Settings
 
 AT_ONCE = 500
 """Most jobs in one statement."""

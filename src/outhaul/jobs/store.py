@@ -20,9 +20,9 @@ from outhaul.errors import Error
 from outhaul.export.request import ExportRequest
 from outhaul.jobs.job import Job, sources
 from outhaul.jobs.plans import drop_plans
+from outhaul.limits import Limits
 from outhaul.protocol.paging import decode_token, encode_token
 from outhaul.protocol.states import State
-from outhaul.settings import Limits
 
 _OPEN = (State.QUEUED.value, State.PROCESSING.value)
 _MEGABYTE = 1_000_000

@@ -12,7 +12,7 @@ from outhaul.protocol.shapes import Shape
 if TYPE_CHECKING:
     # `outhaul extract` reads declarations of kinds, and has no catalog.
     from outhaul.catalog.store import Catalog
-    from outhaul.settings import Limits
+    from outhaul.limits import Limits
 
 
 @dataclass(frozen=True, kw_only=True)

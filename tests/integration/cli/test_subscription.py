@@ -18,7 +18,8 @@ from outhaul.database.engine import Database
 from outhaul.database.schema import api_user
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import LEADS
-from outhaul.settings import Limits, Settings
+from outhaul.limits import Limits
+from outhaul.settings import Settings
 
 Run = Callable[..., Result]
 

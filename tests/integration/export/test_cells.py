@@ -32,8 +32,8 @@ from outhaul.export.request import read_request
 from outhaul.kinds import find_kind
 from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake
+from outhaul.limits import Limits
 from outhaul.protocol.dialects import line
-from outhaul.settings import Limits
 from outhaul.storage.folder import FolderStore
 
 Cell = str | None

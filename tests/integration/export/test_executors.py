@@ -21,8 +21,9 @@ from outhaul.export.request import read_request
 from outhaul.kinds import find_kind
 from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake
+from outhaul.limits import Limits
 from outhaul.sample.loading import load_sample
-from outhaul.settings import Limits, Settings
+from outhaul.settings import Settings
 from outhaul.storage.folder import FolderStore
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)

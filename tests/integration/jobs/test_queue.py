@@ -16,8 +16,9 @@ from outhaul.export.request import ExportRequest
 from outhaul.jobs.job import Job
 from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
 from outhaul.jobs.store import JobStore
+from outhaul.limits import Limits
 from outhaul.protocol.states import State
-from outhaul.settings import Limits, Settings
+from outhaul.settings import Settings
 from outhaul.storage.manifest import Manifest, Part
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -11,7 +11,8 @@ from outhaul.export.request import ExportRequest
 from outhaul.jobs.queue import Queue
 from outhaul.jobs.retention import Retention
 from outhaul.jobs.store import JobStore
-from outhaul.settings import Limits, Settings
+from outhaul.limits import Limits
+from outhaul.settings import Settings
 from outhaul.storage.manifest import Manifest, Part
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)

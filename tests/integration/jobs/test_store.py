@@ -12,8 +12,8 @@ from outhaul.errors import ApiError, Error
 from outhaul.export.request import ExportRequest
 from outhaul.jobs.job import Job
 from outhaul.jobs.store import JobStore
+from outhaul.limits import Limits
 from outhaul.protocol.states import State
-from outhaul.settings import Limits
 
 # Noon in America/Chicago: six hours later it is another quota day in UTC, but not there.
 MOMENT = datetime(2026, 1, 31, 18, tzinfo=UTC)

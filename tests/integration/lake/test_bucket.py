@@ -29,8 +29,9 @@ from outhaul.lake.failures import LakeError
 from outhaul.lake.snapshot import Lake, check_lakes, location_of_lakes, open_lake
 from outhaul.lake.tables import ACTIVITIES, LEADS
 from outhaul.lake.upkeep import compact, remove_replaced
+from outhaul.limits import Limits
 from outhaul.reading.pages import RecordPage, read_page
-from outhaul.settings import Limits, Settings
+from outhaul.settings import Settings
 from outhaul.storage.location import WITNESS, Location
 from outhaul.store_access import S3
 

@@ -11,7 +11,7 @@ from outhaul.conformance.formats import COLUMNS, RECORDS, FormatSuite, written
 from outhaul.errors import ApiError
 from outhaul.export.formats import CSV, FORMATS, JSON_LINES, SSV, TSV, Format, Gzipped, read_format
 from outhaul.export.output import Output
-from outhaul.settings import Limits
+from outhaul.limits import Limits
 
 
 def as_json(value: object) -> object:

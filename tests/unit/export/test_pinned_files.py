@@ -29,8 +29,8 @@ from outhaul.lake.clauses import AnyOf, MemberOf, OneOf
 from outhaul.lake.files import TableFile
 from outhaul.lake.snapshot import Lake, Snapshots
 from outhaul.lake.tables import LEADS, LEADS_A_RANGE, LIST_MEMBERS
+from outhaul.limits import Limits
 from outhaul.reading.planning import cut, pin_reading
-from outhaul.settings import Limits
 from outhaul.smart_lists.clause import InSmartList
 from outhaul.smart_lists.stored import rules_of, store_entries
 

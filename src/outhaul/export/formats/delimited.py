@@ -10,8 +10,8 @@ import polars as pl
 
 from outhaul.export.formats.format import Format
 from outhaul.lake.conversions import render
+from outhaul.limits import Limits
 from outhaul.protocol.dialects import DATE_FORMAT, DATETIME_FORMAT, MEDIA_TYPE, NULL, line
-from outhaul.settings import Limits
 from outhaul.storage.store import Writable
 
 _SEMICOLON = ";"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import polars as pl
 
-from outhaul.settings import Limits
+from outhaul.limits import Limits
 from outhaul.storage.store import Writable
 
 

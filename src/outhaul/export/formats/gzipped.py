@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import polars as pl
 
 from outhaul.export.formats.format import Format
-from outhaul.settings import Limits
+from outhaul.limits import Limits
 from outhaul.storage.store import Writable
 
 LEVEL = 4

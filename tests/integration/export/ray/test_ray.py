@@ -37,8 +37,9 @@ from outhaul.jobs.store import JobStore
 from outhaul.kinds import find_kind
 from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake
+from outhaul.limits import Limits
 from outhaul.protocol.states import State
-from outhaul.settings import Limits, Settings
+from outhaul.settings import Settings
 from outhaul.worker import Worker
 
 RECORDS = 36_000
