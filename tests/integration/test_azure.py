@@ -73,7 +73,7 @@ def test_a_job_from_its_request_to_its_file(
         job = exports.run({"filter": FILTER})
         path = exports.file_path(job.export_id)
         download(session, path, job, target)
-        headers = {"Authorization": f"Bearer {session._fresh_token()}"}
+        headers = {"Authorization": f"Bearer {session._token()}"}
         answer = httpx2.get(f"{url}{path}", headers=headers)
         assert answer.status_code == (307 if options else 200)
     assert target.read_bytes() == expected

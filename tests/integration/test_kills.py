@@ -21,18 +21,17 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-import stamina
 from tests.support.sites import SUBSCRIPTIONS, Fleet, Process, Site, killed, site
 from tests.support.waiting import wait_for
 
 from outhaul.accounts.services import Credentials
 from outhaul.client import (
+    Backoff,
     Exports,
     ProtocolError,
     QueueFullError,
     Session,
     UnreachableError,
-    retries,
 )
 from outhaul.client import session as client_session
 from outhaul.client.jobs import Job
@@ -131,7 +130,10 @@ class Client:
     """How often an answer was lost that would have named a new job."""
 
     def session(self) -> Session:
-        return Session(self.url, self.credentials.client_id, self.credentials.client_secret)
+        # It comes back soon after a server was killed, so that the server has much to do.
+        backoff = Backoff(attempts=1_000_000, seconds=PATIENCE, first_wait=0.1, longest_wait=0.5)
+        credentials = self.credentials
+        return Session(self.url, credentials.client_id, credentials.client_secret, backoff=backoff)
 
     def run(self, began: float, until: float) -> None:
         """See all orders to their ends."""
@@ -166,7 +168,7 @@ class Client:
                 return
         else:
             order.answer = exports.status(order.export_id)
-        order.state = order.answer.status
+        order.state = State(order.answer.status)
 
     def _create(self, exports: Exports, order: Order) -> None:
         """Make a job; where the answer is lost, look whether there is one more than is known."""
@@ -431,13 +433,8 @@ def run(place: Site, folder: Path, *, servers: int, part_records: int) -> str:
 
 
 @pytest.fixture(autouse=True)
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let clients come back soon after a server was killed, so that it has much to do."""
-    caller = stamina.RetryingCaller(
-        attempts=None, timeout=PATIENCE, wait_initial=0.1, wait_max=0.5, wait_jitter=0.1
-    )
-    monkeypatch.setattr(retries, "_caller", caller)
-    # A session may begin just when its server was killed, and be there before the next one is.
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a session begin just when its server was killed, before the next one is there."""
     monkeypatch.setattr(client_session, "_FIRST_CONTACT_ATTEMPTS", 1_000_000)
 
 

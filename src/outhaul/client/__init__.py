@@ -10,6 +10,7 @@ from outhaul.client.download import download, download_to
 from outhaul.client.errors import (
     AlreadyQueuedError,
     AnswerError,
+    CallsSpentError,
     ChecksumError,
     ClientError,
     CredentialsError,
@@ -17,6 +18,7 @@ from outhaul.client.errors import (
     FileMissingError,
     HttpError,
     JobFailedError,
+    OutOfTimeError,
     ProtocolError,
     QueueFullError,
     QuotaExceededError,
@@ -24,20 +26,29 @@ from outhaul.client.errors import (
 )
 from outhaul.client.exports import Exports
 from outhaul.client.jobs import Job
+from outhaul.client.patience import Patience
+from outhaul.client.retries import Backoff
+from outhaul.client.run import Ending, Fate
 from outhaul.client.session import Session
 
 __all__ = [
     "AlreadyQueuedError",
     "AnswerError",
+    "Backoff",
+    "CallsSpentError",
     "ChecksumError",
     "ClientError",
     "CredentialsError",
     "DownloadError",
+    "Ending",
     "Exports",
+    "Fate",
     "FileMissingError",
     "HttpError",
     "Job",
     "JobFailedError",
+    "OutOfTimeError",
+    "Patience",
     "ProtocolError",
     "QueueFullError",
     "QuotaExceededError",

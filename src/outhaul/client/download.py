@@ -128,6 +128,7 @@ def _receive(
         with session.stream(path, headers) as response:
             skip, size = _beginning(response, sink)
             for piece in response.iter_bytes():
+                session.patience.check()
                 fresh = piece[skip:] if skip else piece
                 skip -= len(piece) - len(fresh)
                 sink.append(fresh)

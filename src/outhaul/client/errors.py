@@ -8,7 +8,9 @@ ClientError
 ├── ProtocolError            an answer with `success: false`
 │   ├── QuotaExceededError
 │   ├── QueueFullError
+│   ├── CallsSpentError
 │   └── AlreadyQueuedError
+├── OutOfTimeError           the limit of the run was reached
 ├── JobFailedError           the job ended without a file
 └── DownloadError            the file could not be fetched
     ├── FileMissingError
@@ -20,11 +22,14 @@ The first line of a class's docstring is the message; details of the case follow
 import inspect
 import re
 
-from outhaul.protocol.states import State
-
 
 class ClientError(Exception):
-    """The endpoint could not be used."""
+    """The endpoint could not be used.
+
+    `given_up` is true if it was already decided that the call is not repeated once more.
+    """
+
+    given_up = False
 
     def __init__(self, detail: str = "") -> None:
         message = (inspect.getdoc(type(self)) or "").partition("\n")[0]
@@ -85,8 +90,24 @@ class QueueFullError(ProtocolError):
     """The server's queue of export jobs is full."""
 
 
+class CallsSpentError(ProtocolError):
+    """The day's calls are used up until midnight in America/Chicago."""
+
+
 class AlreadyQueuedError(ProtocolError):
     """The job was put in the queue before."""
+
+
+class OutOfTimeError(ClientError):
+    """The time for the run is up.
+
+    `limit` is the limit in seconds.
+    """
+
+    def __init__(self, limit: float, last_problem: str = "") -> None:
+        problem = f"; the last problem: {last_problem}" if last_problem else ""
+        super().__init__(f"{limit:g} s{problem}")
+        self.limit = limit
 
 
 class JobFailedError(ClientError):
@@ -95,7 +116,7 @@ class JobFailedError(ClientError):
     `state` is Failed or Cancelled. `error_message` is the reason that the server gives, or `None`.
     """
 
-    def __init__(self, export_id: str, state: State, error_message: str | None) -> None:
+    def __init__(self, export_id: str, state: str, error_message: str | None) -> None:
         reason = f": {error_message}" if error_message else ""
         super().__init__(f"{export_id} is {state}{reason}")
         self.export_id = export_id
@@ -124,6 +145,8 @@ _BY_MESSAGE: tuple[tuple[re.Pattern[str], type[ProtocolError]], ...] = (
 
 def refusal(code: str, message: str) -> ProtocolError:
     """Return the error for a code and its message. Code 1029 has three meanings, by message."""
+    if code == "607":
+        return CallsSpentError(code, message)
     if code == "1029":
         for pattern, error in _BY_MESSAGE:
             if pattern.search(message):

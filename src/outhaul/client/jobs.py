@@ -6,19 +6,20 @@ from typing import Self
 
 from outhaul.client.answers import read
 from outhaul.protocol.answers.exports import ExportJob
-from outhaul.protocol.states import State
+from outhaul.protocol.states import State, UnknownState
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """An export job as the endpoint describes it: moments in UTC, `file_size` in bytes.
 
-    An attribute is `None` if the endpoint does not give it, or not yet. `checksum` has the form
+    An attribute is `None` if the endpoint does not give it, or not yet, or in a form that cannot be
+    read. A `status` that is not known has not ended. `checksum` has the form
     `sha256:<hex>`.
     """
 
     export_id: str
-    status: State
+    status: State | UnknownState
     format: str = "CSV"
     created_at: datetime | None = None
     queued_at: datetime | None = None

@@ -1,28 +1,38 @@
 """Calls to an endpoint, with access tokens, the reading of envelopes, and retries."""
 
+import copy
 import re
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx2
 
-from outhaul.client.answers import http_error, json_object, oauth_problem, read, unwrap
+from outhaul.client.answers import Reply, moment_of, unwrap
 from outhaul.client.errors import (
     AnswerError,
     ClientError,
-    CredentialsError,
+    HttpError,
     ProtocolError,
     UnreachableError,
 )
-from outhaul.client.retries import TOKEN_CODES, did_nothing, is_temporary, repeat
-from outhaul.protocol.answers.identity import Token
+from outhaul.client.patience import Patience
+from outhaul.client.retries import (
+    Backoff,
+    did_nothing,
+    is_harmless,
+    is_temporary,
+    is_token_refusal,
+    may_pass,
+    repeat,
+)
+from outhaul.client.tokens import Tokens
 
 T = TypeVar("T")
-Params = Mapping[str, str | int | list[str]]
+Params = dict[str, str] | Mapping[str, str | int | list[str]]
 
 _TOKEN_PATH = "/identity/oauth/token"  # noqa: S105 - a path
 _URL = re.compile(r"(https?://[^/?#\s]+(?:/[^?#\s]*?)??)/*(?:/(?:rest|identity|bulk)/*)?", re.ASCII)
@@ -34,16 +44,45 @@ _NOT_SENT = (
     httpx2.UnsupportedProtocol,
 )
 _CONNECT_SECONDS = 10.0
-_RENEW_SECONDS = 60.0
 _FIRST_CONTACT_ATTEMPTS = 3
+_TOKEN_REFUSALS = 3
+
+
+def _quiet(_line: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What is sent in one call, except for the token."""
+
+    method: str
+    path: str
+    params: Params | None = None
+    json: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class _Contact:
+    """What is known of an endpoint from its answers."""
+
+    met: bool = False
+    """Whether it has ever answered."""
+    date: datetime | None = None
+    """The time of its clock in its latest answer, if it gives one."""
+    dated: float = 0.0
+    """When that answer came, in seconds of the client's clock."""
 
 
 class Session:
     """Calls to one endpoint as one custom service. Threads may share a session.
 
-    `url` is the endpoint's root, or its `/rest` or `/identity` address. `timeout` is in seconds.
-    `transport` replaces the network, for tests. A session is a context manager that closes its
-    connections. Raises `ValueError` if `url` is not an HTTP address.
+    `url` is the endpoint's root, or its `/rest` or `/identity` address. `timeout` is how long one
+    call waits for the server, in seconds. `patience` limits the time of all calls and of the pauses
+    between them; `backoff` says how often a call is repeated, and `notice` gets a line of text
+    before that. `transport` replaces the network, for tests. A session is a context manager that
+    closes its connections. Raises `ValueError` if `url` is not an HTTP address.
     """
 
     def __init__(  # noqa: PLR0913 - each says how an endpoint is reached
@@ -54,26 +93,24 @@ class Session:
         *,
         transport: httpx2.BaseTransport | None = None,
         timeout: float = 60.0,
-        clock: Callable[[], float] = time.monotonic,
+        patience: Patience | None = None,
+        backoff: Backoff | None = None,
+        notice: Callable[[str], None] = _quiet,
     ) -> None:
         match = _URL.fullmatch(url.strip())
         if match is None:
             raise ValueError(f"{url!r} is not an address such as https://123-ABC-456.mktorest.com")
         self.url = match.group(1)
-        self._credentials = {"client_id": client_id, "client_secret": client_secret}
-        self._clock = clock
+        self.patience = patience or Patience()
+        self.notice = notice
+        self._backoff = backoff or Backoff()
+        self._timeout = timeout
         try:
-            self._client = httpx2.Client(
-                base_url=self.url,
-                transport=transport,
-                timeout=httpx2.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
-            )
+            self._client = httpx2.Client(base_url=self.url, transport=transport)
         except httpx2.InvalidURL as error:
             raise ValueError(f"{url!r} is not an address: {error}") from error
-        self._token = ""
-        self._token_ends = float("-inf")
-        self._token_lock = threading.Lock()
-        self._met = False
+        self._tokens = Tokens(client_id, client_secret)
+        self._contact = _Contact()
 
     def __enter__(self) -> Self:
         return self
@@ -90,54 +127,101 @@ class Session:
         """Close the connections."""
         self._client.close()
 
+    def within(self, seconds: float) -> Self:
+        """Return the same session with a limit of its own, for the calls that tidy up at the end.
+
+        It shares the connections and the token, and shows no notices. Do not close it.
+        """
+        other = copy.copy(self)
+        other.patience = self.patience.within(seconds)
+        other.notice = _quiet
+        return other
+
+    def endpoint_time(self) -> datetime | None:
+        """Return what the endpoint's clock shows now, or `None` if it has not told its time."""
+        contact = self._contact
+        if contact.date is None:
+            return None
+        return contact.date + timedelta(seconds=self.patience.now() - contact.dated)
+
     def call(
         self,
         method: str,
         path: str,
         params: Params | None = None,
         json: Mapping[str, Any] | None = None,
-        *,
-        repeatable: bool | None = None,
     ) -> dict[str, Any]:
         """Return the envelope of a successful call: `result`, `nextPageToken` and so on.
 
-        The call is repeated after temporary errors. A call that is not `repeatable` (the default
-        for all methods but GET) is repeated only if the error shows that it changed nothing. A
-        `ProtocolError` of a repeatable call has `repeated` set if an earlier attempt may have
-        succeeded. Raises `ClientError`.
+        The call is repeated after temporary errors; if it is not a GET, only after those that show
+        that it changed nothing. Raises `ClientError`.
         """
-        if repeatable is None:
-            repeatable = method == "GET"
+        call = Call(method=method, path=path, params=params, json=json)
+        return self.ask(dict, call, on=is_temporary if method == "GET" else is_harmless)
+
+    def ask(
+        self,
+        read: Callable[[dict[str, Any]], T],
+        call: Call,
+        *,
+        on: Callable[[ClientError], bool] = is_temporary,
+    ) -> T:
+        """Return what `read` makes of the envelope of a successful call.
+
+        The call is repeated after errors for which `on` is true, also those that `read` raises. A
+        `ProtocolError` has `repeated` set if an earlier attempt may have succeeded. Raises
+        `ClientError`.
+        """
         unsure = False
 
-        def attempt() -> dict[str, Any]:
+        def attempt() -> T:
             nonlocal unsure
             try:
-                return self._with_token(lambda token: self._send(method, path, params, json, token))
+                return self.once(read, call)
             except ClientError as error:
                 if isinstance(error, ProtocolError):
                     error.repeated = unsure
                 unsure = unsure or not did_nothing(error)
                 raise
 
-        return self.repeat(attempt, on=is_temporary if repeatable else _certain)
+        return self.repeat(attempt, on=on)
+
+    def once(
+        self,
+        read: Callable[[dict[str, Any]], T],
+        call: Call,
+        run: Callable[[Callable[[], T]], T] = lambda send: send(),
+    ) -> T:
+        """Make a call as `ask` does, but do not repeat it, unless its token was refused.
+
+        `run` runs the function that sends the call and reads the answer. When it begins, the token
+        has been asked for and waited for. Raises `ClientError`.
+        """
+
+        def send(token: str) -> T:
+            return read(unwrap(self._exchange(replace(call, headers=_bearer(token)))))
+
+        return self._with_token(lambda token: run(lambda: send(token)))
 
     def repeat(self, call: Callable[[], T], *, on: Callable[[ClientError], bool]) -> T:
         """Return what `call` returns. Repeat the call after errors for which `on` is true.
 
         A server that has never answered gets three attempts only: its address is probably wrong.
+        So does a call whose token is refused, although each attempt asks for a new one.
         """
-        misses = 0
+        misses = refusals = 0
 
         def again(error: ClientError) -> bool:
-            nonlocal misses
-            if isinstance(error, UnreachableError) and not self._met:
-                misses += 1
-                if misses >= _FIRST_CONTACT_ATTEMPTS:
-                    return False
+            nonlocal misses, refusals
+            misses += isinstance(error, UnreachableError) and not self._contact.met
+            refusals += is_token_refusal(error)
+            if misses >= _FIRST_CONTACT_ATTEMPTS or refusals >= _TOKEN_REFUSALS:
+                return False
             return on(error)
 
-        return repeat(call, on=again)
+        return repeat(
+            call, on=again, patience=self.patience, notice=self.notice, backoff=self._backoff
+        )
 
     @contextmanager
     def stream(
@@ -155,64 +239,68 @@ class Session:
         finally:
             response.close()
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        params: Params | None,
-        json: Mapping[str, Any] | None,
-        token: str,
-    ) -> dict[str, Any]:
-        with self._network():
-            response = self._client.request(
-                method, path, params=params, json=json, headers=_bearer(token)
-            )
-        return unwrap(response)
+    def _exchange(self, call: Call) -> Reply:
+        """Send one request, and read the answer to its end."""
+        asked = self._client.stream(
+            call.method,
+            call.path,
+            params=call.params,
+            json=call.json,
+            headers=call.headers,
+            timeout=self._limits(),
+        )
+        with self._network(), asked as response:
+            self._note(response)
+            return Reply.of(response, self.patience.check)
 
     def _open(self, path: str, headers: Mapping[str, str], token: str) -> httpx2.Response:
         # Ranges and checksums count bytes of the uncompressed file.
         headers = {**headers, **_bearer(token), "Accept-Encoding": "identity"}
         with self._network():
-            request = self._client.build_request("GET", path, headers=headers)
+            request = self._client.build_request(
+                "GET", path, headers=headers, timeout=self._limits()
+            )
             # The endpoint may redirect to a bucket; httpx2 does not send the token to another host.
             response = self._client.send(request, stream=True, follow_redirects=True)
+            self._note(response)
             if response.status_code in (200, 206) and not _is_envelope(response):
                 return response
             try:
-                response.read()
+                reply = Reply.of(response, self.patience.check)
             finally:
                 response.close()
-        unwrap(response)
+        unwrap(reply)
         raise AnswerError("the server sent JSON in place of a file")
 
+    def _limits(self) -> httpx2.Timeout:
+        longest = self.patience.at_most(self._timeout)
+        return httpx2.Timeout(longest, connect=min(longest, _CONNECT_SECONDS))
+
+    def _note(self, response: httpx2.Response) -> None:
+        self._contact.met = True
+        if (date := moment_of(response.headers)) is not None:
+            self._contact.date, self._contact.dated = date, self.patience.now()
+
     def _with_token(self, call: Callable[[str], T]) -> T:
-        token = self._fresh_token()
+        token = self._token()
         try:
             return call(token)
-        except ProtocolError as error:
-            if error.code not in TOKEN_CODES:
+        except (ProtocolError, HttpError) as error:
+            if not is_token_refusal(error):
                 raise
-        return call(self._fresh_token(refused=token))
+        return call(self._token(refused=token))
 
-    def _fresh_token(self, refused: str | None = None) -> str:
-        with self._token_lock:
-            if self._token == refused or self._clock() >= self._token_ends:
-                self._token, life = self._ask_token()
-                # The life can be short: a server may return an earlier token again.
-                self._token_ends = self._clock() + life - min(_RENEW_SECONDS, life / 10)
-            return self._token
+    def _token(self, refused: str | None = None) -> str:
+        """Return an access token. Its call is repeated on its own account.
 
-    def _ask_token(self) -> tuple[str, float]:
-        """Return an access token and its life in seconds. Raises `CredentialsError`."""
-        params = {"grant_type": "client_credentials", **self._credentials}
-        with self._network():
-            response = self._client.get(_TOKEN_PATH, params=params)
-        if response.status_code == httpx2.codes.UNAUTHORIZED:
-            raise CredentialsError(oauth_problem(response))
-        if response.is_error or response.is_redirect:
-            raise http_error(response)
-        found = read(Token, json_object(response), "the token")
-        return found.access_token, found.expires_in
+        An endpoint that has issued a token before is in maintenance if it answers 404; one that has
+        not is probably none.
+        """
+        on = may_pass if self._tokens.had else is_temporary
+        return self.repeat(lambda: self._tokens.get(self._ask_token, self.patience, refused), on=on)
+
+    def _ask_token(self, params: dict[str, str]) -> Reply:
+        return self._exchange(Call(method="GET", path=_TOKEN_PATH, params=params))
 
     @contextmanager
     def _network(self) -> Iterator[None]:
@@ -222,11 +310,6 @@ class Session:
             sent = not isinstance(error, _NOT_SENT)
             detail = f"{self.url}: {error or type(error).__name__}"
             raise UnreachableError(detail, sent=sent) from error
-        self._met = True
-
-
-def _certain(error: ClientError) -> bool:
-    return is_temporary(error) and did_nothing(error)
 
 
 def _is_envelope(response: httpx2.Response) -> bool:

@@ -28,6 +28,14 @@ class State(StrEnum):
         return self in (State.CANCELLED, State.COMPLETED, State.FAILED)
 
 
+class UnknownState(str):
+    """A state that an endpoint shows and that is none of `State`. The job has not ended."""
+
+    __slots__ = ()
+
+    ended = False
+
+
 def parse_state(text: str) -> State:
     """Return the state that a parameter names, in upper or lower case, with one l or two.
 

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import httpx2
 import pytest
-import stamina
 
 from outhaul.client import (
+    Backoff,
     ChecksumError,
     DownloadError,
     FileMissingError,
     Job,
+    Patience,
     ProtocolError,
     Session,
     download,
@@ -98,7 +99,14 @@ class Fetch:
 
     @staticmethod
     def session(endpoint: Endpoint) -> Session:
-        return Session("http://host", "id", "s", transport=httpx2.MockTransport(endpoint))
+        return Session(
+            "http://host",
+            "id",
+            "s",
+            transport=httpx2.MockTransport(endpoint),
+            patience=Patience(sleep=lambda _seconds: None),
+            backoff=Backoff(attempts=4),
+        )
 
     @property
     def left(self) -> list[str]:
@@ -106,9 +114,8 @@ class Fetch:
 
 
 @pytest.fixture
-def fetch(tmp_path: Path) -> Iterator[Fetch]:
-    with stamina.set_testing(testing=True, attempts=4, cap=True):
-        yield Fetch(tmp_path)
+def fetch(tmp_path: Path) -> Fetch:
+    return Fetch(tmp_path)
 
 
 def break_off(fetch: Fetch, job: Job, after: int, file: bytes = FILE) -> None:

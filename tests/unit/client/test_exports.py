@@ -5,14 +5,15 @@ from typing import Any
 
 import httpx2
 import pytest
-import stamina
 
 from outhaul.client import (
     AlreadyQueuedError,
     AnswerError,
+    Backoff,
     Exports,
     Job,
     JobFailedError,
+    Patience,
     ProtocolError,
     QueueFullError,
     QuotaExceededError,
@@ -93,9 +94,18 @@ class Opened:
     """The exports of an endpoint, and the pauses that were made."""
 
     def __init__(self, endpoint: Callable[[httpx2.Request], httpx2.Response], kind: str) -> None:
-        self.session = Session("http://host", "id", "s", transport=httpx2.MockTransport(endpoint))
         self.pauses: list[float] = []
-        self.exports = Exports(self.session, kind, sleep=self.pauses.append)
+        self.notices: list[str] = []
+        self.session = Session(
+            "http://host",
+            "id",
+            "s",
+            transport=httpx2.MockTransport(endpoint),
+            patience=Patience(sleep=self.pauses.append),
+            backoff=Backoff(attempts=4),
+            notice=self.notices.append,
+        )
+        self.exports = Exports(self.session, kind)
 
 
 Open = Callable[..., Opened]
@@ -109,8 +119,7 @@ def opened() -> Iterator[Open]:
         made.append(Opened(endpoint, kind))
         return made[-1]
 
-    with stamina.set_testing(testing=True, attempts=4, cap=True):
-        yield make
+    yield make
     for each in made:
         each.session.close()
 
@@ -154,12 +163,15 @@ def test_job_of_which_little_is_told() -> None:
     "entry",
     [
         None,
+        "Created",
         {},
         {"exportId": ID},
-        {"exportId": ID, "status": "Resting"},
-        {"exportId": ID, "status": None},
-        {"exportId": ID, "status": "Created", "createdAt": "yesterday"},
-        {"exportId": ID, "status": "Created", "fileSize": "big"},
+        {"exportId": ID, "status": 7},
+        {"exportId": ID, "status": ["Created"]},
+        {"exportId": "", "status": "Created"},
+        {"exportId": None, "status": "Created"},
+        {"exportId": True, "status": "Created"},
+        {"status": "Created"},
     ],
 )
 def test_job_that_cannot_be_read(entry: object) -> None:
@@ -187,7 +199,7 @@ def test_paths(opened: Open, kind: str) -> None:
 def test_run_to_the_end(opened: Open) -> None:
     endpoint = Endpoint(("Queued", *["Processing"] * 12, "Completed"))
     client = opened(endpoint)
-    seen: list[State] = []
+    seen: list[str] = []
     job = client.exports.run(REQUEST, lambda job: seen.append(job.status), poll_seconds=5)
     assert job.status is State.COMPLETED
     assert endpoint.created == [REQUEST]
@@ -286,7 +298,7 @@ def test_a_job_that_was_taken_up_is_never_cancelled(opened: Open) -> None:
     assert endpoint.steps == ["status"]
 
 
-def test_create_is_not_repeated_when_its_answer_is_lost(opened: Open) -> None:
+def test_create_alone_is_not_repeated_when_its_answer_is_lost(opened: Open) -> None:
     endpoint = Endpoint()
     endpoint.after["create"] = [httpx2.ReadTimeout("timed out")]
     with pytest.raises(UnreachableError):

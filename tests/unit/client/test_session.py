@@ -4,12 +4,13 @@ from typing import Any
 
 import httpx2
 import pytest
-import stamina
 
 from outhaul.client import (
     AnswerError,
+    Backoff,
     CredentialsError,
     HttpError,
+    Patience,
     ProtocolError,
     QueueFullError,
     QuotaExceededError,
@@ -17,6 +18,7 @@ from outhaul.client import (
     UnreachableError,
 )
 from outhaul.client.errors import AlreadyQueuedError
+from outhaul.client.session import Call
 
 Answer = httpx2.Response | Exception
 
@@ -81,11 +83,14 @@ def session() -> Iterator[Open]:
 
     def make(endpoint: Endpoint, url: str = "http://host", **more: Any) -> Session:
         transport = httpx2.MockTransport(endpoint)
-        opened.append(Session(url, "id", "secret", transport=transport, **more))
+        patience = Patience(sleep=lambda _seconds: None, **more)
+        backoff = Backoff(attempts=6)
+        opened.append(
+            Session(url, "id", "secret", transport=transport, patience=patience, backoff=backoff)
+        )
         return opened[-1]
 
-    with stamina.set_testing(testing=True, attempts=6, cap=True):
-        yield make
+    yield make
     for each in opened:
         each.close()
 
@@ -160,15 +165,20 @@ def test_short_rest_of_a_life_is_used(session: Open) -> None:
 
 @pytest.mark.parametrize("code", ["601", "602"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_refused_token_is_renewed_once(session: Open, code: str, method: str) -> None:
+def test_refused_token_is_renewed(session: Open, code: str, method: str) -> None:
     endpoint = Endpoint(refused(code), well())
     session(endpoint).call(method, "/p")
     assert endpoint.bearers == ["Bearer token-1", "Bearer token-2"]
-    endpoint = Endpoint(refused(code), refused(code))
+
+
+@pytest.mark.parametrize("code", ["601", "602"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_tokens_that_are_always_refused_are_given_up(session: Open, code: str, method: str) -> None:
+    endpoint = Endpoint(*[refused(code)] * 6)
     with pytest.raises(ProtocolError) as caught:
         session(endpoint).call(method, "/p")
     assert caught.value.code == code
-    assert len(endpoint.tokens) == 2
+    assert (len(endpoint.tokens), endpoint.answers) == (4, [])
 
 
 def test_wrong_credentials(session: Open) -> None:
@@ -187,11 +197,12 @@ def test_token_call_is_repeated(session: Open) -> None:
     assert len(endpoint.tokens) == 3
 
 
-def test_token_answer_without_a_token(session: Open) -> None:
+def test_token_that_never_comes(session: Open) -> None:
     endpoint = Endpoint()
-    endpoint.token_answers = [httpx2.Response(200, json={})]
+    endpoint.token_answers = [httpx2.Response(200, json={}) for _ in range(6)]
     with pytest.raises(AnswerError, match="access_token"):
         session(endpoint).call("GET", "/p")
+    assert endpoint.token_answers == []
 
 
 PASSING: list[Callable[[], Answer]] = [
@@ -257,7 +268,7 @@ def test_post_is_not_repeated_where_it_may_be_done(session: Open, error: Answer)
 def test_refusal_of_a_repeated_call_is_marked(session: Open, first: int, repeated: bool) -> None:
     endpoint = Endpoint(httpx2.Response(first), refused("1029", "Job already queued"))
     with pytest.raises(AlreadyQueuedError) as caught:
-        session(endpoint).call("POST", "/p", repeatable=True)
+        session(endpoint).ask(dict, Call(method="POST", path="/p"))
     assert caught.value.repeated is repeated
 
 
@@ -314,10 +325,66 @@ def test_envelope_with_an_http_error_is_read(session: Open) -> None:
         session(Endpoint(httpx2.Response(414, json=body))).call("GET", "/p")
 
 
-@pytest.mark.parametrize("text", ["<html>", "[]", "{}", '{"success": false}', '{"success": null}'])
-def test_answer_of_something_else(session: Open, text: str) -> None:
+UNREADABLE = [
+    "",
+    "  ",
+    "<html><title>We will be back</title></html>",
+    '{"requestId": "r", "succ',
+    "null",
+    "[]",
+    "7",
+    "{}",
+    '{"requestId": "r", "result": []}',
+    '{"success": false}',
+    '{"success": null}',
+    '{"success": false, "errors": []}',
+    '{"success": false, "errors": [null, {}, true, {"code": null}]}',
+    '{"success": false, "errors": "down"}',
+    "[" * 100_000,
+    '{"n": ' + "9" * 5000 + "}",
+]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_an_answer_that_cannot_be_read_is_asked_for_again(session: Open, text: str) -> None:
+    endpoint = Endpoint(httpx2.Response(200, text=text), well({"a": 1}))
+    assert session(endpoint).call("GET", "/p")["result"] == [{"a": 1}]
+    endpoint = Endpoint(*[httpx2.Response(200, text=text) for _ in range(6)])
+    with pytest.raises(AnswerError) as caught:
+        session(endpoint).call("GET", "/p")
+    assert len(str(caught.value)) < 400
+    assert "<" not in str(caught.value)
+    assert endpoint.answers == []
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_a_post_with_an_answer_that_cannot_be_read_may_be_done(session: Open, text: str) -> None:
     with pytest.raises(AnswerError):
-        session(Endpoint(httpx2.Response(200, text=text))).call("GET", "/p")
+        session(Endpoint(httpx2.Response(200, text=text))).call("POST", "/p")
+
+
+@pytest.mark.parametrize(
+    ("errors", "code", "message"),
+    [
+        ([{"code": "1003"}], "1003", ""),
+        ([{"code": 1003, "message": None}], "1003", ""),
+        ([{"code": 1003.0, "message": 7}], "1003", "7"),
+        ({"code": "1003", "message": "one"}, "1003", "one"),
+        (["1003"], "1003", ""),
+        ([1003], "1003", ""),
+        ("1003", "1003", ""),
+        (["1003: no such job"], "1003", "no such job"),
+        ([{}, {"code": "1003", "message": "a\n\x1b[31mb"}], "1003", "a [31mb"),
+        ([{"code": "E_LIMIT", "message": "text"}], "E_LIMIT", "text"),
+    ],
+)
+def test_errors_keep_their_code_in_any_shape(
+    session: Open, errors: object, code: str, message: str
+) -> None:
+    body = {"requestId": "r", "success": False, "errors": errors}
+    with pytest.raises(ProtocolError) as caught:
+        session(Endpoint(httpx2.Response(200, json=body))).call("GET", "/p")
+    assert (caught.value.code, caught.value.message) == (code, message)
 
 
 def test_redirect_is_told_without_secrets(session: Open) -> None:

@@ -53,6 +53,9 @@ def _command(kind: AnyKind) -> Command:
             fields=_fields(kind, values["fields"]),
             headers=_headers(values["header"] or []),
             file_format=values["file_format"],
+            timeout=values["timeout"],
+            poll_seconds=values["poll_seconds"],
+            queue_wait=values["queue_wait"],
         )
         extract(order, kind.path_of(type_name), filters)
 

@@ -1,13 +1,13 @@
 """One extraction by a command: run the job, fetch its file, show the progress."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import stamina.instrumentation
 import typer
 from rich.markup import escape
 from rich.progress import (
@@ -20,10 +20,23 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from outhaul.cli.console import errors, fail, print_json
-from outhaul.client import ClientError, Exports, Job, Session, download, download_to
+from outhaul.cli.console import errors, print_json
+from outhaul.cli.extract.interrupts import Interrupted, raised_signals
+from outhaul.client import (
+    ClientError,
+    Ending,
+    Exports,
+    Fate,
+    Job,
+    Patience,
+    Session,
+    download,
+    download_to,
+)
+from outhaul.protocol.texts import one_line
 
 STDOUT = "-"
+_LONGEST_PROBLEM = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +51,12 @@ class Order:
     fields: list[str] | None
     headers: dict[str, str]
     file_format: str
+    timeout: float | None = None
+    """Seconds for the whole extraction."""
+    poll_seconds: float = 5.0
+    """The longest pause between two status calls."""
+    queue_wait: float = 3600.0
+    """How long to wait for room in a full queue, in seconds."""
 
     def request(self, filters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the body of the call that creates the job."""
@@ -53,12 +72,19 @@ def extract(order: Order, kind_path: str, filters: Mapping[str, Any]) -> None:
     """Run one extraction. End the command with a message if it fails."""
     _check_output(order)
     try:
-        session = Session(order.url, order.client_id, order.client_secret)
+        session = Session(
+            order.url,
+            order.client_id,
+            order.client_secret,
+            patience=Patience(order.timeout),
+            notice=_show_notice,
+        )
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--url") from None
-    with session, _ends(), _shown_retries():
+    progress = _Progress()
+    with session, _ends(order, progress), raised_signals():
         exports = Exports(session, kind_path)
-        job = _run(exports, order.request(filters))
+        job = _run(exports, order, filters, progress)
         _fetch(session, exports.file_path(job.export_id), job, order.output)
     size = job.file_size
     if size is None and order.output != STDOUT:
@@ -96,39 +122,89 @@ def _check_output(order: Order) -> None:
         raise typer.BadParameter(f"there is no folder {target.parent}", param_hint="--output")
 
 
+@dataclass
+class _Progress:
+    """How far an extraction is, for the message when it breaks off."""
+
+    endings: list[Ending] = field(default_factory=list)
+    """What became of its job."""
+
+    def complete(self, job: Job) -> None:
+        self.endings = [
+            Ending(
+                export_id=job.export_id,
+                fate=Fate.COMPLETED,
+                text=f"job {job.export_id} is Completed",
+            )
+        ]
+
+    def told(self, problem: str) -> str:
+        """Return the message: the problem, what became of the job, and what can be done."""
+        told = [problem]
+        for ending in self.endings:
+            advice = {
+                Fate.COMPLETED: f": --export-id {ending.export_id} fetches its file",
+                Fate.LEFT: f": --export-id {ending.export_id} takes it up",
+            }
+            told.append(ending.text + advice.get(ending.fate, ""))
+        return "; ".join(told)
+
+
 @contextlib.contextmanager
-def _ends() -> Iterator[None]:
+def _ends(order: Order, progress: _Progress) -> Iterator[None]:
+    """End the command with a message and an exit status, whatever breaks the extraction off."""
     try:
         yield
+    except Interrupted as interrupt:
+        if order.output == STDOUT:
+            _give_up_stdout()
+        _show_problem(progress.told(f"stopped by {interrupt}"))
+        raise typer.Exit(interrupt.exit_status) from None
     except BrokenPipeError:
-        # The reader of standard output closed it. Typer then exits with 1, without a message.
+        _show_problem(progress.told("the reader of the output is gone"))
+        # Typer exits with 1, and drops what is left in the buffer of standard output.
         raise
     except (ClientError, OSError) as error:
-        fail(" ".join(str(error).split()))
+        _show_problem(progress.told(one_line(str(error), _LONGEST_PROBLEM)))
+        raise typer.Exit(1) from None
+    except MemoryError:
+        _show_problem(progress.told("there is not enough memory"))
+        raise typer.Exit(1) from None
 
 
-@contextlib.contextmanager
-def _shown_retries() -> Iterator[None]:
-    def show(details: stamina.instrumentation.RetryDetails) -> None:
-        cause = " ".join(str(details.caused_by).split())
-        errors.print(escape(f"{cause}; trying again in {details.wait_for:.0f} s"), style="dim")
-
-    stamina.instrumentation.set_on_retry_hooks([show])
-    try:
-        yield
-    finally:
-        stamina.instrumentation.set_on_retry_hooks(None)
+def _give_up_stdout() -> None:
+    """Drop what is left in the buffer: a reader that does not read would hold up the exit."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _run(exports: Exports, request: Mapping[str, Any]) -> Job:
+def _show_problem(message: str) -> None:
+    with contextlib.suppress(OSError):
+        errors.print(f"[bold red]error:[/] {escape(message)}")
+
+
+def _show_notice(line: str) -> None:
+    with contextlib.suppress(OSError):
+        errors.print(escape(line), style="dim")
+
+
+def _run(exports: Exports, order: Order, filters: Mapping[str, Any], progress: _Progress) -> Job:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=errors, disable=not errors.is_terminal, transient=True) as bar:
         task = bar.add_task("creating a job", total=None)
 
         def show(job: Job) -> None:
-            bar.update(task, description=f"job {escape(job.export_id)}: {job.status}")
+            bar.update(task, description=escape(f"job {job.export_id}: {job.status}"))
 
-        return exports.run(request, show)
+        job = exports.run(
+            order.request(filters),
+            show,
+            poll_seconds=order.poll_seconds,
+            queue_wait=order.queue_wait,
+            on_end=progress.endings.append,
+        )
+    progress.complete(job)
+    return job
 
 
 def _fetch(session: Session, path: str, job: Job, output: str) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from outhaul.cli.console import Json
+from outhaul.cli.extract.durations import parse_duration, render_duration
 from outhaul.cli.generated import type_parameter
 from outhaul.cli.options import parameter, variable_of
 from outhaul.export.formats import FORMATS
@@ -33,6 +34,23 @@ def _format(text: str) -> str:
     if name not in FORMATS:
         raise typer.BadParameter(f"{text!r} is none of {', '.join(FORMATS)}")
     return name
+
+
+def _duration(shortest: float) -> Any:  # noqa: ANN401 - typer's own type
+    """Return the parser of an option that takes a duration, in seconds."""
+
+    def parse(value: str | float) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            seconds = parse_duration(value)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+        if seconds < shortest:
+            raise typer.BadParameter(f"{value!r} is shorter than {render_duration(shortest)}")
+        return seconds
+
+    return parse
 
 
 Url = Annotated[
@@ -83,6 +101,37 @@ Header = Annotated[
         callback=_lines,
     ),
 ]
+Timeout = Annotated[
+    float | None,
+    _option(
+        "--timeout",
+        "Longest time for everything, from the first call to the last byte: 90s, 30m, 2h. After "
+        "it, the job is cancelled and the exit status is 1. Default: no limit.",
+        metavar="DURATION",
+        parser=_duration(1.0),
+    ),
+]
+PollInterval = Annotated[
+    float,
+    _option(
+        "--poll-interval",
+        "Longest pause between two looks at the state of the job: 2s, 1m. The first pauses are "
+        "shorter.",
+        metavar="DURATION",
+        parser=_duration(0.1),
+        show_default="5s",
+    ),
+]
+QueueWait = Annotated[
+    float,
+    _option(
+        "--queue-wait",
+        "How long to wait for room if the queue of the endpoint is full: 30m. 0 does not wait.",
+        metavar="DURATION",
+        parser=_duration(0.0),
+        show_default="1h",
+    ),
+]
 
 
 def parameters(kind: AnyKind) -> list[Parameter]:
@@ -100,6 +149,9 @@ def parameters(kind: AnyKind) -> list[Parameter]:
         *map(_filter_parameter, others),
         parameter("file_format", FileFormat, "CSV"),
         parameter("header", Header, None),
+        parameter("timeout", Timeout, None),
+        parameter("poll_seconds", PollInterval, 5.0),
+        parameter("queue_wait", QueueWait, 3600.0),
         parameter("json", Json, default=False),
     ]
 

@@ -1,0 +1,57 @@
+"""Signals that end a command. They become an exception, so that the command can tidy up."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_STATUS_OF_SIGNALS = 128
+
+
+class Interrupted(BaseException):
+    """The command got a signal. No handler of errors takes it for one."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_status = _STATUS_OF_SIGNALS + number
+
+
+@contextmanager
+def raised_signals() -> Iterator[None]:
+    """Raise `Interrupted` in the main thread for SIGINT, SIGTERM and SIGHUP.
+
+    The second signal raises it too, and so ends what the first one has begun. The third one ends
+    the process. A signal that is ignored stays so: a program that is started by `nohup` outlives
+    its terminal.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        # Python lets only the main thread handle signals.
+        yield
+        return
+    # Windows has no SIGHUP.
+    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+    before: dict[int, Any] = {
+        number: signal.getsignal(number)
+        for number in numbers
+        if signal.getsignal(number) not in (signal.SIG_IGN, None)
+    }
+    count = 0
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        nonlocal count
+        count += 1
+        if count > 1:
+            for each in before:
+                signal.signal(each, signal.SIG_DFL)
+        raise Interrupted(number)
+
+    for number in before:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
