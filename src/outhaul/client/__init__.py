@@ -6,7 +6,8 @@ with Session("https://123-ABC-456.mktorest.com", client_id, client_secret) as se
     download(session, exports.file_path(job.export_id), job, Path("leads.csv"))
 """
 
-from outhaul.client.download import download, download_to
+from outhaul.client.arrived import Checked
+from outhaul.client.download import download, download_into, download_to
 from outhaul.client.errors import (
     AlreadyQueuedError,
     AnswerError,
@@ -18,6 +19,7 @@ from outhaul.client.errors import (
     FileMissingError,
     HttpError,
     JobFailedError,
+    NotAFileError,
     OutOfTimeError,
     ProtocolError,
     QueueFullError,
@@ -26,6 +28,8 @@ from outhaul.client.errors import (
 )
 from outhaul.client.exports import Exports
 from outhaul.client.jobs import Job
+from outhaul.client.outputs import open_output
+from outhaul.client.partial import OutputError, OutputTakenError
 from outhaul.client.patience import Patience
 from outhaul.client.retries import Backoff
 from outhaul.client.run import Ending, Fate
@@ -36,6 +40,7 @@ __all__ = [
     "AnswerError",
     "Backoff",
     "CallsSpentError",
+    "Checked",
     "ChecksumError",
     "ClientError",
     "CredentialsError",
@@ -47,7 +52,10 @@ __all__ = [
     "HttpError",
     "Job",
     "JobFailedError",
+    "NotAFileError",
     "OutOfTimeError",
+    "OutputError",
+    "OutputTakenError",
     "Patience",
     "ProtocolError",
     "QueueFullError",
@@ -55,5 +63,7 @@ __all__ = [
     "Session",
     "UnreachableError",
     "download",
+    "download_into",
     "download_to",
+    "open_output",
 ]

@@ -1,28 +1,28 @@
 """Downloading an export file: resumed when a connection breaks, and checked at the end."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import httpx2
 
+from outhaul.client.arrived import Arrived, Checked, sha256_of
 from outhaul.client.errors import (
+    AnswerError,
     ChecksumError,
     ClientError,
     DownloadError,
     FileMissingError,
     HttpError,
+    NotAFileError,
     UnreachableError,
 )
+from outhaul.client.file_answers import content_of, range_of, refuse_page, validator_of, whole_size
 from outhaul.client.jobs import Job
+from outhaul.client.outputs import open_output
 from outhaul.client.retries import is_temporary
 from outhaul.client.session import Session
-from outhaul.client.sinks import FileSink, Sink, StreamSink
-
-_SHA256 = "sha256:"
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)", re.ASCII)
-_MISSING_ATTEMPTS = 3
+from outhaul.client.sinks import Sink, StreamSink
 
 
 def _quiet(_received: int) -> None:
@@ -35,30 +35,14 @@ def download(
     job: Job,
     target: Path,
     on_bytes: Callable[[int], None] = _quiet,
-) -> None:
+) -> Checked:
     """Download the file of a Completed job to `target`, which appears once the file is complete.
 
-    Until then the bytes are in `<target>.part`; a later call for the same job continues that file.
-    `path` comes from `Exports.file_path`. `on_bytes` gets the number of bytes that have arrived so
-    far; the number falls if the download has to start again.
-
-    The size and the SHA-256 must match those of the job; a job without `checksum` is checked by
-    size only. A file that does not match is downloaded once more before `ChecksumError` is raised.
-    Raises `DownloadError` if the connection stays broken, other `ClientError`s, and `OSError` for
-    a failure of the disk.
+    Works as `download_into` does with the output `target`. Raises `OutputTakenError` if another run
+    writes to the same target.
     """
-    with FileSink(target, job) as sink:
-        try:
-            _fetch_checked(session, path, job, sink, on_bytes)
-        except ChecksumError:
-            sink.rewind()
-            on_bytes(0)
-            try:
-                _fetch_checked(session, path, job, sink, on_bytes)
-            except ChecksumError:
-                sink.discard()
-                raise
-        sink.finish()
+    with open_output(target) as sink:
+        return download_into(session, path, job, sink, on_bytes)
 
 
 def download_to(
@@ -67,98 +51,207 @@ def download_to(
     job: Job,
     stream: BinaryIO,
     on_bytes: Callable[[int], None] = _quiet,
-) -> None:
+) -> Checked:
     """Download the file of a Completed job into a stream, such as standard output.
 
-    Works as `download` does, but bytes are written as they arrive: a `ChecksumError` at the end
-    means that the bytes already written are wrong.
+    Works as `download_into` does.
     """
-    _fetch_checked(session, path, job, StreamSink(stream), on_bytes)
-    stream.flush()
+    return download_into(session, path, job, StreamSink(stream), on_bytes)
 
 
-def _fetch_checked(
-    session: Session, path: str, job: Job, sink: Sink, on_bytes: Callable[[int], None]
-) -> None:
-    if job.file_size is None or sink.received != job.file_size:
-        _fetch(session, path, job, sink, on_bytes)
-    if job.file_size not in (None, sink.received):
-        raise ChecksumError(f"{job.export_id} has {sink.received} of {job.file_size} bytes")
-    checksum = job.checksum or ""
-    if checksum.startswith(_SHA256) and checksum.lower() != _SHA256 + sink.sha256:
-        raise ChecksumError(f"{job.export_id} has {_SHA256}{sink.sha256}, not {checksum}")
+def download_into(  # noqa: PLR0913 - the last two have defaults
+    session: Session,
+    path: str,
+    job: Job,
+    sink: Sink,
+    on_bytes: Callable[[int], None] = _quiet,
+    *,
+    missing_attempts: int | None = None,
+) -> Checked:
+    """Download the file of a Completed job into an output, and return what was checked.
 
+    `path` comes from `Exports.file_path`. `on_bytes` gets the number of bytes that have arrived so
+    far; the number falls if the download has to start again. The file of a job that has just been
+    completed may be missing for a while; `missing_attempts` limits how often it is asked for.
 
-def _fetch(
-    session: Session, path: str, job: Job, sink: Sink, on_bytes: Callable[[int], None]
-) -> None:
-    """Fetch the missing bytes. An attempt that receives new bytes resets the count of attempts."""
-    furthest = sink.received
-    missing = 0
-
-    def again(error: ClientError) -> bool:
-        nonlocal missing
-        if isinstance(error, FileMissingError):
-            # On a live instance, the file of a Completed job may not exist yet.
-            missing += 1
-            return missing < _MISSING_ATTEMPTS
-        return is_temporary(error) and sink.received <= furthest
-
-    while True:
-        try:
-            session.repeat(lambda: _receive(session, path, job, sink, on_bytes), on=again)
-        except ClientError as error:
-            if not is_temporary(error):
-                raise
-            if sink.received <= furthest:
-                raise DownloadError(
-                    f"{job.export_id} broke off at {sink.received} bytes: {error}"
-                ) from error
-            furthest = sink.received
-        else:
-            return
-
-
-def _receive(
-    session: Session, path: str, job: Job, sink: Sink, on_bytes: Callable[[int], None]
-) -> None:
-    """Request the missing bytes once, and append those that arrive."""
-    headers = {"Range": f"bytes={sink.received}-"} if sink.received else {}
+    The size and the SHA-256 must be those of the job, as far as it has them. Without a SHA-256 the
+    number of records must be right. A file that does not match is downloaded once more before
+    `ChecksumError` is raised; but bytes that a stream got cannot be taken back, so that then the
+    error is raised at once. Raises `DownloadError` if the connection stays broken, other
+    `ClientError`s, and `OSError` for a failure of the output.
+    """
+    sink.begin(job)
+    fetch = _Download(session, path, job, sink, on_bytes, missing_attempts)
     try:
-        with session.stream(path, headers) as response:
-            skip, size = _beginning(response, sink)
-            for piece in response.iter_bytes():
-                session.patience.check()
-                fresh = piece[skip:] if skip else piece
-                skip -= len(piece) - len(fresh)
+        checked = fetch.checked()
+    except ChecksumError:
+        if not sink.can_begin_again:
+            raise
+        fetch.begin_again()
+        try:
+            checked = fetch.checked()
+        except ChecksumError:
+            sink.discard()
+            raise
+    sink.finish()
+    return checked
+
+
+class _Download:
+    """The download of one file, over any number of answers."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what a download is about
+        self,
+        session: Session,
+        path: str,
+        job: Job,
+        sink: Sink,
+        on_bytes: Callable[[int], None],
+        missing_attempts: int | None,
+    ) -> None:
+        self._session = session
+        self._path = path
+        self._job = job
+        self._sink = sink
+        self._on_bytes = on_bytes
+        self._missing_attempts = missing_attempts
+        self._has_checksum = sha256_of(job.checksum) is not None
+        self._size: int | None = None
+        """Bytes of the whole file, as the answers so far say."""
+        self._is_packed = False
+        """Whether answers are compressed. Their ranges would then count compressed bytes."""
+
+    def begin_again(self) -> None:
+        self._sink.rewind()
+        self._size = None
+        self._on_bytes(0)
+
+    def checked(self) -> Checked:
+        """Fetch the missing bytes, and check all. Raises `ChecksumError` and other errors."""
+        if not self._is_whole():
+            self._fetch()
+        return self._sink.arrived.check()
+
+    def _is_whole(self) -> bool:
+        return self._sink.arrived.size == self._job.file_size
+
+    def _fetch(self) -> None:
+        """Fetch the missing bytes. An attempt that receives new bytes resets the count."""
+        sink = self._sink
+        furthest = sink.arrived.size
+        missing = 0
+
+        def again(error: ClientError) -> bool:
+            nonlocal missing
+            if isinstance(error, FileMissingError):
+                # On a live instance, the file of a Completed job may not exist yet.
+                missing += 1
+                return self._missing_attempts is None or missing < self._missing_attempts
+            return _may_pass(error) and sink.arrived.size <= furthest
+
+        while True:
+            try:
+                self._session.repeat(self._receive, on=again)
+            except ClientError as error:
+                if not _may_pass(error):
+                    raise
+                if sink.arrived.size <= furthest:
+                    if isinstance(error, NotAFileError):
+                        raise
+                    raise DownloadError(
+                        f"{self._job.export_id} broke off at {sink.arrived.size} bytes: {error}"
+                    ) from error
+                furthest = sink.arrived.size
+            else:
+                return
+
+    def _receive(self) -> None:
+        """Request the missing bytes once, and append those that arrive."""
+        name = self._job.export_id
+        try:
+            with self._session.stream(self._path, self._headers()) as response:
+                self._append(response)
+        except HttpError as error:
+            if error.status == httpx2.codes.NOT_FOUND:
+                raise FileMissingError(name) from error
+            if error.status == httpx2.codes.RANGE_NOT_SATISFIABLE:
+                raise ChecksumError(
+                    f"{name} has no more than {self._sink.arrived.size} bytes at the server"
+                ) from error
+            raise
+        except UnreachableError:
+            # A length that the server states wrongly is no reason to ask for what is not there.
+            if not self._is_whole():
+                raise
+
+    def _headers(self) -> dict[str, str]:
+        begin = self._sink.arrived.size
+        if not begin or self._is_packed:
+            return {}
+        headers = {"Range": f"bytes={begin}-"}
+        if self._sink.validator:
+            # The server sends the whole file if it is another version.
+            headers["If-Range"] = self._sink.validator
+        return headers
+
+    def _append(self, response: httpx2.Response) -> None:
+        """Append the bytes of an answer. Raises `ClientError` if they are wrong or too few."""
+        sink, job = self._sink, self._job
+        refuse_page(response)
+        skip, end = self._begin_answer(response)
+        skipped = Arrived(job)
+        content, is_packed = content_of(response, job.format)
+        self._is_packed = self._is_packed or is_packed
+        for piece in content:
+            self._session.patience.check()
+            old, fresh = piece[:skip], piece[skip:]
+            if old:
+                skip -= len(old)
+                skipped.update(old)
+                if not skip and skipped.sha256 != sink.arrived.sha256:
+                    raise ChecksumError(f"{job.export_id} has changed at the server")
+            if fresh:
                 sink.append(fresh)
-                if job.file_size is not None and sink.received > job.file_size:
-                    raise ChecksumError(f"{job.export_id} has more than {job.file_size} bytes")
-                on_bytes(sink.received)
-    except HttpError as error:
-        if error.status == httpx2.codes.NOT_FOUND:
-            raise FileMissingError(job.export_id) from error
-        if error.status == httpx2.codes.RANGE_NOT_SATISFIABLE:
-            raise ChecksumError(
-                f"{job.export_id} has no more than {sink.received} bytes at the server"
-            ) from error
-        raise
-    if skip or sink.received < (size or 0) or sink.received < (job.file_size or 0):
-        raise UnreachableError(f"{session.url}: the file ended too soon", sent=True)
+            received = sink.arrived.size
+            if end is not None and not is_packed and received > end:
+                raise ChecksumError(f"the server sent more than the bytes up to {end}")
+            if job.file_size is not None and received > job.file_size:
+                raise ChecksumError(f"{job.export_id} has more than {job.file_size} bytes")
+            self._on_bytes(received)
+        expected = self._size if job.file_size is None else job.file_size
+        if skip or sink.arrived.size < (expected or 0):
+            raise UnreachableError(f"{self._session.url}: the file ended too soon", sent=True)
+
+    def _begin_answer(self, response: httpx2.Response) -> tuple[int, int | None]:
+        """Return how many bytes to skip at the beginning of an answer, and where its bytes end.
+
+        A server may ignore `Range` and send the whole file. Raises `ChecksumError` if it sends
+        another range than the requested one, or one of another file.
+        """
+        sink = self._sink
+        if response.status_code == httpx2.codes.OK:
+            skip = sink.rewind() if sink.arrived.size else 0
+            size = end = whole_size(response)
+        else:
+            found = range_of(response)
+            if found is None or found.begin != sink.arrived.size:
+                raise ChecksumError(
+                    f"the server sent other bytes than those from {sink.arrived.size} on"
+                )
+            skip, end, size = 0, found.end, found.size
+            if None not in (self._size, size) and self._size != size and not self._has_checksum:
+                raise ChecksumError(
+                    f"{self._job.export_id} has changed from {self._size} to {size} bytes"
+                )
+        # With a checksum, the version is checked at the end. Some servers give each answer another.
+        validator = "" if self._has_checksum else validator_of(response)
+        if skip == 0 and sink.arrived.size and validator and sink.validator not in ("", validator):
+            raise ChecksumError(f"{self._job.export_id} has changed at the server")
+        self._size = size if size is not None else self._size
+        if not sink.arrived.size:
+            sink.note(validator)
+        return skip, end
 
 
-def _beginning(response: httpx2.Response, sink: Sink) -> tuple[int, int | None]:
-    """Return how many bytes to skip at the beginning of an answer, and the size of the whole file.
-
-    A server may ignore `Range` and send the whole file. The size is `None` if the server does not
-    give it. Raises `ChecksumError` if the server sends another range than the requested one.
-    """
-    if response.status_code == httpx2.codes.OK:
-        length = response.headers.get("Content-Length", "")
-        is_plain = "Content-Encoding" not in response.headers
-        size = int(length) if is_plain and length.isascii() and length.isdigit() else None
-        return sink.rewind() if sink.received else 0, size
-    match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
-    if match is None or int(match[1]) != sink.received:
-        raise ChecksumError(f"the server sent other bytes than those from {sink.received} on")
-    return 0, None if match[2] == "*" else int(match[2])
+def _may_pass(error: ClientError) -> bool:
+    return is_temporary(error) or isinstance(error, NotAFileError | AnswerError)

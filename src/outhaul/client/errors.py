@@ -14,6 +14,7 @@ ClientError
 ├── JobFailedError           the job ended without a file
 └── DownloadError            the file could not be fetched
     ├── FileMissingError
+    ├── NotAFileError
     └── ChecksumError
 
 The first line of a class's docstring is the message; details of the case follow it.
@@ -130,6 +131,10 @@ class DownloadError(ClientError):
 
 class FileMissingError(DownloadError):
     """The server has no such export file: it has expired, or the job is not completed."""
+
+
+class NotAFileError(DownloadError):
+    """The server sent something else in place of the export file."""
 
 
 class ChecksumError(DownloadError):

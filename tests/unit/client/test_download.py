@@ -292,9 +292,9 @@ def test_empty_file(fetch: Fetch) -> None:
 
 def test_missing_file_is_asked_for_a_little_longer(fetch: Fetch) -> None:
     endpoint = Endpoint()
-    endpoint.instead = [httpx2.Response(404, text="File not found")] * 2
-    assert fetch(endpoint, job_of(FILE)) == FILE
     endpoint.instead = [httpx2.Response(404, text="File not found")] * 3
+    assert fetch(endpoint, job_of(FILE)) == FILE
+    endpoint.instead = [httpx2.Response(404, text="File not found")] * 4
     with pytest.raises(FileMissingError, match="expired, or the job is not completed: job-1"):
         fetch(endpoint, job_of(FILE))
 
