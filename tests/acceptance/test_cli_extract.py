@@ -42,12 +42,12 @@ OPTIONS = {
     "extract leads": [
         *("--url", "--client-id", "--client-secret", "--output", "--fields", "--format"),
         *("--created-at", "--updated-at", "--static-list-id", "--static-list-name"),
-        *("--smart-list-id", "--smart-list-name", "--header", "--json"),
+        *("--smart-list-id", "--smart-list-name", "--header", "--export-id", "--json"),
     ],
     "extract activities": [
         *("--url", "--client-id", "--client-secret", "--output", "--fields", "--format"),
         *("--created-at", "--activity-type-ids", "--primary-attribute-value-ids"),
-        *("--primary-attribute-values", "--header", "--json"),
+        *("--primary-attribute-values", "--header", "--export-id", "--json"),
     ],
     "demo": ["--data", "--serve", "--port"],
 }
@@ -81,7 +81,7 @@ def test_a_file(server: Server, endpoint: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
     assert said.out == b""
     assert re.fullmatch(
-        rf"3 records \({len(FILE)} bytes, {SHA256}\) of job [0-9a-f-]{{36}} "
+        rf"3 records \({len(FILE)} bytes, checked: {SHA256} matches\) of job [0-9a-f-]{{36}} "
         rf"written to {re.escape(str(target))}\n",
         said.err,
     )
@@ -97,6 +97,7 @@ def test_one_json_object(server: Server, endpoint: str, tmp_path: Path) -> None:
         "records": 3,
         "bytes": len(FILE),
         "checksum": SHA256,
+        "checked": True,
         "output": str(target),
     }
     assert said.err == ""

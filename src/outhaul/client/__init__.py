@@ -28,7 +28,7 @@ from outhaul.client.errors import (
 )
 from outhaul.client.exports import Exports
 from outhaul.client.jobs import Job
-from outhaul.client.outputs import open_output
+from outhaul.client.outputs import is_standard_output, open_output
 from outhaul.client.partial import OutputError, OutputTakenError
 from outhaul.client.patience import Patience
 from outhaul.client.retries import Backoff
@@ -65,5 +65,6 @@ __all__ = [
     "download",
     "download_into",
     "download_to",
+    "is_standard_output",
     "open_output",
 ]

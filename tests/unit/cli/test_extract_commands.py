@@ -121,8 +121,9 @@ def test_the_help_shows_what_is_needed_before_the_fields(kind: str, own: str) ->
     shown = re.findall(r"^  --([a-z-]+)", run(kind, "--help").stdout, re.MULTILINE)
     assert shown[4:][: len(own.split())] == own.split()
     assert shown[:4] == ["url", "client-id", "client-secret", "output"]
-    assert shown[5:][-7:] == [
-        *("format", "header", "timeout", "poll-interval", "queue-wait", "json", "help")
+    assert shown[5:][-8:] == [
+        *("format", "header", "export-id", "timeout", "poll-interval", "queue-wait"),
+        *("json", "help"),
     ]
 
 
@@ -165,4 +166,43 @@ def test_options_that_do_not_fit(asked: list[Asked], words: tuple[str, ...], pro
     done = run(*words)
     assert done.exit_code == 2
     assert problem in done.stderr
+    assert not asked
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("leads",),
+        ("activities",),
+        ("program-members",),
+        ("custom-objects", "--type", "boat_c"),
+        ("leads", "--created-at", "x", "--fields", ",", "--header", "x"),
+        ("program-members", "--program-ids", "x"),
+    ],
+)
+def test_an_existing_job_needs_no_request(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    taken: list[str | None] = []
+    monkeypatch.setattr(
+        commands, "extract", lambda order, _path, _filters: taken.append(order.export_id)
+    )
+    assert run(*words, "--export-id", "ce45a7a1-f19d").exit_code == 0
+    done = run(*words, OUTHAUL_EXPORT_ID="ce45a7a1-f19e")
+    assert done.exit_code == 0, done.output
+    assert taken == ["ce45a7a1-f19d", "ce45a7a1-f19e"]
+
+
+@pytest.mark.parametrize("export_id", ["", "..", "a/b", "a?b", " ", "--json"])
+def test_an_id_that_no_job_has(asked: list[Asked], export_id: str) -> None:
+    done = run("activities", "--export-id", export_id)
+    assert done.exit_code == 2
+    assert "--export-id" in done.stderr
+    assert not asked
+
+
+def test_an_existing_job_needs_its_type_of_records(asked: list[Asked]) -> None:
+    done = run("custom-objects", "--export-id", "1")
+    assert done.exit_code == 2
+    assert "Missing option '--type'" in done.stderr
     assert not asked

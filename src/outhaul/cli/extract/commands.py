@@ -40,7 +40,10 @@ def _command(kind: AnyKind) -> Command:
     """Return the command that extracts the records of a kind."""
 
     def run(**values: Any) -> None:  # noqa: ANN401 - what the options hold
-        filters = _filters(kind, values)
+        export_id: str | None = values["export_id"]
+        # The request of an existing job is made: what is given of it is neither read nor checked.
+        is_new = export_id is None
+        filters = _filters(kind, values) if is_new else {}
         type_name: str | None = values.get("type_name")
         if kind.type_option is not None:
             _check_type(type_name, kind.type_option)
@@ -50,9 +53,10 @@ def _command(kind: AnyKind) -> Command:
             client_secret=values["client_secret"],
             output=values["output"],
             json=values["json"],
-            fields=_fields(kind, values["fields"]),
-            headers=_headers(values["header"] or []),
+            fields=_fields(kind, values["fields"]) if is_new else None,
+            headers=_headers(values["header"] or []) if is_new else {},
             file_format=values["file_format"],
+            export_id=export_id,
             timeout=values["timeout"],
             poll_seconds=values["poll_seconds"],
             queue_wait=values["queue_wait"],

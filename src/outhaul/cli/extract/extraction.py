@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import typer
@@ -20,23 +20,30 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from outhaul.cli.console import errors, print_json
+from outhaul.cli.console import errors
 from outhaul.cli.extract.interrupts import Interrupted, raised_signals
+from outhaul.cli.extract.results import show_result
 from outhaul.client import (
+    Checked,
     ClientError,
     Ending,
     Exports,
     Fate,
     Job,
+    OutputError,
     Patience,
     Session,
-    download,
-    download_to,
+    download_into,
+    is_standard_output,
+    open_output,
 )
+from outhaul.client.sinks import Sink, StreamSink
+from outhaul.protocol.states import State
 from outhaul.protocol.texts import one_line
 
 STDOUT = "-"
 _LONGEST_PROBLEM = 500
+_MISSING_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +58,8 @@ class Order:
     fields: list[str] | None
     headers: dict[str, str]
     file_format: str
+    export_id: str | None = None
+    """An existing job to take up. Without it, a job is created."""
     timeout: float | None = None
     """Seconds for the whole extraction."""
     poll_seconds: float = 5.0
@@ -70,7 +79,6 @@ class Order:
 
 def extract(order: Order, kind_path: str, filters: Mapping[str, Any]) -> None:
     """Run one extraction. End the command with a message if it fails."""
-    _check_output(order)
     try:
         session = Session(
             order.url,
@@ -82,44 +90,44 @@ def extract(order: Order, kind_path: str, filters: Mapping[str, Any]) -> None:
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--url") from None
     progress = _Progress()
-    with session, _ends(order, progress), raised_signals():
+    # The output is opened before the job is made: no job is spent on an output that is refused.
+    with (
+        session,
+        _ends(order, progress),
+        raised_signals(),
+        _output(order, session) as sink,
+    ):
         exports = Exports(session, kind_path)
         job = _run(exports, order, filters, progress)
-        _fetch(session, exports.file_path(job.export_id), job, order.output)
-    size = job.file_size
-    if size is None and order.output != STDOUT:
-        size = Path(order.output).stat().st_size
-    if order.json:
-        print_json(
-            {
-                "exportId": job.export_id,
-                "records": job.records,
-                "bytes": size,
-                "checksum": job.checksum,
-                "output": order.output,
-            }
+        path = exports.file_path(job.export_id)
+        checked = _fetch(session, path, job, sink, is_old=progress.was_completed)
+    show_result(job, checked, order.output, as_json=order.json)
+
+
+@contextlib.contextmanager
+def _output(order: Order, session: Session) -> Iterator[Sink]:
+    """Open what the file is written to. End the command if it cannot be written."""
+    is_stdout = is_standard_output(order.output)
+    if order.json and is_stdout:
+        raise typer.BadParameter(
+            f"with {order.output!r} the file is written to standard output", param_hint="--json"
         )
-        return
-    records = "records" if job.records is None else f"{job.records:,} records"
-    form = f"{size:,} bytes, " if size is not None else ""
-    target = "standard output" if order.output == STDOUT else order.output
-    checked = job.checksum or "no checksum given"
-    errors.print(escape(f"{records} ({form}{checked}) of job {job.export_id} written to {target}"))
-
-
-def _check_output(order: Order) -> None:
-    """Check before the job is created that its file can be written."""
     if order.output == STDOUT:
-        if order.json:
-            raise typer.BadParameter(
-                "with '-' the file is written to standard output", param_hint="--json"
-            )
+        if sys.stdout is None:
+            raise typer.BadParameter("standard output is closed", param_hint="--output")
+        yield StreamSink(sys.stdout.buffer)
         return
-    target = Path(order.output)
-    if target.is_dir() or not target.name:
-        raise typer.BadParameter(f"{order.output} is a folder", param_hint="--output")
-    if not target.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {target.parent}", param_hint="--output")
+    try:
+        sink = open_output(
+            order.output,
+            notice=_show_notice,
+            pause=session.patience.pause,
+            check=session.patience.check,
+        )
+    except OutputError as error:
+        raise typer.BadParameter(str(error), param_hint="--output") from None
+    with sink:
+        yield sink
 
 
 @dataclass
@@ -128,6 +136,12 @@ class _Progress:
 
     endings: list[Ending] = field(default_factory=list)
     """What became of its job."""
+    was_completed: bool = True
+    """Whether the job was Completed when this extraction saw it first."""
+
+    def see(self, job: Job) -> None:
+        if job.status is not State.COMPLETED:
+            self.was_completed = False
 
     def complete(self, job: Job) -> None:
         self.endings = [
@@ -165,11 +179,17 @@ def _ends(order: Order, progress: _Progress) -> Iterator[None]:
         # Typer exits with 1, and drops what is left in the buffer of standard output.
         raise
     except (ClientError, OSError) as error:
-        _show_problem(progress.told(one_line(str(error), _LONGEST_PROBLEM)))
+        _show_problem(progress.told(one_line(_words(error), _LONGEST_PROBLEM)))
         raise typer.Exit(1) from None
     except MemoryError:
         _show_problem(progress.told("there is not enough memory"))
         raise typer.Exit(1) from None
+
+
+def _words(error: ClientError | OSError) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _give_up_stdout() -> None:
@@ -194,10 +214,15 @@ def _run(exports: Exports, order: Order, filters: Mapping[str, Any], progress: _
         task = bar.add_task("creating a job", total=None)
 
         def show(job: Job) -> None:
+            progress.see(job)
             bar.update(task, description=escape(f"job {job.export_id}: {job.status}"))
 
-        job = exports.run(
-            order.request(filters),
+        run = (
+            partial(exports.run, order.request(filters))
+            if order.export_id is None
+            else partial(exports.resume, order.export_id)
+        )
+        job = run(
             show,
             poll_seconds=order.poll_seconds,
             queue_wait=order.queue_wait,
@@ -207,7 +232,7 @@ def _run(exports: Exports, order: Order, filters: Mapping[str, Any], progress: _
     return job
 
 
-def _fetch(session: Session, path: str, job: Job, output: str) -> None:
+def _fetch(session: Session, path: str, job: Job, sink: Sink, *, is_old: bool) -> Checked:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -221,7 +246,6 @@ def _fetch(session: Session, path: str, job: Job, output: str) -> None:
         def show(received: int) -> None:
             bar.update(task, completed=received)
 
-        if output == STDOUT:
-            download_to(session, path, job, sys.stdout.buffer, show)
-        else:
-            download(session, path, job, Path(output), show)
+        # The file of a job that was Completed before is not about to appear.
+        attempts = _MISSING_ATTEMPTS if is_old else None
+        return download_into(session, path, job, sink, show, missing_attempts=attempts)

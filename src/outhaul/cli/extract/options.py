@@ -1,6 +1,7 @@
 """The options of `outhaul extract` for a kind. The help of each has an example."""
 
 import os
+import re
 from inspect import Parameter
 from typing import Annotated, Any
 
@@ -13,6 +14,9 @@ from outhaul.cli.options import parameter, variable_of
 from outhaul.export.formats import FORMATS
 from outhaul.kinds.filter import Filter
 from outhaul.kinds.registry import AnyKind
+
+_EXPORT_ID = re.compile(r"[0-9A-Za-z][\w.:-]*", re.ASCII)
+_ALWAYS_REQUIRED = ("url", "client_id", "client_secret", "output", "type_name")
 
 
 def _option(name: str, text: str, **more: Any) -> Any:  # noqa: ANN401 - typer's own type
@@ -34,6 +38,21 @@ def _format(text: str) -> str:
     if name not in FORMATS:
         raise typer.BadParameter(f"{text!r} is none of {', '.join(FORMATS)}")
     return name
+
+
+def _taken_up(context: typer.Context, value: str | None) -> str | None:
+    """Check the id of a job. With one, no option of the request is required any more.
+
+    The option is eager: it is read before the others are.
+    """
+    if value is None:
+        return None
+    if not _EXPORT_ID.fullmatch(value):
+        raise typer.BadParameter(f"{value!r} is no id of a job")
+    for each in context.command.params:
+        if each.name not in _ALWAYS_REQUIRED:
+            each.required = False
+    return value
 
 
 def _duration(shortest: float) -> Any:  # noqa: ANN401 - typer's own type
@@ -77,7 +96,7 @@ Output = Annotated[
     _option(
         "--output",
         "File to write, such as leads.csv. It appears only when it is whole and checked. "
-        "'-' is standard output.",
+        "'-' is standard output. A FIFO or a device is written as a stream.",
         metavar="FILE",
     ),
 ]
@@ -99,6 +118,18 @@ Header = Annotated[
         "the variable, one on each line.",
         metavar="FIELD=HEADER",
         callback=_lines,
+    ),
+]
+ExportId = Annotated[
+    str | None,
+    _option(
+        "--export-id",
+        "Id of an existing job, to take it up in place of creating one: it is enqueued if needed, "
+        "and its file is fetched. A partial file of the same job is continued. The options of the "
+        "request (filters, fields, format, headers) are then not needed, and are ignored.",
+        metavar="ID",
+        callback=_taken_up,
+        is_eager=True,
     ),
 ]
 Timeout = Annotated[
@@ -149,6 +180,7 @@ def parameters(kind: AnyKind) -> list[Parameter]:
         *map(_filter_parameter, others),
         parameter("file_format", FileFormat, "CSV"),
         parameter("header", Header, None),
+        parameter("export_id", ExportId, None),
         parameter("timeout", Timeout, None),
         parameter("poll_seconds", PollInterval, 5.0),
         parameter("queue_wait", QueueWait, 3600.0),
