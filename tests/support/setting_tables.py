@@ -1,25 +1,39 @@
-"""The tables of `docs/settings.md`, made from the fields of the settings.
+"""The tables of `docs/settings.md`, made from the fields of the settings; that of conversions, too.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`. Run as a program, this writes them
-into the page.
+into the pages.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pydantic.fields import FieldInfo
 from tests.support.paths import DOCS
 
 from outhaul.declaration import Computed, Declared, Entries, Option, group_of, marked, option_name
+from outhaul.lake.conversions import CONVERSIONS, Given
 from outhaul.limits import LIMIT_SETS, Limits
 from outhaul.settings import Settings
 
 PAGE = DOCS / "settings.md"
+RECORDS = DOCS / "records.md"
+
+Tables = Iterable[tuple[str, list[str]]]
 
 
 def with_tables(page: str) -> str:
-    """Return a page with its tables as they are to be. Every table must be in it."""
-    tables = dict(_tables())
+    """Return the page of settings with its tables as they are to be."""
+    return _with(page, _tables())
+
+
+def with_conversions(page: str) -> str:
+    """Return the page of records with the table of conversions as it is to be."""
+    return _with(page, _conversions())
+
+
+def _with(page: str, made: Tables) -> str:
+    """Return a page with tables. Every table must be in it."""
+    tables = dict(made)
     found = re.findall(r"^<!-- table: (.*) -->$", page, re.MULTILINE)
     assert sorted(found) == sorted(tables), f"the page is to have the tables {sorted(tables)}"
     for name, rows in tables.items():
@@ -76,6 +90,14 @@ def _tables() -> Iterator[tuple[str, list[str]]]:
     )
 
 
+def _conversions() -> Tables:
+    rows = [
+        _row(f"`{of}`", *(taken[given].takes if given in taken else "—" for given in Given))
+        for of, taken in CONVERSIONS.items()
+    ]
+    yield "conversions", [*_head("field", *Given), *rows]
+
+
 def _of_variables(model: type[Declared], fields: dict[str, FieldInfo]) -> list[str]:
     rows = (_row(*_cells(model, name, field)) for name, field in fields.items())
     return [*_head("variable", "default", "what it is"), *rows]
@@ -117,3 +139,4 @@ def _shown(value: object) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(with_tables(PAGE.read_text("utf-8")), "utf-8")
+    RECORDS.write_text(with_conversions(RECORDS.read_text("utf-8")), "utf-8")

@@ -1,51 +1,71 @@
-"""Conversion of values to the types of a lake: from texts and other types, and back to texts."""
+"""Conversion of values to the types of a lake: from texts and other types, and back to texts.
 
-from collections.abc import Callable
+No conversion loses anything: a value that a type cannot hold is not converted. `CONVERSIONS` is the
+table of them, whatever the format of the file; `docs/records.md` shows it.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import NamedTuple
 
 import polars as pl
 
+from outhaul.lake.numbers import float_texts, number_texts, to_floats, to_integers
 from outhaul.lake.tables import INSTANT
 from outhaul.protocol.dialects import DATE_FORMAT, DATETIME_FORMAT
 
 # Polars would also accept a sign, blanks and single digits.
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-# The colon of an offset, the seconds, and the whole time of day are optional.
+# The colon of an offset, the seconds, and the whole time of day are optional. Digits below the
+# microsecond are zeros, because a lake has no others.
 _OFFSET = r"[+-][0-9]{2}:?[0-9]{2}"
 _MOMENT = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    rf"(T[0-9]{{2}}:[0-9]{{2}}(:[0-5][0-9](\.[0-9]{{1,9}})?)?(Z|{_OFFSET})?)?$"
+    rf"(T[0-9]{{2}}:[0-9]{{2}}(:[0-5][0-9](\.[0-9]{{1,6}}0{{0,3}})?)?(Z|{_OFFSET})?)?$"
 )
 _INSTANT_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%dT%H:%M%z")
+_EXACT_FORMAT = "%Y-%m-%dT%H:%M:%S%.fZ"
+"""Polars writes as many digits below the second as are needed: none, three, six or nine."""
+
+
+class Given(StrEnum):
+    """What a value is in a file."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+
+
+class Conversion(NamedTuple):
+    """How values that are given in one way become values of a type."""
+
+    takes: str
+    """The values that can be converted, for the documentation."""
+    convert: Callable[[pl.Series], pl.Series]
+    """Returns values in the type. A value that cannot be converted becomes null."""
 
 
 def convert(given: pl.Series, to: pl.DataType) -> pl.Series:
-    """Return values in a type. A value that cannot be converted becomes null."""
-    if given.dtype.is_decimal() and to != pl.String:
-        # 1.00 is an integer.
-        given = given.cast(pl.String).str.replace(r"\.0+$", "")
-    if given.dtype == pl.String:
-        from_text = _FROM_TEXT.get(str(to))
-        return given if from_text is None else from_text(given, to)
-    if to == pl.String:
-        frame = pl.select(render(pl.lit(given), stored_type(given.dtype)))
-        return frame.to_series().alias(given.name)
-    if to.is_temporal() != given.dtype.is_temporal() or (to == pl.Boolean) != (
-        given.dtype == pl.Boolean
-    ):
+    """Return values in a type. A value that the type cannot hold as it is becomes null."""
+    if given.dtype == pl.String and to == pl.String:
+        return given
+    if given.dtype == pl.Null:
+        return given.cast(to)
+    kind = _given(given.dtype)
+    if kind is Given.TEXT:
+        given = given.cast(pl.String)
+    conversion = CONVERSIONS[data_type(to)].get(kind)
+    if conversion is None:
         return pl.Series(given.name, [None] * len(given), dtype=to)
-    if to.is_temporal():
-        return _temporal(given, to)
-    if to == pl.Int64 and given.dtype.is_float():
-        given = given.set(given != given.floor(), None)
-    typed = given.cast(to, strict=False)
-    return typed.set(~typed.is_finite(), None) if to == pl.Float64 else typed
+    return conversion.convert(given).alias(given.name)
 
 
 def render(values: pl.Expr, of: pl.DataType) -> pl.Expr:
     """Return values of a type as the texts that a file has."""
     if of == pl.Float64:
-        # A number without a fraction is written as an integer.
-        return values.cast(pl.String).str.strip_suffix(".0")
+        return values.map_batches(float_texts, return_dtype=pl.String(), is_elementwise=True)
     if of == pl.Date:
         return values.dt.to_string(DATE_FORMAT)
     if isinstance(of, pl.Datetime):
@@ -53,16 +73,20 @@ def render(values: pl.Expr, of: pl.DataType) -> pl.Expr:
     return values.cast(pl.String)
 
 
+def renders_back(given: pl.Series, of: pl.DataType) -> bool:
+    """Return whether each value can have a type, and is written in a file as it was given."""
+    typed = convert(given, of)
+    if typed.has_nulls() and typed.null_count() > given.null_count():
+        return False
+    if of == pl.String:
+        return True
+    rendered = pl.DataFrame({"": typed}).select(render(pl.col(""), of)).to_series()
+    return rendered.equals(convert(given, pl.String()), check_names=False)
+
+
 def data_type(of: pl.DataType) -> str:
     """Return the `dataType` in a catalog for a column of this type."""
-    names = {
-        str(pl.Boolean()): "boolean",
-        str(pl.Int64()): "integer",
-        str(pl.Float64()): "float",
-        str(pl.Date()): "date",
-        str(INSTANT): "datetime",
-    }
-    return names.get(str(of), "string")
+    return _DATA_TYPES.get(str(of), "string")
 
 
 def stored_type(of: pl.DataType) -> pl.DataType:
@@ -76,14 +100,39 @@ def stored_type(of: pl.DataType) -> pl.DataType:
     return of if of in (pl.Boolean(), pl.Date()) else pl.String()
 
 
-def _temporal(given: pl.Series, to: pl.DataType) -> pl.Series:
-    """Return days as moments (midnight) or moments as days (null if not midnight)."""
-    if isinstance(given.dtype, pl.Datetime) and given.dtype.time_zone is None:
-        given = given.dt.replace_time_zone("UTC")
-    if to == pl.Date and given.dtype != pl.Date:
-        given = given.cast(INSTANT)
-        given = given.set(given != given.dt.truncate("1d"), None)
-    return _in_calendar(given.cast(to, strict=False))
+_DATA_TYPES = {
+    str(pl.Boolean()): "boolean",
+    str(pl.Int64()): "integer",
+    str(pl.Float64()): "float",
+    str(pl.Date()): "date",
+    str(INSTANT): "datetime",
+}
+
+
+def _given(of: pl.DataType) -> Given:
+    if of.is_numeric():
+        return Given.NUMBER
+    if of == pl.Boolean:
+        return Given.BOOLEAN
+    if of == pl.Date:
+        return Given.DATE
+    return Given.DATETIME if isinstance(of, pl.Datetime) else Given.TEXT
+
+
+def _words(given: pl.Series) -> pl.Series:
+    return given.cast(pl.String)
+
+
+def _exact_datetimes(given: pl.Series) -> pl.Series:
+    return _universal(given).dt.to_string(_EXACT_FORMAT)
+
+
+def _universal(given: pl.Series) -> pl.Series:
+    """Return moments in UTC, which is also the zone of moments that have none."""
+    assert isinstance(given.dtype, pl.Datetime)  # noqa: S101 - the table of conversions says so
+    if given.dtype.time_zone is None:
+        return given.dt.replace_time_zone("UTC")
+    return given.dt.convert_time_zone("UTC")
 
 
 def _in_calendar(typed: pl.Series) -> pl.Series:
@@ -91,27 +140,25 @@ def _in_calendar(typed: pl.Series) -> pl.Series:
     return typed.set(~typed.dt.year().is_between(1, 9999), None)
 
 
-def _boolean(given: pl.Series, to: pl.DataType) -> pl.Series:
-    return given.replace_strict(
-        {"true": True, "1": True, "false": False, "0": False}, default=None, return_dtype=to
-    )
+def _text_to_boolean(given: pl.Series) -> pl.Series:
+    known = {"true": True, "1": True, "false": False, "0": False}
+    return given.str.to_lowercase().replace_strict(known, default=None, return_dtype=pl.Boolean)
 
 
-def _integer(given: pl.Series, to: pl.DataType) -> pl.Series:
-    return given.cast(to, strict=False)
+def _number_to_boolean(given: pl.Series) -> pl.Series:
+    return _text_to_boolean(number_texts(given))
 
 
-def _number(given: pl.Series, to: pl.DataType) -> pl.Series:
-    number = given.cast(to, strict=False)
-    return number.set(~number.is_finite(), None)
-
-
-def _date(given: pl.Series, to: pl.DataType) -> pl.Series:  # noqa: ARG001
+def _text_to_date(given: pl.Series) -> pl.Series:
     written = given.set(~given.str.contains(_DATE), None)
-    return _in_calendar(written.str.to_date(DATE_FORMAT, strict=False))
+    days = _in_calendar(written.str.to_date(DATE_FORMAT, strict=False))
+    longer = (days.is_null() & given.is_not_null()).arg_true()
+    if longer.is_empty():
+        return days
+    return days.scatter(longer, _to_date(_text_to_instant(given.gather(longer))))
 
 
-def _instant(given: pl.Series, to: pl.DataType) -> pl.Series:
+def _text_to_instant(given: pl.Series) -> pl.Series:
     written = pl.lit(given.set(~given.str.contains(_MOMENT), None))
     zoned = pl.select(
         pl.when(written.str.len_bytes() == len("2026-01-31"))
@@ -126,13 +173,66 @@ def _instant(given: pl.Series, to: pl.DataType) -> pl.Series:
     if moments.null_count() > zoned.null_count():
         shorter = zoned.str.to_datetime(_INSTANT_FORMATS[1], strict=False, time_unit="us")
         moments = moments.zip_with(moments.is_not_null(), shorter)
-    return _in_calendar(moments.cast(to).alias(given.name))
+    return _in_calendar(moments.cast(INSTANT))
 
 
-_FROM_TEXT: dict[str, Callable[[pl.Series, pl.DataType], pl.Series]] = {
-    str(pl.Boolean()): _boolean,
-    str(pl.Int64()): _integer,
-    str(pl.Float64()): _number,
-    str(pl.Date()): _date,
-    str(INSTANT): _instant,
+def _to_date(given: pl.Series) -> pl.Series:
+    moments = _to_instant(given)
+    return moments.set(moments != moments.dt.truncate("1d"), None).cast(pl.Date)
+
+
+def _to_instant(given: pl.Series) -> pl.Series:
+    moments = _universal(given)
+    typed = moments.cast(INSTANT, strict=False)
+    if given.dtype.time_unit == "ns":  # type: ignore[attr-defined]  # it is a datetime
+        typed = typed.set(typed.dt.cast_time_unit("ns") != moments, None)
+    return _in_calendar(typed)
+
+
+def _day_to_instant(given: pl.Series) -> pl.Series:
+    return _in_calendar(given).cast(INSTANT, strict=False)
+
+
+_DAY_IN_TEXT = "`2026-01-31`, or a datetime at midnight in UTC"
+_MOMENT_IN_TEXT = (
+    "`2026-01-31T23:59:59Z`, also with up to six digits below the second, without seconds, with an "
+    "offset (`+0200`, `+02:00`) or without one (UTC); a date is its midnight in UTC"
+)
+
+CONVERSIONS: Mapping[str, Mapping[Given, Conversion]] = {
+    "string": {
+        Given.TEXT: Conversion("any", _words),
+        Given.NUMBER: Conversion("any, as its digits", number_texts),
+        Given.BOOLEAN: Conversion("`true`, `false`", _words),
+        Given.DATE: Conversion("`2026-01-31`", lambda days: days.dt.to_string(DATE_FORMAT)),
+        Given.DATETIME: Conversion(
+            "`2026-01-31T23:59:59Z`, with the digits below the second", _exact_datetimes
+        ),
+    },
+    "boolean": {
+        Given.TEXT: Conversion("`true`, `false` in any case, `1`, `0`", _text_to_boolean),
+        Given.NUMBER: Conversion("1, 0", _number_to_boolean),
+        Given.BOOLEAN: Conversion("any", lambda given: given),
+    },
+    "integer": {
+        Given.TEXT: Conversion("the text of such a number: `140`, `140.0`, `1.4e2`", to_integers),
+        Given.NUMBER: Conversion("a whole number of 64 bits", to_integers),
+    },
+    "float": {
+        Given.TEXT: Conversion("the text of such a number: `0.1`, `0.10`, `1e-1`", to_floats),
+        Given.NUMBER: Conversion(
+            "a number that a float of 64 bits shows with the same digits", to_floats
+        ),
+    },
+    "date": {
+        Given.TEXT: Conversion(_DAY_IN_TEXT, _text_to_date),
+        Given.DATE: Conversion("any", _in_calendar),
+        Given.DATETIME: Conversion("midnight in UTC", _to_date),
+    },
+    "datetime": {
+        Given.TEXT: Conversion(_MOMENT_IN_TEXT, _text_to_instant),
+        Given.DATE: Conversion("its midnight in UTC", _day_to_instant),
+        Given.DATETIME: Conversion("any without digits below the microsecond", _to_instant),
+    },
 }
+"""By the `dataType` of a field, and by what is given. Other values cannot be converted."""

@@ -1,24 +1,27 @@
 """Conversion of values to the types of columns, and inference of the types of new columns."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import msgspec
 import polars as pl
 
 from outhaul.kinds.loading import Column
-from outhaul.lake.conversions import convert, render, stored_type
+from outhaul.lake.conversions import convert, data_type, renders_back
+from outhaul.lake.numbers import is_number
 from outhaul.lake.tables import INSTANT
 from outhaul.protocol.texts import shortened
 
 _SHOWN = 60
 
 _EXPECTED = {
-    str(pl.Int64()): "an integer",
-    str(pl.Float64()): "a number",
-    str(pl.Boolean()): "true or false",
-    str(pl.Date()): "a date such as 2026-01-31",
-    str(INSTANT): "a datetime such as 2026-01-31T23:59:59Z",
+    "integer": "an integer",
+    "float": "a number",
+    "boolean": "true or false",
+    "date": "a date such as 2026-01-31",
+    "datetime": "a datetime such as 2026-01-31T23:59:59Z",
+    "string": "text",
 }
 
 
@@ -42,18 +45,19 @@ def fit(batch: pl.DataFrame, columns: Iterable[Column]) -> tuple[pl.DataFrame, l
             continue
         given = batch[column.name]
         typed = convert(given, column.type)
-        invalid += _invalid(
-            given,
-            typed.is_null() & given.is_not_null(),
-            f"{column.name}: {{}} is not {_EXPECTED.get(str(column.type), 'text')}",
-        )
+        if typed.has_nulls():
+            invalid += _unconverted(column, given, typed.is_null() & given.is_not_null())
         invalid += _check(column, given, typed)
         fitted.append(typed)
     return pl.DataFrame(fitted), sorted(invalid)
 
 
 class Narrowest:
-    """The narrowest type in which each value of a column renders back to its text in the file."""
+    """The narrowest type in which each value of a column renders back to its text in the file.
+
+    A value that is not a text in the file has the text that a text field would get. A type of the
+    file is not narrowed: a column of floats is not one of integers, even if all are whole.
+    """
 
     CANDIDATES: tuple[pl.DataType, ...] = (
         pl.Boolean(),
@@ -73,17 +77,46 @@ class Narrowest:
         if given.is_empty():
             return
         self._seen = True
-        if given.dtype != pl.String:
-            stored = stored_type(given.dtype)
-            is_valid = not convert(given, stored).has_nulls()
-            self._left = [of for of in self._left if is_valid and of == stored]
-            return
-        self._left = [of for of in self._left if _renders_back(given, of)]
+        wide = _not_narrowed(given.dtype)
+        self._left = [of for of in self._left if of not in wide and renders_back(given, of)]
 
     @property
     def type(self) -> pl.DataType:
         """The type. It is text if there were no values."""
         return self._left[0] if self._seen and self._left else pl.String()
+
+
+def _not_narrowed(of: pl.DataType) -> Collection[pl.DataType]:
+    """Return the types that values of a type of the file do not become, even if they could."""
+    if of.is_integer() or (isinstance(of, pl.Decimal) and not of.scale):
+        return [pl.Boolean()]
+    if of.is_numeric():
+        return [pl.Boolean(), pl.Int64()]
+    return [pl.Date()] if isinstance(of, pl.Datetime) else []
+
+
+def _unconverted(column: Column, given: pl.Series, where: pl.Series) -> list[Invalid]:
+    """Return the values that the type of a column cannot hold, with the reasons."""
+    records = where.arg_true().to_list()
+    texts = convert(given.filter(where), pl.String())
+    of = data_type(column.type)
+    return [
+        Invalid(record, f"{column.name}: {_shown(text)} is not {_expected(text, of)}")
+        for record, text in zip(records, texts, strict=True)
+    ]
+
+
+def _expected(text: str, of: str) -> str:
+    """Return what a text is not, although a field of a type needs it."""
+    if of == "integer" and is_number(text, whole=True):
+        return "an integer of 64 bits"
+    if of == "float" and is_number(text):
+        return "a number that a float of 64 bits holds exactly; a string field holds it"
+    if of == "datetime" and _BELOW_MICROSECOND.fullmatch(text):
+        return "a datetime without digits below the microsecond"
+    if of == "date" and convert(pl.Series([text]), INSTANT).count():
+        return "a date such as 2026-01-31, nor midnight in UTC"
+    return _EXPECTED[of]
 
 
 def _check(column: Column, given: pl.Series, typed: pl.Series) -> Iterable[Invalid]:
@@ -102,15 +135,16 @@ def _check(column: Column, given: pl.Series, typed: pl.Series) -> Iterable[Inval
 
 
 def _invalid(given: pl.Series, where: pl.Series, reason: str) -> list[Invalid]:
+    records = where.arg_true().to_list()
+    texts = convert(given.filter(where), pl.String())
     return [
-        Invalid(record, reason.replace("{}", _shown(given[record])))
-        for record in where.arg_true().to_list()
+        Invalid(record, reason.replace("{}", _shown(text)))
+        for record, text in zip(records, texts, strict=True)
     ]
 
 
-def _shown(value: object) -> str:
-    text = value if isinstance(value, str) else str(value)
-    return repr(shortened(text, _SHOWN))
+def _shown(text: str | None) -> str:
+    return repr(shortened(str(text), _SHOWN))
 
 
 def _is_object(text: str | None) -> bool:
@@ -123,12 +157,7 @@ def _is_object(text: str | None) -> bool:
     return True
 
 
+_BELOW_MICROSECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7,}.*")
+
 # Values stay raw, because a number may be too large for Python.
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-def _renders_back(given: pl.Series, of: pl.DataType) -> bool:
-    typed = convert(given, of)
-    if typed.has_nulls():
-        return False
-    return pl.select(render(pl.lit(typed), of)).to_series().equals(given, check_names=False)

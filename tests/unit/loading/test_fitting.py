@@ -36,15 +36,33 @@ def fitted(values: Sequence[Any], of: pl.DataType, **rules: Any) -> tuple[list[A
         ("007", WHOLE, 7),
         (str(2**63 - 1), WHOLE, 2**63 - 1),
         (str(-(2**63)), WHOLE, -(2**63)),
+        ("140.0", WHOLE, 140),
+        ("140.", WHOLE, 140),
+        ("1e3", WHOLE, 1000),
+        ("-1.5E1", WHOLE, -15),
+        ("0e999999999", WHOLE, 0),
+        (f"{2**63 - 1}.000", WHOLE, 2**63 - 1),
+        ("9.223372036854775807e18", WHOLE, 2**63 - 1),
         ("1.5", NUMBER, 1.5),
+        ("0.10", NUMBER, 0.1),
+        ("1E5", NUMBER, 100000.0),
+        ("+00001.5000000000000000000000000", NUMBER, 1.5),
+        ("1e22", NUMBER, 1e22),
+        ("1" + "0" * 300, NUMBER, 1e300),
+        ("5e-324", NUMBER, 5e-324),
+        ("9007199254740992", NUMBER, 2.0**53),
         ("5", NUMBER, 5.0),
         ("1e3", NUMBER, 1000.0),
         ("true", FLAG, True),
+        ("TRUE", FLAG, True),
+        ("False", FLAG, False),
         ("1", FLAG, True),
         ("false", FLAG, False),
         ("0", FLAG, False),
         ("2026-01-31", DAY, date(2026, 1, 31)),
         ("0001-01-01", DAY, date(1, 1, 1)),
+        ("2026-01-31T00:00:00Z", DAY, date(2026, 1, 31)),
+        ("2026-01-31T02:00:00+02:00", DAY, date(2026, 1, 31)),
         ("9999-12-31", DAY, date(9999, 12, 31)),
         ("2026-01-31T23:59:59Z", INSTANT, datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)),
         ("2026-01-31T23:59:59+0000", INSTANT, datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)),
@@ -55,7 +73,7 @@ def fitted(values: Sequence[Any], of: pl.DataType, **rules: Any) -> tuple[list[A
         ("2026-01-31T23:59-01:00", INSTANT, datetime(2026, 2, 1, 0, 59, tzinfo=UTC)),
         ("2026-01-31", INSTANT, datetime(2026, 1, 31, tzinfo=UTC)),
         ("2026-01-31T23:59:59.25Z", INSTANT, datetime(2026, 1, 31, 23, 59, 59, 250_000, UTC)),
-        ("2026-01-31T23:59:59.123456789", INSTANT, datetime(2026, 1, 31, 23, 59, 59, 123456, UTC)),
+        ("2026-01-31T23:59:59.123456000", INSTANT, datetime(2026, 1, 31, 23, 59, 59, 123456, UTC)),
         ("0001-01-01T00:00:00Z", INSTANT, datetime(1, 1, 1, tzinfo=UTC)),
         ("9999-12-31T23:59:59.999999Z", INSTANT, datetime.max.replace(tzinfo=UTC)),
         ("", TEXT, ""),
@@ -71,11 +89,39 @@ def test_text_becomes_the_type_of_its_column(text: str, of: pl.DataType, value: 
 @pytest.mark.parametrize(
     ("text", "of", "expected"),
     [
-        *((text, WHOLE, "an integer") for text in ("", " 5", "5 ", "1.0", "1e3", "x", "٣", "1_0")),
-        *((text, WHOLE, "an integer") for text in (str(2**63), str(-(2**63) - 1), "null")),
+        *(
+            (text, WHOLE, "an integer")
+            for text in ("", " 5", "5 ", "1.5", "15e-1", "x", "٣", "1_0")
+        ),
+        *(
+            (text, WHOLE, "an integer")
+            for text in ("null", "1e-999999999", "e5", ".", "0x1", "\uff11\uff12")
+        ),
+        *(
+            (text, WHOLE, "an integer of 64 bits")
+            for text in (str(2**63), str(-(2**63) - 1), f"{2**63}.0", "1e19", "1e999999999")
+        ),
         *((text, NUMBER, "a number") for text in ("", "NaN", "nan", "inf", "-inf", "Infinity")),
-        *((text, NUMBER, "a number") for text in ("1e400", "1,5", " 1", "0x1")),
-        *((text, FLAG, "true or false") for text in ("", "True", "yes", "2", " true")),
+        *((text, NUMBER, "a number") for text in ("1,5", " 1", "0x1")),
+        *(
+            (
+                text,
+                NUMBER,
+                "a number that a float of 64 bits holds exactly; a string field holds it",
+            )
+            for text in (
+                "1e400",
+                "1e-400",
+                "1e999999999999999999999",
+                "0.12345678901234567890",
+                "0.123456789012345678",
+                str(2**53 + 1),
+                "12345678901234567890",
+                # A float holds 2**60, but shows it with other digits.
+                str(2**60),
+            )
+        ),
+        *((text, FLAG, "true or false") for text in ("", "yes", "on", "2", " true")),
         *(
             (text, DAY, "a date such as 2026-01-31")
             for text in (
@@ -84,10 +130,18 @@ def test_text_becomes_the_type_of_its_column(text: str, of: pl.DataType, value: 
                 "2026-01- 1",
                 "+026-01-31",
                 "0000-01-01",
-                "2026-01-31T00:00:00Z",
                 "31.01.2026",
                 "",
+                "1769903999",
             )
+        ),
+        *(
+            (text, DAY, "a date such as 2026-01-31, nor midnight in UTC")
+            for text in ("2026-01-31T05:00:00Z", "2026-01-31T00:00:00+01:00")
+        ),
+        *(
+            (text, INSTANT, "a datetime without digits below the microsecond")
+            for text in ("2026-01-31T23:59:59.123456789Z", "2026-01-31T23:59:59.1234567")
         ),
         *(
             (text, INSTANT, "a datetime such as 2026-01-31T23:59:59Z")
@@ -124,7 +178,9 @@ def test_text_that_does_not_fit_is_named_with_what_is_expected(
         ([1.0, -2.0], WHOLE, [1, -2]),
         ([Decimal("1.00"), Decimal("-20.00")], WHOLE, [1, -20]),
         ([Decimal("1.50")], NUMBER, [1.5]),
-        ([Decimal("1.50")], TEXT, ["1.50"]),
+        ([Decimal("1.50")], TEXT, ["1.5"]),
+        ([1, 0], FLAG, [True, False]),
+        ([1.0, 0.0], FLAG, [True, False]),
         ([1, 2], NUMBER, [1.0, 2.0]),
         ([1.5, 2.0], TEXT, ["1.5", "2"]),
         ([True], TEXT, ["true"]),
@@ -148,8 +204,12 @@ def test_values_that_have_a_type_already_become_that_of_their_column(
         ([Decimal("1.50")], WHOLE),
         ([float("nan"), float("inf"), -float("inf")], NUMBER),
         ([True], WHOLE),
-        ([1, 0], FLAG),
+        ([2, -1], FLAG),
         ([1], INSTANT),
+        ([1], DAY),
+        ([True], NUMBER),
+        ([2**53 + 1, -(2**60)], NUMBER),
+        ([Decimal("0.123456789012345678")], NUMBER),
         ([datetime(2026, 1, 31, 5, tzinfo=UTC)], DAY),
         ([date(2026, 1, 31)], WHOLE),
     ],
@@ -239,7 +299,7 @@ def test_json_that_is_nested_too_deeply_does_not_fit() -> None:
 
 def test_a_long_value_is_not_shown_whole() -> None:
     (misfit,) = fitted(["9" * 1000], WHOLE)[1]
-    assert misfit == f"0: x: '{'9' * 60}…' is not an integer"
+    assert misfit == f"0: x: '{'9' * 60}…' is not an integer of 64 bits"
 
 
 def test_misfits_come_in_the_order_of_the_records() -> None:

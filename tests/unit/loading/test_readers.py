@@ -176,13 +176,13 @@ def test_a_record_that_is_too_long_is_told_by_its_line(
     assert refused(write(tmp_path, "a.csv", content)).startswith(":3: a record longer than 256")
 
 
-def test_json_lines_keep_objects_and_numbers_as_they_are_written(tmp_path: Path) -> None:
+def test_json_lines_keep_objects_as_they_are_written_and_numbers_exactly(tmp_path: Path) -> None:
     content = (
         b'{"a": 1.50, "b": {"x": [1,  2] , "y":"\\u00e9"}}\n{"a":1e400,"b":"\\u00e9\\u0000"}\n'
     )
     content += b'{"a":true,"b":null}\n{"a":123456789012345678901234567890,"b":"null"}\n'
     assert read(write(tmp_path, "a.jsonl", content)) == [
-        ("1.50", '{"x": [1,  2] , "y":"\\u00e9"}'),
+        ("1.5", '{"x": [1,  2] , "y":"\\u00e9"}'),
         ("1e400", "é\0"),
         ("true", None),
         ("123456789012345678901234567890", "null"),
@@ -307,7 +307,6 @@ def test_parquet_is_read_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         pa.array([b"a"]),
         pa.array([1], pa.time64("us")),
         pa.array([1], pa.duration("us")),
-        pa.array([1], pa.decimal256(60)),
     ],
 )
 def test_parquet_columns_of_other_types_are_refused(values: pa.Array, tmp_path: Path) -> None:

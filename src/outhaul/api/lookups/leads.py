@@ -14,6 +14,7 @@ from outhaul.errors import Error
 from outhaul.kinds.leads import searchable
 from outhaul.lake.clauses import Clause, MemberOf, OneOf
 from outhaul.lake.conversions import convert, render
+from outhaul.lake.numbers import whole_number
 from outhaul.lake.snapshot import Snapshot
 from outhaul.lake.tables import LEADS as TABLE
 from outhaul.lake.tables import column_type
@@ -134,6 +135,8 @@ def _shown(value: Any) -> Any:  # noqa: ANN401 - a field may be of any type
     """Return a value in a form that JSON has."""
     if isinstance(value, datetime):
         return render_instant(value)
+    if isinstance(value, float) and value.is_integer():
+        return whole_number(value)
     return value.isoformat() if isinstance(value, date) else value
 
 

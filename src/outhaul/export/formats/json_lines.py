@@ -1,9 +1,13 @@
 """JSON Lines, an extension of the protocol: one JSON object in UTF-8 on a line for each record.
 
-Numbers, booleans and null are those of JSON. Days and moments are texts, in the same form as in
+Numbers, booleans and null are those of JSON. Numbers have no exponent, as in CSV; those of a column
+of floats all have a fraction, if only `.0`. Days and moments are texts, in the same form as in
 CSV. `attributes` is a text that holds JSON, byte for byte as it was loaded.
 """
 
+import io
+import re
+import secrets
 from collections.abc import Sequence
 from typing import IO, cast
 
@@ -12,6 +16,7 @@ import polars as pl
 from outhaul.errors import Error
 from outhaul.export.formats.format import Format
 from outhaul.lake.conversions import render
+from outhaul.lake.numbers import float_texts, has_exponents
 from outhaul.storage.store import Writable
 
 
@@ -38,7 +43,30 @@ class JsonLines(Format):
 
     def batch(self, records: pl.DataFrame, headers: Sequence[str], target: Writable) -> None:
         named = records.rename(dict(zip(records.columns, headers, strict=True)))
-        named.write_ndjson(cast("IO[bytes]", target))
+        floats = [column for column in named if column.dtype == pl.Float64]
+        scientific = [column for column in floats if has_exponents(column)]
+        if scientific:
+            _write_digits(named, scientific, target)
+        else:
+            named.write_ndjson(cast("IO[bytes]", target))
+
+
+def _write_digits(records: pl.DataFrame, columns: Sequence[pl.Series], target: Writable) -> None:
+    """Write records. Some columns of floats, which Polars would write with exponents, have none.
+
+    Polars writes their digits as texts, with a mark that no other text has; then the quotes go.
+    """
+    mark = secrets.token_hex(16)
+    written = io.BytesIO()
+    marked = [(mark + _with_fraction(column)).alias(column.name) for column in columns]
+    records.with_columns(marked).write_ndjson(written)
+    target.write(re.sub(rb'"%s([^"]*)"' % mark.encode(), rb"\1", written.getvalue()))
+
+
+def _with_fraction(column: pl.Series) -> pl.Series:
+    texts = float_texts(column)
+    whole = texts.str.contains(r"^-?[0-9]+$")
+    return texts.zip_with(~whole.fill_null(value=False), texts + ".0")
 
 
 JSON_LINES = JsonLines()

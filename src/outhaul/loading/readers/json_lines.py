@@ -7,7 +7,10 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from outhaul.lake.numbers import number_text
 from outhaul.loading.readers.reader import BATCH_RECORDS, UNDECODED, FileError, Problem, Report
+
+_NUMBER_STARTS = b"-0123456789"
 
 # Half of a surrogate pair, which JSON can contain and UTF-8 cannot.
 _HALF_PAIR = re.compile(
@@ -25,7 +28,7 @@ class JsonLinesReader:
         self._lines: list[tuple[int, int]] = []
 
     def batches(self, report: Report) -> Iterator[pl.DataFrame]:
-        """Yield the records in order. All values are texts; objects and numbers are not parsed.
+        """Yield the records in order. All values are texts; objects and arrays are not parsed.
 
         Raises `FileError` for lines that are not JSON objects.
         """
@@ -72,7 +75,9 @@ class JsonLinesReader:
     def _value(self, raw: bytes) -> str | None:
         if raw == b"null":
             return None
-        return self._text.decode(raw) if raw[:1] == b'"' else raw.decode()
+        if raw[:1] == b'"':
+            return self._text.decode(raw)
+        return number_text(raw.decode()) if raw[:1] in _NUMBER_STARTS else raw.decode()
 
 
 def _text_frame(records: list[dict[str, str | None]]) -> pl.DataFrame:

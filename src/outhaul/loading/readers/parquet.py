@@ -7,6 +7,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 
+from outhaul.lake.numbers import number_text
 from outhaul.loading.readers.reader import (
     BATCH_RECORDS,
     FileError,
@@ -34,7 +35,8 @@ class ParquetReader:
                     report(done / total)
                     table = pa.Table.from_batches([batch]).cast(schema)
                     table.validate(full=True)  # detects texts that are not UTF-8
-                    yield frame_of(table)
+                    frame = frame_of(table)
+                    yield frame.with_columns(_long_decimals(frame, source.schema_arrow))
         except (pa.ArrowException, OSError) as error:
             raise FileError(self.path, [Problem(0, f"not a Parquet file: {error}")]) from error
 
@@ -53,6 +55,8 @@ class ParquetReader:
             if not any(is_type(of) for is_type in _PARQUET_TYPES):
                 problem = f"column {field.name!r} is of type {field.type}, which cannot be loaded"
                 raise FileError(self.path, [Problem(0, problem)])
+            if pa.types.is_decimal256(of):
+                of = pa.string()  # Polars has no decimals of more than 38 digits
             fields.append(pa.field(field.name, of))
         return pa.schema(fields)
 
@@ -64,8 +68,16 @@ _PARQUET_TYPES = (
     pa.types.is_boolean,
     pa.types.is_integer,
     pa.types.is_floating,
-    pa.types.is_decimal128,
+    pa.types.is_decimal,
     pa.types.is_date,
     pa.types.is_timestamp,
     pa.types.is_null,
 )
+
+
+def _long_decimals(frame: pl.DataFrame, schema: pa.Schema) -> Iterator[pl.Series]:
+    """Yield the columns of decimals that Arrow has written as texts, as texts of numbers."""
+    for field in schema:
+        if pa.types.is_decimal256(field.type):
+            column = frame[field.name]
+            yield pl.Series(field.name, [text and number_text(text) for text in column], pl.String)
