@@ -5,6 +5,7 @@ fraction. That of a float has the fewest digits that only this float is read fro
 the number that its text shows, and a number becomes a float only if it is equal to that number.
 """
 
+import math
 import re
 import struct
 from decimal import Decimal, InvalidOperation
@@ -54,8 +55,14 @@ def is_number(text: str, *, whole: bool = False) -> bool:
     return not whole or (number is not None and number == number.to_integral_value())
 
 
+def float_of(text: str) -> float | None:
+    """Return the float that is equal to a number; `None` if none is."""
+    value = float(text)
+    return value if math.isfinite(value) and _decimal(repr(value)) == _decimal(text) else None
+
+
 def whole_number(value: float) -> float | int:
-    """Return a whole float as a number that JSON writes in digits, without an exponent."""
+    """Return a float so that JSON writes it in digits, without an exponent, if it is whole."""
     return value if abs(value) < _LEAST_EXPONENT else int(number_text(repr(value)))
 
 

@@ -12,6 +12,7 @@ from tests.support.examples import examples
 
 from outhaul.lake.numbers import (
     as_floats,
+    float_of,
     float_texts,
     number_text,
     number_texts,
@@ -171,3 +172,9 @@ def test_numbers_that_would_lose_digits_are_not_converted(
 )
 def test_a_whole_number_of_json_has_no_exponent(value: float, shown: str) -> None:
     assert repr(whole_number(value)) == shown
+
+
+@EXAMPLES
+@given(NUMBERS)
+def test_a_number_of_json_is_that_float_or_stays_a_text(text: str) -> None:
+    assert float_of(text) == to_floats(pl.Series([text])).item()

@@ -7,7 +7,6 @@ were loaded since, unless they are dated before the token.
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -26,6 +25,7 @@ from outhaul.catalog.entries import ID_RANGE, AssetType, LeadField
 from outhaul.errors import Error
 from outhaul.kinds.activities import DELETE_LEAD, check_types
 from outhaul.lake.clauses import AnyOf, Clause, MemberOf, OneOf
+from outhaul.lake.numbers import float_of, whole_number
 from outhaul.lake.tables import ACTIVITIES as TABLE
 from outhaul.protocol.answers.envelope import ActivityPage, Found, TokenOnly
 from outhaul.protocol.answers.records import Activity, Attribute, FieldChange, LeadChange
@@ -236,10 +236,10 @@ def _value(text: str) -> Any:  # noqa: ANN401 - an attribute may be of any type
     return json.loads(text, parse_float=_float, parse_int=_integer)
 
 
-def _float(text: str) -> float | str:
+def _float(text: str) -> float | int | str:
     """Return a number, or its text if a float cannot hold it."""
-    number = float(text)
-    return number if math.isfinite(number) else text
+    number = float_of(text)
+    return text if number is None else whole_number(number)
 
 
 def _integer(text: str) -> int | str:

@@ -135,7 +135,7 @@ def _shown(value: Any) -> Any:  # noqa: ANN401 - a field may be of any type
     """Return a value in a form that JSON has."""
     if isinstance(value, datetime):
         return render_instant(value)
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float):
         return whole_number(value)
     return value.isoformat() if isinstance(value, date) else value
 
