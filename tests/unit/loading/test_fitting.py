@@ -245,7 +245,7 @@ def test_an_offset_is_taken_off(local: datetime, minutes: int, colon: str) -> No
 
 
 @EXAMPLES
-@given(st.text("0123456789-+ :TZ.", max_size=24))
+@given(st.text("0123456789-+ :Z.", max_size=24))
 def test_only_what_looks_like_a_date_is_one(text: str) -> None:
     found, _ = fitted([text, None], DAY)
     try:
