@@ -72,6 +72,9 @@ class Limits(BaseModel):
         default=True, description="Accept the token also in the query parameter access_token."
     )
     updated_at_filter: bool = Field(default=True, description="Offer the filter updatedAt.")
+    delete_lead_type: bool = Field(
+        default=True, description="Accept type 37 (Delete Lead) in activityTypeIds."
+    )
     smart_list_filters: bool = Field(
         default=True, description="Offer the filters smartListId and smartListName."
     )

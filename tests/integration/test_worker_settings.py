@@ -41,6 +41,7 @@ LIMITS: Mapping[str, Any] = {
     "token_seconds": 3_601,
     "query_token": False,
     "updated_at_filter": False,
+    "delete_lead_type": False,
     "smart_list_filters": False,
     "ecids": True,
     "ssv_delimiter": "semicolon",
@@ -130,14 +131,20 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     return started
 
 
-@pytest.mark.parametrize(
-    ("model", "sets"),
-    [(Settings, SETS), (Limits, (LIMITS,))]
-    + [
+MODELS: Sequence[tuple[type[BaseModel], Sequence[Mapping[str, Any]]]] = [
+    (Settings, SETS),
+    (Limits, [LIMITS]),
+    *(
         (group, [dict(values.get(name, ())) for values in SETS])
         for name, field in Settings.model_fields.items()
         if (group := group_of(field))
-    ],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("model", "sets"),
+    MODELS,
     ids=lambda each: each.__name__ if isinstance(each, type) else "",
 )
 def test_every_setting_has_a_value_here_that_is_not_its_default(

@@ -109,14 +109,6 @@ class Tap:
         assert brought.streams == set(connection.streams)
         return brought
 
-    def refusal(self, found: Iterable[Mapping[str, Any]], connection: Connection) -> str:
-        """Return what it says where a call is refused, which ends it."""
-        done = self._run(*self._arguments(found, connection))
-        assert done.returncode == 1
-        assert not [line for line in done.stdout.splitlines() if b'"RECORD"' in line]
-        (said,) = [line for line in done.stderr.decode().splitlines() if "CRITICAL" in line]
-        return said
-
     def _arguments(
         self, found: Iterable[Mapping[str, Any]], connection: Connection
     ) -> list[object]:

@@ -26,11 +26,6 @@ TYPES = {
 }
 """The streams of activities, and the ids of their types."""
 
-DELETE_LEAD = "activities_delete_lead"
-"""The one stream that cannot be synced: the protocol has no bulk export of it."""
-
-SYNCED = {stream: type_id for stream, type_id in TYPES.items() if stream != DELETE_LEAD}
-
 ASSETS = {"campaigns": "campaigns", "lists": "staticLists", "programs": "programs"}
 """The streams of assets, and the keys of a catalog file."""
 
@@ -107,10 +102,10 @@ def load_more(data: Path, folder: Path, given: Records, streams: Iterable[str]) 
             "marketoGUID": new_guid(stream),
             "leadId": oldest["id"],
             "activityDate": moment,
-            "activityTypeId": SYNCED[stream],
+            "activityTypeId": TYPES[stream],
         }
         for stream in streams
-        if stream in SYNCED
+        if stream in TYPES
     ]
     given.leads |= {lead["id"]: lead for lead in (changed, *new)}
     given.activities += activities
@@ -122,7 +117,7 @@ def load_more(data: Path, folder: Path, given: Records, streams: Iterable[str]) 
 
 def new_guid(stream: str) -> str:
     """Return the id of the activity that a stream has more by `load_more`."""
-    return str(900_000_000 + SYNCED[stream])
+    return str(900_000_000 + TYPES[stream])
 
 
 def plan(given: Records) -> Sequence[Connection]:
@@ -133,8 +128,8 @@ def plan(given: Records) -> Sequence[Connection]:
     them is of.
     """
     known = {activity["activityTypeId"] for activity in given.activities}
-    active = [stream for stream, type_id in SYNCED.items() if type_id in known]
-    quiet = [stream for stream in SYNCED if stream not in active]
+    active = [stream for stream, type_id in TYPES.items() if type_id in known]
+    quiet = [stream for stream in TYPES if stream not in active]
     half = _text(given.until - timedelta(days=14))
     border = max(a["activityDate"] for a in given.activities if a["activityDate"] <= half)
     early = datetime.fromisoformat(border) - timedelta(days=16)

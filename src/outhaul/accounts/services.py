@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 
 import sqlalchemy as sa
 
@@ -15,23 +16,39 @@ from outhaul.database.schema import api_user, permission, service, subscription
 
 DEFAULT_SUBSCRIPTION = "default"
 
-PERMISSIONS = (
-    "Read-Only Activity",
-    "Read-Write Activity",
-    "Read-Only Assets",
-    "Read-Write Assets",
-    "Read-Only Campaign",
-    "Read-Write Campaign",
-    "Read-Only Company",
-    "Read-Write Company",
-    "Read-Only Custom Object",
-    "Read-Write Custom Object",
-    "Read-Only Lead",
-    "Read-Write Lead",
-    "Read-Only Named Account",
-    "Read-Write Named Account",
+_AREAS = (
+    "Activity",
+    "Activity Metadata",
+    "Assets",
+    "Campaign",
+    "Company",
+    "Custom Object",
+    "Custom Object Type",
+    "Lead",
+    "Named Account",
+    "Named Account List",
+    "Opportunity",
+    "Sales Person",
 )
 
+PERMISSIONS = (
+    *(f"{way} {area}" for area in _AREAS for way in ("Read-Only", "Read-Write")),
+    "Read-Write Schema Custom Field",
+    "Read-Write Schema Standard Field",
+    "Approve Assets",
+    "Execute Campaign",
+    "Access User Management Api",
+)
+"""The permissions of an API user on a live instance (custom services, permission list).
+
+Those that no call of outhaul needs are accepted too, so that roles can be copied as they are.
+"""
+
+_OTHER_NAMES = {
+    "Read-Only Person": "Read-Only Lead",
+    "Read-Write Person": "Read-Write Lead",
+}
+"""Permissions that some pages of the original call by another name."""
 
 _PERMISSIONS = sa.select(permission.c.name).where(permission.c.api_user == sa.bindparam("user"))
 
@@ -64,18 +81,14 @@ def create_service(  # noqa: PLR0913 - each is an option of the command
 ) -> Credentials:
     """Create a custom service, and its API user if no user has this `email`.
 
-    The `permissions` are added to those of the user. Each must be one of `known`. Raises
-    `PermissionUnknownError` and `SubscriptionUnknownError`.
+    The `permissions` are added to those of the user. Each must be one of `known`, in upper or lower
+    case. Raises `PermissionUnknownError` and `SubscriptionUnknownError`.
     """
-    for wanted in permissions:
-        if wanted not in known:
-            raise PermissionUnknownError(
-                f"there is no permission {wanted!r}; there are: {', '.join(known)}"
-            )
+    granted = {_permission(wanted, known) for wanted in permissions}
     credentials = Credentials(client_id=str(uuid.uuid4()), client_secret=secrets.token_urlsafe(24))
     with database.write() as connection:
         user = _user(connection, subscription_name, email, moment)
-        for wanted in sorted(set(permissions)):
+        for wanted in sorted(granted):
             connection.execute(
                 insert(connection, permission)
                 .values(api_user=user, name=wanted)
@@ -110,6 +123,24 @@ def secret_hash(secret: str) -> str:
 def secret_matches(secret: str, stored: str) -> bool:
     """Return whether `stored` is the hash of `secret`, in a time that reveals neither."""
     return hmac.compare_digest(secret_hash(secret), stored)
+
+
+def _permission(wanted: str, known: Collection[str]) -> str:
+    """Return a permission as it is spelled in `known`."""
+    spelled = {_folded(name): name for name in known}
+    spelled |= {_folded(name): of for name, of in _OTHER_NAMES.items() if of in known}
+    found = spelled.get(_folded(wanted))
+    if found is None:
+        near = dict.fromkeys(spelled[name] for name in get_close_matches(_folded(wanted), spelled))
+        advice = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        raise PermissionUnknownError(
+            f"there is no permission {wanted!r}; {advice}there are: {', '.join(known)}"
+        )
+    return found
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 def _user(connection: sa.Connection, subscription_name: str, email: str, moment: datetime) -> int:

@@ -31,7 +31,7 @@ from outhaul.jobs.job import Job
 from outhaul.jobs.store import JobStore
 from outhaul.kinds.registry import AnyKind, name_jobs
 from outhaul.protocol.answers.envelope import Found
-from outhaul.protocol.body import parse_object, wrong_type
+from outhaul.protocol.body import parse_object, parsed_integer, wrong_type
 from outhaul.protocol.parameters import Parameter
 from outhaul.protocol.states import State, parse_state
 
@@ -179,7 +179,7 @@ class _Routes:
 
 def _job_id(request: Request) -> str:
     """Return the job id in the path, in the form that the database has."""
-    text = request.path_params["exportId"]
+    text = request.path_params["exportId"].strip()
     try:
         return str(uuid.UUID(text))
     except ValueError:
@@ -187,7 +187,7 @@ def _job_id(request: Request) -> str:
 
 
 def _states(values: list[str]) -> list[State]:
-    names = [name for value in values for name in value.split(",") if name.strip()]
+    names = [name.strip() for value in values for name in value.split(",") if name.strip()]
     try:
         return [parse_state(name) for name in names]
     except ValueError:
@@ -201,6 +201,4 @@ def _batch_size(text: str | None) -> int | None:
     """Return the requested size of a page, or `None`. The store reduces a size over the limit."""
     if not text:
         return None
-    if not text.isascii() or not text.isdecimal() or len(text) > 9 or int(text) == 0:  # noqa: PLR2004
-        raise wrong_type(text, "batchSize", "positive integer")
-    return int(text)
+    return parsed_integer(text, BATCH_SIZE.name, at_least=1)

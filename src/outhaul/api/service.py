@@ -32,7 +32,7 @@ ERROR_CODE = "error_code"
 log = structlog.get_logger()
 
 _CALLER = "caller"
-_BEARER = "bearer "
+_BEARER = "bearer"
 
 
 class Service:
@@ -67,9 +67,13 @@ class Service:
         if isinstance(known, Caller):
             return known
         moment = self.clock()
-        caller = authenticate(self.database, _token(request), moment)
+        token = _header_token(request)
+        in_query = token is None
+        if in_query:
+            token = request.query_params.get("access_token")
+        caller = authenticate(self.database, token, moment)
         limits = self.limits(caller)
-        if _query_token(request) and not limits.query_token:
+        if in_query and not limits.query_token:
             raise Error.TOKEN_MISSING()
         ticket = self.meter.enter(caller.subscription, caller.user, limits, moment)
         setattr(request.state, TICKET, ticket)
@@ -116,13 +120,12 @@ def call_id(request: Request) -> str:
     return str(request.state.call_id)
 
 
-def _token(request: Request) -> str | None:
-    header = request.headers.get("authorization", "")
-    if header.lower().startswith(_BEARER):
-        return header[len(_BEARER) :].strip()
-    return request.query_params.get("access_token")
+def _header_token(request: Request) -> str | None:
+    """Return the token in the header, `None` if the header has no bearer token.
 
-
-def _query_token(request: Request) -> bool:
-    header = request.headers.get("authorization", "")
-    return not header.lower().startswith(_BEARER)
+    One client leaves out the blank after `Bearer`.
+    """
+    header = request.headers.get("authorization", "").strip()
+    if not header.lower().startswith(_BEARER):
+        return None
+    return header[len(_BEARER) :].strip()

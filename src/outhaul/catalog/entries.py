@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from outhaul.catalog.objects import CustomObjectType, MemberField
-from outhaul.protocol.instants import EXPECTED, parse_asset_instant, render_instant
+from outhaul.protocol.instants import EXPECTED, parse_instant, render_instant
 from outhaul.protocol.texts import has_surrogate
 
 # The keys for the program of an asset: that of outhaul's own file, and that of live instances.
@@ -229,7 +229,7 @@ def _dates(entry: Mapping[str, Any], path: str) -> dict[str, str]:
             continue
         text = _text(entry, name, path)
         try:
-            dates[name] = render_instant(parse_asset_instant(text))
+            dates[name] = render_instant(parse_instant(text))
         except ValueError:
             raise CatalogError(f"{path}.{name}: expected {EXPECTED}, found {text!r}") from None
     return dates

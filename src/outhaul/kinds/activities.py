@@ -21,7 +21,7 @@ from outhaul.protocol.answers.descriptions import ActivityType
 from outhaul.protocol.answers.envelope import Found
 from outhaul.protocol.body import read_integers, read_texts
 from outhaul.protocol.parameters import OFFSET
-from outhaul.protocol.shapes import INTEGER, TEXT, array_of, described
+from outhaul.protocol.shapes import TEXT, WRITTEN_INTEGER, array_of, described
 
 if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog
@@ -60,18 +60,20 @@ ASSET_GROUPS = (
 )
 
 
-def check_types(types: Collection[int], parameter: str, catalog: "Catalog") -> None:
-    """Raise 1003 if the catalog does not have a type, or if a type is that of deletions.
+def check_types(types: Collection[int], parameter: str, context: Context) -> None:
+    """Raise 1003 if the catalog does not have a type.
 
-    Only the look-up of deleted leads returns deletions.
+    The original has deletions only in the look-up of deleted leads (bulk activity extract,
+    filters). But clients loop over all types of the catalog, so the type of deletions is accepted
+    unless the limit `delete_lead_type` is false.
     """
-    if DELETE_LEAD in types:
+    if DELETE_LEAD in types and not context.limits.delete_lead_type:
         raise Error.INVALID(
             parameter=parameter,
             problem="type 37 (Delete Lead) cannot be had here; "
             "use /rest/v1/activities/deletedleads.json",
         )
-    known = catalog.activity_types()
+    known = context.catalog.activity_types()
     for type_id in types:
         if type_id not in known:
             raise Error.INVALID(parameter=parameter, problem=f"there is no activity type {type_id}")
@@ -79,7 +81,7 @@ def check_types(types: Collection[int], parameter: str, catalog: "Catalog") -> N
 
 def _read_types(value: object, parameter: str, context: Context) -> list[int]:
     types = read_integers(value, parameter)
-    check_types(types, parameter, context.catalog)
+    check_types(types, parameter, context)
     return sorted(set(types))
 
 
@@ -130,7 +132,7 @@ _FILTERS = (
     created_at("activityDate", first=True),
     Filter(
         name="activityTypeIds",
-        shape=array_of(INTEGER),
+        shape=array_of(WRITTEN_INTEGER),
         read=_read_types,
         clause=_types_clause,
         option=integers_option("--activity-type-ids", "Only these types: {}.", "1,12,13"),
@@ -138,7 +140,7 @@ _FILTERS = (
     Filter(
         name="primaryAttributeValueIds",
         shape=described(
-            array_of(INTEGER),
+            array_of(WRITTEN_INTEGER),
             "Ids of primary attributes. It needs `activityTypeIds` of one asset group.",
         ),
         read=_read_value_ids,

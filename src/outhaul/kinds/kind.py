@@ -18,7 +18,7 @@ from outhaul.kinds.loading import Loading
 from outhaul.kinds.options import TypeOption
 from outhaul.lake.clauses import Clause
 from outhaul.lake.tables import Join, Table
-from outhaul.protocol.body import read_object, read_texts
+from outhaul.protocol.body import read_object, read_texts, spelled
 from outhaul.protocol.parameters import Parameter
 
 if TYPE_CHECKING:
@@ -167,7 +167,12 @@ class Kind(PlainRecords, Exported):
         return [entry.clause(filters, context) for entry in self.filters if entry.name in filters]
 
     def _filters(self, value: object, context: Context) -> Mapping[str, Any]:
-        given = _one_object(value)
+        # Clients write a filter that they do not use as null or as an empty array.
+        given = {
+            name: content
+            for name, content in _one_object(value).items()
+            if content not in (None, [])
+        }
         known = {entry.name: entry for entry in self.filters}
         for name in given:
             if name not in known:
@@ -185,8 +190,8 @@ class Kind(PlainRecords, Exported):
     def _fields(self, value: object, context: Context) -> list[str]:
         if self.default_fields and value in (None, []):
             return list(self.default_fields)
-        fields = read_texts(value, "fields")
         known = self.fields(context)
+        fields = [spelled(name, known) for name in read_texts(value, "fields")]
         for n, name in enumerate(fields):
             if name not in known:
                 raise Error.FIELD_UNKNOWN(field=name)

@@ -26,8 +26,16 @@ from outhaul.protocol.body import (
     read_integers,
     read_text,
     read_texts,
+    spelled,
 )
-from outhaul.protocol.shapes import BOOLEAN, INTEGER, TEXT, array_of, described, one_of
+from outhaul.protocol.shapes import (
+    TEXT,
+    WRITTEN_BOOLEAN,
+    WRITTEN_INTEGER,
+    array_of,
+    described,
+    one_of,
+)
 
 if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog
@@ -91,7 +99,7 @@ def _read_exhausted(value: object, parameter: str, _: Context) -> bool:
 
 
 def _read_cadence(value: object, parameter: str, _: Context) -> list[str]:
-    text = read_text(value, parameter)
+    text = read_text(value, parameter).strip()
     for same in _CADENCES:
         if text in same:
             return list(same)
@@ -100,8 +108,8 @@ def _read_cadence(value: object, parameter: str, _: Context) -> list[str]:
 
 
 def _read_statuses(value: object, parameter: str, context: Context) -> list[str]:
-    names = sorted(set(read_texts(value, parameter)))
     known = context.catalog.member_statuses()
+    names = sorted({spelled(name, known) for name in read_texts(value, parameter)})
     for name in names:
         if name not in known:
             raise Error.INVALID(
@@ -133,13 +141,13 @@ def _statuses_clause(filters: Mapping[str, Any], _: Context) -> Clause:
 _FILTERS = (
     Filter(
         name="programId",
-        shape=described(INTEGER, "The id of a program."),
+        shape=described(WRITTEN_INTEGER, "The id of a program."),
         read=_read_program,
         clause=_program_clause,
     ),
     Filter(
         name="programIds",
-        shape=array_of(INTEGER, at_most=MOST_PROGRAMS),
+        shape=array_of(WRITTEN_INTEGER, at_most=MOST_PROGRAMS),
         read=_read_programs,
         clause=_programs_clause,
         option=integers_option(
@@ -152,7 +160,7 @@ _FILTERS = (
     ),
     Filter(
         name="isExhausted",
-        shape=BOOLEAN,
+        shape=WRITTEN_BOOLEAN,
         read=_read_exhausted,
         clause=_exhausted_clause,
         option=Option(

@@ -1,7 +1,7 @@
 """Filters that several kinds have."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outhaul.catalog.entries import Asset, AssetType, CatalogError
 from outhaul.errors import Error
@@ -11,9 +11,12 @@ from outhaul.lake.clauses import MemberOf, Within
 from outhaul.lake.tables import CHANGED_AT
 from outhaul.protocol.body import read_integer, read_text, read_window
 from outhaul.protocol.instants import parse_instant, render_instant
-from outhaul.protocol.shapes import INTEGER, TEXT, WINDOW, Shape, described
+from outhaul.protocol.shapes import TEXT, WINDOW, WRITTEN_INTEGER, Shape, described
 from outhaul.smart_lists.clause import InSmartList
 from outhaul.smart_lists.stored import rules_of
+
+if TYPE_CHECKING:
+    from outhaul.catalog.store import Catalog
 
 
 def created_at(column: str, *, first: bool = False) -> Filter:
@@ -71,7 +74,7 @@ def static_list_id(name: str, lead: str = "id") -> Filter:
             raise Error.INVALID(parameter=parameter, problem=f"there is no static list {list_id}")
         return list_id
 
-    shape = described(INTEGER, "The id of a static list.")
+    shape = described(WRITTEN_INTEGER, "The id of a static list.")
     option = integer_option(
         "--static-list-id", "Members of the static list with this id: {}.", 1001
     )
@@ -87,7 +90,7 @@ def static_list_name(name: str, lead: str = "id") -> Filter:
 
     def read(value: object, parameter: str, context: Context) -> int:
         text = read_text(value, parameter)
-        found = context.catalog.assets_named(AssetType.STATIC_LIST, [text])
+        found = _assets_named(context.catalog, AssetType.STATIC_LIST, text)
         if len(found) != 1:
             problem = f"there is no static list '{text}'"
             if found:
@@ -121,7 +124,7 @@ def smart_list_id(name: str, lead: str = "id") -> Filter:
             raise Error.INVALID(parameter=parameter, problem=f"there is no smart list {list_id}")
         return _usable(entry, parameter, context)
 
-    shape = described(INTEGER, "The id of a smart list.")
+    shape = described(WRITTEN_INTEGER, "The id of a smart list.")
     option = integer_option("--smart-list-id", "Members of the smart list with this id: {}.", 2001)
     return Filter(
         name=name, shape=shape, read=read, clause=_in_smart_list(name, lead), option=option
@@ -138,7 +141,7 @@ def smart_list_name(name: str, lead: str = "id") -> Filter:
     def read(value: object, parameter: str, context: Context) -> int:
         _need_smart_lists(context)
         text = read_text(value, parameter)
-        found = context.catalog.assets_named(AssetType.SMART_LIST, [text])
+        found = _assets_named(context.catalog, AssetType.SMART_LIST, text)
         if len(found) != 1:
             problem = f"there is no smart list '{text}'"
             if found:
@@ -172,6 +175,12 @@ def exactly_one_of(filters: tuple[Filter, ...]) -> Rule:
 
     shape: Shape = {"minProperties": 1, "maxProperties": 1}
     return Rule(check=check, shape=shape, check_options=check_options)
+
+
+def _assets_named(catalog: "Catalog", of: AssetType, text: str) -> list[Asset]:
+    """Return the assets with a name. If there are none, blanks around the name are ignored."""
+    found = catalog.assets_named(of, [text])
+    return list(found or catalog.assets_named(of, [text.strip()]))
 
 
 def _member_of(name: str, lead: str) -> Callable[[Mapping[str, Any], Context], MemberOf]:

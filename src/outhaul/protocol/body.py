@@ -6,7 +6,7 @@ wrong type, 1002 for a missing value, 1003 for a value that is not allowed.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -14,9 +14,8 @@ import msgspec
 
 from outhaul.errors import ApiError, Error
 from outhaul.protocol.instants import EXPECTED, parse_instant, render_instant
+from outhaul.protocol.scalars import parse_boolean, parse_integer, to_integer
 from outhaul.protocol.texts import shortened
-
-INTEGER_RANGE = range(-(2**63), 2**63)
 
 
 class Window(NamedTuple):
@@ -64,22 +63,47 @@ def read_text(value: object, parameter: str) -> str:
     return value
 
 
+def spelled(text: str, known: Container[str]) -> str:
+    """Return a name as it is spelled in `known`: some clients put blanks around names.
+
+    A name that is not known is returned as it is.
+    """
+    stripped = text.strip()
+    return stripped if text not in known and stripped in known else text
+
+
 def read_integer(value: object, parameter: str) -> int:
-    """Return a value that must be an integer of 64 bits."""
-    if value is None:
+    """Return a value that must be an integer of 64 bits, or a text or a float of one."""
+    if value is None or value == "":
         raise Error.PARAMETER_MISSING(parameter=parameter)
-    if isinstance(value, bool) or not isinstance(value, int) or value not in INTEGER_RANGE:
-        raise wrong_type(value, parameter, "integer")
-    return value
+    try:
+        return to_integer(value)
+    except ValueError:
+        raise wrong_type(value, parameter, "integer") from None
+
+
+def parsed_integer(text: str, parameter: str, *, at_least: int | None = None) -> int:
+    """Return the integer of 64 bits in a parameter of a query or a path."""
+    expected = "integer" if at_least is None else f"integer, {at_least} or more"
+    try:
+        number = parse_integer(text)
+    except ValueError:
+        raise wrong_type(text, parameter, expected) from None
+    if at_least is not None and number < at_least:
+        raise wrong_type(text, parameter, expected)
+    return number
 
 
 def read_boolean(value: object, parameter: str) -> bool:
-    """Return a value that must be true or false."""
-    if value is None:
+    """Return a value that must be true or false, or a text of one."""
+    if value is None or value == "":
         raise Error.PARAMETER_MISSING(parameter=parameter)
-    if not isinstance(value, bool):
-        raise wrong_type(value, parameter, "boolean")
-    return value
+    if isinstance(value, bool):
+        return value
+    try:
+        return parse_boolean(value if isinstance(value, str) else "")
+    except ValueError:
+        raise wrong_type(value, parameter, "boolean") from None
 
 
 def read_texts(value: object, parameter: str) -> list[str]:
@@ -114,11 +138,16 @@ def read_window(value: object, parameter: str, longest_days: int) -> Window:
 def read_headers(value: object, fields: Sequence[str]) -> list[str]:
     """Return the column header of each of `fields`. The default is the name of the field.
 
-    `value` is the `columnHeaderNames` of a request.
+    `value` is the `columnHeaderNames` of a request. Clients send null for no header, and some
+    languages write an empty object as an empty array.
     """
-    if value is None:
+    if value is None or value == []:
         return [*fields]
-    headers = read_object(value, "columnHeaderNames")
+    headers = {
+        spelled(field, fields): header
+        for field, header in read_object(value, "columnHeaderNames").items()
+        if header is not None
+    }
     for field, header in headers.items():
         if field not in fields:
             raise Error.INVALID(

@@ -12,10 +12,21 @@ Shape = Mapping[str, Any]
 
 BOOLEAN: Shape = {"type": "boolean"}
 INTEGER: Shape = {"type": "integer", "format": "int64"}
+WRITTEN_INTEGER: Shape = {
+    "type": ["integer", "string"],
+    "format": "int64",
+    "pattern": r"^\s*[+-]?[0-9]+(\.0+)?\s*$",
+}
+"""An integer in JSON, or its text, which some clients send instead."""
+WRITTEN_BOOLEAN: Shape = {
+    "type": ["boolean", "string"],
+    "pattern": r"^\s*([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|1|0)\s*$",
+}
+"""A boolean in JSON, or its text."""
 TEXT: Shape = {"type": "string", "minLength": 1}
 INSTANT: Shape = {
     "type": "string",
-    "description": "ISO 8601 without milliseconds; UTC if it has no offset.",
+    "description": "ISO 8601, to the second; UTC if it has no offset.",
     "examples": ["2026-01-31T23:59:59Z"],
 }
 WINDOW: Shape = {

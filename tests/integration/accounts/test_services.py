@@ -94,9 +94,67 @@ def test_one_email_is_a_user_of_each_subscription(database: Database) -> None:
 
 
 def test_an_unknown_permission_is_refused_and_nothing_is_made(database: Database) -> None:
-    with pytest.raises(PermissionUnknownError, match="'Read-Only Leads'; there are: Read-Only"):
+    with pytest.raises(PermissionUnknownError, match=r"you mean 'Read-Only Lead'.* there are: "):
         create(database, "Read-Only Lead", "Read-Only Leads")
     assert [count(database, table) for table in (api_user, permission, service)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [
+        ("Read Only Lead", "Read-Only Lead"),
+        ("Read-Write Activty", "Read-Write Activity"),
+        ("Execute Campaigns", "Execute Campaign"),
+        ("Read-Only Persons", "Read-Only Lead"),
+    ],
+)
+def test_the_message_names_permissions_that_are_spelled_alike(
+    database: Database, wrong: str, near: str
+) -> None:
+    with pytest.raises(PermissionUnknownError) as refused:
+        create(database, wrong)
+    advice = str(refused.value).partition(" there are: ")[0]
+    assert wrong in advice
+    assert f"did you mean '{near}'" in advice
+
+
+def test_a_permission_that_is_like_none_has_no_advice(database: Database) -> None:
+    with pytest.raises(PermissionUnknownError, match="no permission 'sudo'; there are: Read-Only"):
+        create(database, "sudo")
+
+
+@pytest.mark.parametrize(
+    ("given", "held"),
+    [
+        ("read-only lead", "Read-Only Lead"),
+        (" Approve  ASSETS ", "Approve Assets"),
+        ("Read-Only Person", "Read-Only Lead"),
+        ("Read-Write Person", "Read-Write Lead"),
+    ],
+)
+def test_a_permission_may_be_spelled_otherwise(database: Database, given: str, held: str) -> None:
+    create(database, given)
+    with database.read() as connection:
+        user = connection.execute(sa.select(api_user.c.id)).scalar_one()
+        assert permissions_of(connection, user) == {held}
+
+
+# From the original's page "Custom Services", permission list.
+PUBLISHED = """
+Approve Assets, Execute Campaign, Read-Only Activity, Read-Only Activity Metadata, Read-Only Assets,
+Read-Only Campaign, Read-Only Company, Read-Only Custom Object, Read-Only Lead,
+Read-Only Named Account, Read-Only Named Account List, Read-Only Opportunity,
+Read-Only Sales Person, Read-Write Activity, Read-Write Activity Metadata, Read-Write Assets,
+Read-Write Campaign, Read-Write Company, Read-Write Custom Object, Read-Write Lead,
+Read-Write Named Account, Read-Write Named Account List, Read-Write Opportunity,
+Read-Write Sales Person
+"""
+
+
+def test_the_permissions_of_the_original_are_known() -> None:
+    published = {" ".join(name.split()) for name in PUBLISHED.split(",")}
+    assert len(published) == 24
+    assert published <= set(PERMISSIONS)
 
 
 def test_an_unknown_subscription_is_refused_and_nothing_is_made(database: Database) -> None:

@@ -8,6 +8,7 @@ from tests.support.instance import (
     STATIC_LIST,
     WINDOW,
     Instance,
+    Serve,
     only,
     refusal,
 )
@@ -37,7 +38,7 @@ def refused(instance: Instance, kind: str, **changes: Any) -> tuple[str, str]:
         ({"startAt": "2026-02-30", "endAt": END}, "1001", "filter.createdAt.startAt"),
         ({"startAt": "2026-1-1", "endAt": END}, "1001", "filter.createdAt.startAt"),
         ({"startAt": "2026-01-01T24:00:00Z", "endAt": END}, "1001", "filter.createdAt.startAt"),
-        ({"startAt": "2026-01-01T00:00:00.5Z", "endAt": END}, "1001", "filter.createdAt.startAt"),
+        ({"startAt": "2026-01-01T00:00.5Z", "endAt": END}, "1001", "filter.createdAt.startAt"),
         ({"startAt": "0001-01-01T00:00+14:00", "endAt": END}, "1001", "filter.createdAt.startAt"),
         ({"startAt": END, "endAt": START}, "1003", "filter.createdAt"),
     ],
@@ -123,11 +124,13 @@ class TestFilterAsArray:
         ("staticListId", 2**63 - 1, "1003"),
         ("staticListId", -1, "1003"),
         ("staticListId", 2**63, "1001"),
-        ("staticListId", str(STATIC_LIST["id"]), "1001"),
+        ("staticListId", f"{STATIC_LIST['id']}.5", "1001"),
+        ("staticListId", "1e3", "1001"),
+        ("staticListId", "", "1002"),
+        ("staticListId", {}, "1001"),
         ("staticListId", 1.5, "1001"),
         ("staticListId", True, "1001"),
         ("staticListId", [STATIC_LIST["id"]], "1001"),
-        ("staticListId", None, "1002"),
         ("staticListName", "no such list", "1003"),
         ("staticListName", "\x00", "1003"),
         ("staticListName", 7, "1001"),
@@ -146,8 +149,10 @@ def test_a_static_list(shared: Instance, name: str, value: object, code: str) ->
         (7, "1001", "activityTypeIds"),
         ("13", "1001", "activityTypeIds"),
         ({}, "1001", "activityTypeIds"),
-        ([], "1002", "activityTypeIds"),
-        (["13"], "1001", "activityTypeIds[0]"),
+        (["1 3"], "1001", "activityTypeIds[0]"),
+        (["13", "x"], "1001", "activityTypeIds[1]"),
+        (["13", ""], "1002", "activityTypeIds[1]"),
+        ([2.0**60], "1001", "activityTypeIds[0]"),
         ([13, 13.5], "1001", "activityTypeIds[1]"),
         ([13, True], "1001", "activityTypeIds[1]"),
         ([13, None], "1002", "activityTypeIds[1]"),
@@ -164,10 +169,12 @@ def test_activity_types(shared: Instance, given: object, code: str, parameter: s
     assert f"'filter.{parameter}'" in message
 
 
-@pytest.mark.parametrize("types", [[37], [1, 37]])
-def test_deleted_leads_are_fetched_elsewhere(shared: Instance, types: list[int]) -> None:
+@pytest.mark.parametrize("types", [[37], [1, 37], ["37"]])
+def test_a_limit_has_deleted_leads_fetched_elsewhere(serve: Serve, types: list[int]) -> None:
     code, message = refused(
-        shared, "activities", filter={"createdAt": WINDOW, "activityTypeIds": types}
+        serve(delete_lead_type=False),
+        "activities",
+        filter={"createdAt": WINDOW, "activityTypeIds": types},
     )
     assert code == "1003"
     assert "'filter.activityTypeIds'" in message
@@ -214,11 +221,10 @@ class TestPrimaryAttributeFilters:
         ("name", "values", "code", "parameter"),
         [
             ("primaryAttributeValueIds", 16, "1001", "primaryAttributeValueIds"),
-            ("primaryAttributeValueIds", [], "1002", "primaryAttributeValueIds"),
-            ("primaryAttributeValueIds", ["16"], "1001", "primaryAttributeValueIds[0]"),
+            ("primaryAttributeValueIds", ["16", "a"], "1001", "primaryAttributeValueIds[1]"),
             ("primaryAttributeValueIds", [1, 2.5], "1001", "primaryAttributeValueIds[1]"),
             ("primaryAttributeValues", "name", "1001", "primaryAttributeValues"),
-            ("primaryAttributeValues", [], "1002", "primaryAttributeValues"),
+            ("primaryAttributeValues", {}, "1001", "primaryAttributeValues"),
             ("primaryAttributeValues", ["a", 7], "1001", "primaryAttributeValues[1]"),
             ("primaryAttributeValues", ["a", ""], "1002", "primaryAttributeValues[1]"),
         ],

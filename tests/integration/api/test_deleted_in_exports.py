@@ -130,3 +130,15 @@ def test_what_deleted_leads_did_stays(instance: Instance) -> None:
     types = sorted({activity["activityTypeId"] for activity in activities})
     filters = {"createdAt": WINDOW, "activityTypeIds": types}
     assert exported(instance, "activities", "leadId", filter=filters) == active
+
+
+@pytest.mark.parametrize("others", [[], [1, 2]])
+def test_deletions_can_be_exported_alone_and_with_other_types(
+    instance: Instance, others: list[int]
+) -> None:
+    filters = {"createdAt": WINDOW, "activityTypeIds": [37, *others]}
+    found = exported(instance, "activities", "leadId", filter=filters)
+    assert set(GONE) <= set(found)
+    known = sample.activities(ACTIVITY_COUNT, until=NOW, lead_count=LEAD_COUNT)
+    of_others = [each for each in known if each["activityTypeId"] in others]
+    assert len(found) == len(of_others) + len(DELETIONS)

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.instance import (
+    BODIES,
     KINDS,
     TOKEN,
     UNKNOWN_ID,
@@ -43,21 +44,32 @@ NUMBERS = (
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
 )
+# The same as texts and floats, which are read too.
+WRITTEN = NUMBERS | NUMBERS.map(str) | NUMBERS.map(" {}.0 ".format) | st.none()
+FRACTIONS = st.sampled_from(
+    ["2026-01-01T00:00:00.999Z", " 2026-01-09 10:00:00.0Z+0000", "9" * 5_000]
+)
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | NUMBERS | TEXTS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=12,
 )
-WINDOWS = st.just(WINDOW) | st.fixed_dictionaries({}, optional={"startAt": TEXTS, "endAt": TEXTS})
+ENDS = TEXTS | FRACTIONS
+WINDOWS = st.just(WINDOW) | st.fixed_dictionaries({}, optional={"startAt": ENDS, "endAt": ENDS})
 FILTERS = st.fixed_dictionaries(
     {},
     optional={
         "createdAt": WINDOWS,
         "updatedAt": WINDOWS,
-        "staticListId": NUMBERS,
-        "staticListName": TEXTS,
-        "activityTypeIds": st.lists(NUMBERS, max_size=4),
-        "primaryAttributeValueIds": st.lists(NUMBERS, max_size=4),
+        "staticListId": WRITTEN,
+        "staticListName": TEXTS | st.none(),
+        "smartListId": WRITTEN,
+        "programId": WRITTEN,
+        "programIds": st.lists(WRITTEN, max_size=4) | st.none(),
+        "isExhausted": st.sampled_from([True, "true", " FALSE", 1, "", None]),
+        "statusNames": st.lists(TEXTS, max_size=3),
+        "activityTypeIds": st.lists(WRITTEN, max_size=4) | st.none(),
+        "primaryAttributeValueIds": st.lists(WRITTEN, max_size=4) | st.none(),
         "primaryAttributeValues": st.lists(TEXTS, max_size=4),
     },
 )
@@ -118,7 +130,7 @@ QUERIES = BYTES | st.lists(
 ).map(lambda pairs: b"&".join(name + b"=" + value for name, value in pairs))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BODIES)
 @given(request=REQUESTS)
 @example(request={"filter": {"createdAt": WINDOW}, "fields": ["leadId"]})
 @FUZZ

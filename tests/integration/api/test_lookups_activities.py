@@ -22,6 +22,7 @@ from tests.support.loads import load_activities, load_list_members
 from tests.support.paths import DOCS
 
 from outhaul import sample
+from outhaul.accounts.subscriptions import override_limits
 from outhaul.api.lookups import families
 from outhaul.api.lookups.answering import Lookup
 from outhaul.catalog.store import Catalog
@@ -228,7 +229,6 @@ def test_a_value_of_a_wrong_type_is_named(
     ("path", "wrong", "said"),
     [
         (ACTIVITIES, {"activityTypeIds": "1,99999"}, "there is no activity type 99999"),
-        (ACTIVITIES, {"activityTypeIds": "1,37"}, "/rest/v1/activities/deletedleads.json"),
         (ACTIVITIES, {"activityTypeIds": ",".join(["1"] * 11)}, "11 values, where 10 are allowed"),
         (
             ACTIVITIES,
@@ -518,6 +518,16 @@ def test_deletions_are_shown_and_nothing_else(own: Instance) -> None:
     assert (guids(rest["result"]), rest["moreResult"]) == (["3"], False)
     assert guids(walk(own, DELETED)) == ["2", "3"]
     assert guids(walk(own, activityTypeIds=1)) == ["1"]
+
+
+def test_deletions_are_activities_like_others_unless_a_limit_refuses_them(own: Instance) -> None:
+    load(own, activity("1"), activity("2", second=2, kind=37))
+    assert guids(walk(own, activityTypeIds="1,37")) == ["1", "2"]
+    assert guids(walk(own, activityTypeIds="37")) == ["2"]
+    override_limits(own.database, "default", {"delete_lead_type": False})
+    code, message = refused(own, ACTIVITIES, activityTypeIds="1,37")
+    assert code == "1003"
+    assert "/rest/v1/activities/deletedleads.json" in message
 
 
 def test_a_token_is_the_same_for_all_three(own: Instance) -> None:

@@ -96,7 +96,7 @@ def test_filters_are_anded(shared: Instance, filters: dict[str, Any], wanted: An
     [
         ({}, "1003", "exactly one of programId, programIds; got neither"),
         ({"programId": 1002, "programIds": [1002]}, "1003", "got both"),
-        ({"programId": "1002"}, "1001", "integer"),
+        ({"programId": "1002x"}, "1001", "integer"),
         ({"programId": 5}, "1003", "there is no program 5"),
         ({"programIds": [1002, 2**40]}, "1003", f"there is no program {2**40}"),
         ({"programIds": list(range(1, 12))}, "1003", "11 programs, where 10 are allowed"),

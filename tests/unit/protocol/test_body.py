@@ -147,7 +147,9 @@ def test_what_is_empty_is_missing() -> None:
     assert body.read_object({}, "p") == {}
 
 
-@pytest.mark.parametrize("value", [True, 1.0, "1", 2**63, -(2**63) - 1, [1], {}])
+@pytest.mark.parametrize(
+    "value", [True, 1.5, "1.5", "1,0", 2**63, str(2**63), -(2**63) - 1, 2.0**54, [1], {}]
+)
 def test_what_is_no_integer_of_64_bits_is_1001(value: object) -> None:
     assert refusal(body.read_integer, value, "p")[0] == "1001"
 
@@ -158,8 +160,38 @@ def test_integers_of_64_bits_are_read(value: int) -> None:
     assert body.read_integers([value, 0], "p") == [value, 0]
 
 
+@given(st.integers(-(2**63), 2**63 - 1), st.sampled_from(["{}", " {}\t", "{}.0", "{:+}"]))
+def test_the_text_of_an_integer_is_read_as_the_integer(value: int, form: str) -> None:
+    assert body.read_integer(form.format(value), "p") == value
+    assert body.parsed_integer(form.format(value), "p") == value
+
+
+@given(st.integers(-(2**53), 2**53))
+def test_a_whole_float_is_read_as_the_integer(value: int) -> None:
+    found = body.read_integer(float(value), "p")
+    assert (found, type(found)) == (value, int)
+
+
+@pytest.mark.parametrize("text", ["", "-", ".0", "1.", "1e3", "0x1", "1_0", "\u0661", "9" * 5_000])
+def test_other_texts_are_no_integers(text: str) -> None:
+    assert refusal(body.parsed_integer, text, "p")[0] == "1001"
+
+
+@pytest.mark.parametrize(
+    ("value", "truth"),
+    [(True, True), ("true", True), (" TRUE", True), ("1", True), (False, False), ("False", False)],
+)
+def test_a_boolean_or_its_text_is_read(value: object, truth: bool) -> None:
+    assert body.read_boolean(value, "p") is truth
+
+
+@pytest.mark.parametrize("value", [1, 0.0, "yes", [], {}])
+def test_what_is_no_boolean_is_1001(value: object) -> None:
+    assert refusal(body.read_boolean, value, "p")[0] == "1001"
+
+
 def test_a_wrong_entry_of_an_array_is_named_by_its_place() -> None:
-    assert "parameter 'p[1]'" in refusal(body.read_integers, [1, "2"], "p")[1]
+    assert "parameter 'p[1]'" in refusal(body.read_integers, [1, "x"], "p")[1]
     assert "parameter 'p[2]'" in refusal(body.read_texts, ["a", "b", None], "p")[1]
     assert "parameter 'p'" in refusal(body.read_texts, "a,b", "p")[1]
 
@@ -214,5 +246,5 @@ def test_a_header_for_a_field_that_is_not_exported_is_refused() -> None:
     code, message = refusal(body.read_headers, {"phone": "Phone"}, ["id", "email"])
     assert code == "1003"
     assert "columnHeaderNames.phone" in message
-    assert refusal(body.read_headers, {"id": None}, ["id"])[0] == "1002"
+    assert refusal(body.read_headers, {"id": ""}, ["id"])[0] == "1002"
     assert refusal(body.read_headers, {"id": 1}, ["id"])[0] == "1001"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outhaul.protocol.instants import parse_asset_instant, parse_instant, render_instant
+from outhaul.protocol.instants import parse_instant, render_instant
 
 OFFSETS = st.timedeltas(timedelta(hours=-23, minutes=-59), timedelta(hours=23, minutes=59))
 ZONES = OFFSETS.map(lambda offset: timezone(timedelta(minutes=offset // timedelta(minutes=1))))
@@ -21,6 +21,14 @@ ZONES = OFFSETS.map(lambda offset: timezone(timedelta(minutes=offset // timedelt
         ("2017-11-02", datetime(2017, 11, 2, tzinfo=UTC)),
         ("2026-01-01T01:00:00+05:30", datetime(2025, 12, 31, 19, 30, tzinfo=UTC)),
         ("2026-12-31T23:00:00-0600", datetime(2027, 1, 1, 5, tzinfo=UTC)),
+        ("2026-11-16T05:28:09.000Z", datetime(2026, 11, 16, 5, 28, 9, tzinfo=UTC)),
+        ("2026-11-16T05:28:09.999Z", datetime(2026, 11, 16, 5, 28, 9, tzinfo=UTC)),
+        ("2026-11-16T05:28:09.999999999", datetime(2026, 11, 16, 5, 28, 9, tzinfo=UTC)),
+        ("2026-11-16T05:28:09.9+00:30", datetime(2026, 11, 16, 4, 58, 9, tzinfo=UTC)),
+        ("2026-11-16T05:28:09Z+0000", datetime(2026, 11, 16, 5, 28, 9, tzinfo=UTC)),
+        ("2026-11-16T05:28:09.5Z+0000", datetime(2026, 11, 16, 5, 28, 9, tzinfo=UTC)),
+        ("2026-11-16 05:28:09", datetime(2026, 11, 16, 5, 28, 9, tzinfo=UTC)),
+        (" 2026-11-16T05:28:09Z\r\n", datetime(2026, 11, 16, 5, 28, 9, tzinfo=UTC)),
     ],
 )
 def test_every_form_that_clients_send_is_read(text: str, expected: datetime) -> None:
@@ -33,14 +41,10 @@ def test_every_form_that_clients_send_is_read(text: str, expected: datetime) -> 
     [
         "",
         "now",
-        "2026-01-31T23:59:59.123Z",
-        "2026-01-31 23:59:59Z",
         "2026-01-31T",
         "2026-01-31Z",
         "2026-01-31T23Z",
         "2026-01-31t23:59:59z",
-        "2026-01-31T23:59:59Z\n",
-        " 2026-01-31",
         "2026-1-31",
         "2026-02-29",
         "2026-13-01",
@@ -53,6 +57,15 @@ def test_every_form_that_clients_send_is_read(text: str, expected: datetime) -> 
         "2026-01-31T23:59:59+05",
         "0001-01-01T00:00:00+00:01",
         "9999-12-31T23:59:59-00:01",
+        "2026-01-31T23:59:59Z+0100",
+        "2026-01-31Z+0000",
+        "Z+0000",
+        "2026-01-31T23:59.5Z",
+        "2026-01-31T23:59:59.Z",
+        "2026-01-31T23:59:59.1.2Z",
+        "2026-01-31  23:59:59Z",
+        "2026-01-31\N{NO-BREAK SPACE}",
+        "2026-01-31\t23:59:59Z",
         "\u0662\u0660\u0662\u0666-01-31",
     ],
 )
@@ -94,31 +107,6 @@ def test_any_text_is_a_moment_in_utc_or_a_value_error(text: str) -> None:
     assert moment.microsecond == 0
 
 
-@pytest.mark.parametrize(
-    "text", ["2026-01-31T23:59:59Z+0000", "2026-01-31T23:59:59Z", "2026-01-31T23:59:59+0000"]
-)
-def test_the_dates_of_assets_are_read(text: str) -> None:
-    assert parse_asset_instant(text) == datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
-
-
 @given(st.datetimes(timezones=ZONES, min_value=datetime(2, 1, 1)))  # noqa: DTZ001 - ZONES has it
-def test_a_fraction_of_a_second_is_cut_off_where_assets_are_asked_for(moment: datetime) -> None:
-    assert parse_asset_instant(moment.isoformat()) == moment.replace(microsecond=0)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2026-01-31T23:59:59Z+0100",
-        "2026-01-31Z+0000",
-        "Z+0000",
-        "",
-        "2026-01-31T23:59.5Z",
-        "2026-01-31T23:59:59.Z",
-        "2026-01-31T23:59:59.1.2Z",
-        "2026-01-31T23:59:59.1234567890Z",
-    ],
-)
-def test_what_is_no_date_of_an_asset_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not an ISO 8601"):
-        parse_asset_instant(text)
+def test_a_fraction_of_a_second_is_cut_off(moment: datetime) -> None:
+    assert parse_instant(moment.isoformat()) == moment.replace(microsecond=0)

@@ -80,7 +80,7 @@ def activities(query: Query) -> Found:
     query.some_texts("activityTypeIds")
     types = query.integers("activityTypeIds")
     _at_most(types, "activityTypeIds", MOST_TYPES)
-    check_types(types, "activityTypeIds", query.catalog)
+    check_types(types, "activityTypeIds", query.context)
     clauses: list[Clause] = [OneOf("activityTypeId", tuple(types)), *_of_leads(query)]
     if assets := query.integers("assetIds"):
         clauses.append(OneOf("primaryAttributeValueId", tuple(assets)))

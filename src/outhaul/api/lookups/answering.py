@@ -22,14 +22,16 @@ from outhaul.api.lookups.parameters import LARGEST_PAGE
 from outhaul.api.service import Service, call_id
 from outhaul.catalog.store import Catalog
 from outhaul.errors import ApiError, Error
+from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake
 from outhaul.protocol.answers.envelope import Failure, Found, Page
-from outhaul.protocol.body import INTEGER_RANGE, wrong_type
-from outhaul.protocol.instants import EXPECTED, parse_asset_instant
+from outhaul.protocol.body import parsed_integer, wrong_type
+from outhaul.protocol.instants import EXPECTED, parse_instant
 from outhaul.protocol.paging import decode_token, encode_token
 from outhaul.protocol.parameters import Parameter
+from outhaul.protocol.scalars import parse_boolean
 
-_DIGITS = 19
+_DAY = len("2026-01-31")
 _FOUND = "The result, or a failure."
 _METHOD = Parameter(
     name="_method",
@@ -37,7 +39,6 @@ _METHOD = Parameter(
     description="Must be `GET`: the call is a GET whose parameters are in the form.",
     required=True,
 )
-_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class Query:
@@ -69,11 +70,16 @@ class Query:
     @property
     def catalog(self) -> Catalog:
         """The catalog of the caller's subscription."""
-        return self.service.context(self.caller).catalog
+        return self.context.catalog
+
+    @property
+    def context(self) -> Context:
+        """The catalog, the limits of the subscription, and the current time."""
+        return self.service.context(self.caller)
 
     def path_id(self, name: str) -> int:
         """Return an id in the path."""
-        return _integer(self._path[name], name)
+        return parsed_integer(self._path[name], name)
 
     def path_text(self, name: str) -> str:
         """Return a name in the path."""
@@ -110,21 +116,22 @@ class Query:
 
     def integers(self, name: str) -> list[int]:
         """Return several integers."""
-        return [_integer(text, name) for text in self.texts(name)]
+        return [parsed_integer(text, name) for text in self.texts(name)]
 
     def integer(self, name: str) -> int | None:
         """Return an integer."""
         text = self.text(name)
-        return None if text is None else _integer(text.strip(), name)
+        return None if text is None else parsed_integer(text, name)
 
     def boolean(self, name: str) -> bool | None:
         """Return a boolean."""
         text = self.text(name)
         if text is None:
             return None
-        if text.lower() not in _TRUTHS:
-            raise wrong_type(text, name, "boolean")
-        return _TRUTHS[text.lower()]
+        try:
+            return parse_boolean(text)
+        except ValueError:
+            raise wrong_type(text, name, "boolean") from None
 
     def instant(self, name: str) -> datetime | None:
         """Return a moment, in UTC."""
@@ -132,8 +139,7 @@ class Query:
         if text is None:
             return None
         try:
-            # An offset's plus sign that was not escaped arrives as a space.
-            return parse_asset_instant(text.replace(" ", "+"))
+            return parse_instant(_with_sign(text.strip()))
         except ValueError:
             raise wrong_type(text, name, EXPECTED) from None
 
@@ -142,18 +148,14 @@ class Query:
         text = self.text(name)
         if text is None:
             return default
-        if not _is_count(text) or int(text) == 0:
-            raise wrong_type(text, name, "positive integer")
-        return min(int(text), most)
+        return min(parsed_integer(text, name, at_least=1), most)
 
     def offset(self) -> int:
         """Return the number of records before the page."""
         text = self.text("offset")
         if text is None:
             return 0
-        if not _is_count(text) or int(text) not in INTEGER_RANGE:
-            raise wrong_type(text, "offset", "integer, 0 or more")
-        return int(text)
+        return parsed_integer(text, "offset", at_least=0)
 
     def batch_size(self) -> int:
         """Return how many records a page may have in calls of the lead database."""
@@ -170,7 +172,7 @@ class Query:
         if found is None:
             return None
         try:
-            return _integer(found[0], "nextPageToken")
+            return parsed_integer(found[0], "nextPageToken")
         except ApiError:
             raise no_token(what) from None
 
@@ -306,14 +308,10 @@ def _operation(path: str) -> str:
     return path.removesuffix(".json").strip("/").translate(str.maketrans("/.", "__", "{}"))
 
 
-def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS
-
-
-def _integer(text: str, name: str) -> int:
-    if not _is_count(text.removeprefix("-")) or int(text) not in INTEGER_RANGE:
-        raise wrong_type(text, name, "integer")
-    return int(text)
+def _with_sign(text: str) -> str:
+    """Return a moment with its plus sign, which arrives as a space if it was not escaped."""
+    day, time = text[:_DAY], text[_DAY:]
+    return day + time[:1] + time[1:].replace(" ", "+")
 
 
 def _text(text: str, name: str) -> str:

@@ -18,11 +18,11 @@ FORMATS: Mapping[str, Format] = {
 
 
 def read_format(value: object) -> Format:
-    """Return the format that a request names, or CSV for `None`. Raises `ApiError`."""
-    if value is None:
+    """Return the format that a request names, or CSV if it names none. Raises `ApiError`."""
+    if value is None or (isinstance(value, str) and not value.strip()):
         return CSV
     text = read_text(value, "format")
-    found = FORMATS.get(text.upper())
+    found = FORMATS.get(text.strip().upper())
     if found is None:
         raise Error.INVALID(parameter="format", problem=f"'{text}' is none of {', '.join(FORMATS)}")
     return found

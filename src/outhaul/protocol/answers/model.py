@@ -15,7 +15,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticSerializationError
 
-from outhaul.protocol.instants import ASSET_ZONE, parse_asset_instant, render_instant
+from outhaul.protocol.instants import ASSET_ZONE, parse_instant, render_instant
 
 
 class Answer(BaseModel):
@@ -67,7 +67,7 @@ def always(*names: str) -> ConfigDict:
 
 
 def _read(value: object) -> object:
-    return parse_asset_instant(value) if isinstance(value, str) else value
+    return parse_instant(value) if isinstance(value, str) else value
 
 
 def _read_optional(value: object) -> object:
