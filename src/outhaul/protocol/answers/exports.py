@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, InstanceOf
 from pydantic.json_schema import SkipJsonSchema
 
 from outhaul.protocol.answers.model import Answer, Count, Instant, always
-from outhaul.protocol.instants import parse_asset_instant
+from outhaul.protocol.instants import parse_instant
 from outhaul.protocol.states import State, UnknownState, parse_state
 from outhaul.protocol.texts import one_line
 
@@ -66,7 +66,7 @@ def _read_moment(value: object) -> object:
     if isinstance(value, datetime):
         return value
     try:
-        return parse_asset_instant(value.strip()) if isinstance(value, str) else None
+        return parse_instant(value.strip()) if isinstance(value, str) else None
     except ValueError:
         return None
 
