@@ -73,6 +73,11 @@ class Reply:
             return f"an HTML page, {name!r}" if name else "an HTML page"
         return one_line(text, _SHOWN)
 
+    def quoted(self) -> str:
+        """Return what `shown` returns, as the subject of a sentence."""
+        shown = self.shown()
+        return shown if shown.startswith("an HTML page") else repr(shown)
+
 
 def unwrap(reply: Reply) -> dict[str, Any]:
     """Return the envelope of a success. Raises the `ClientError` that a failure stands for."""
@@ -132,9 +137,9 @@ def json_object(reply: Reply) -> dict[str, Any]:
     try:
         body = reply.json()
     except ValueError:
-        raise AnswerError(f"{reply.shown()!r} is not JSON") from None
+        raise AnswerError(f"{reply.quoted()} is not JSON") from None
     if not isinstance(body, dict):
-        raise AnswerError(f"{reply.shown()!r} is not an object")
+        raise AnswerError(f"{reply.quoted()} is not an object")
     return body
 
 

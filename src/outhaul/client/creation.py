@@ -16,7 +16,7 @@ cancelled when the run ends:
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,26 +32,38 @@ from outhaul.protocol.texts import one_line
 
 _GRACE_SECONDS = 5.0
 _LOOK_SECONDS = 10.0
-# Both clocks show whole seconds.
+# Longer than the longest pause between two attempts of a run to enqueue its job.
+_SETTLE_SECONDS = 6.0
+# Clocks show whole seconds.
 _SLACK = timedelta(seconds=2)
-# Only this machine's clock is known.
+# This machine's clock may differ from that of the endpoint.
 _WIDE_SLACK = timedelta(minutes=1)
 # A gateway gives up before the endpoint does.
 _LATE = timedelta(minutes=1)
-# Longer than the longest pause between two attempts of a run to enqueue its job.
-_SETTLE_SECONDS = 6.0
 _NAMED = 5
 
 
 @dataclass(frozen=True)
-class Window:
-    """When an attempt can have created a job, by the clock of the endpoint."""
+class Span:
+    """The time from the sending of a call to its end, in seconds of the client's clock."""
 
-    begin: datetime
-    end: datetime
+    begin: float
+    end: float
 
-    def __contains__(self, moment: datetime) -> bool:
-        return self.begin <= moment <= self.end
+
+@dataclass(frozen=True)
+class Sight:
+    """What the clock of the endpoint showed at some moment of a span."""
+
+    shown: datetime
+    span: Span
+    slack: timedelta = _SLACK
+
+    def could_be_of(self, lost: Span, created: datetime) -> bool:
+        """Return whether a job that was created then can be that of a call that was lost."""
+        begin = self.shown - timedelta(seconds=self.span.end - lost.begin) - self.slack
+        end = self.shown + timedelta(seconds=lost.end - self.span.begin) + self.slack + _LATE
+        return begin <= created <= end
 
 
 class Creation:
@@ -62,7 +74,8 @@ class Creation:
         self._calls = calls
         self._request = request
         self._format = str(request.get("format") or DEFAULT_FORMAT).upper()
-        self._lost: list[Window] = []
+        self._lost: list[Span] = []
+        self._made: Span | None = None
 
     def make(self) -> Job:
         """Create the job. Raises `ClientError`.
@@ -88,8 +101,13 @@ class Creation:
         except ClientError as error:
             self._notice(f"a double of the job may be left in Created: {error}")
             return
-        names = ", ".join(job.export_id for job in doubles[:_NAMED])
-        if len(doubles) > len(self._lost):
+        names = _names(doubles)
+        if not doubles and self.job is None:
+            self._notice(
+                "an answer to create was lost; if it has created a job, the job is in Created and "
+                "takes no place in the queue"
+            )
+        elif len(doubles) > len(self._lost):
             self._notice(
                 f"{len(doubles)} jobs in Created could be doubles of this run, but it has lost "
                 f"{len(self._lost)} answers; none was cancelled: {names}"
@@ -104,25 +122,27 @@ class Creation:
                 self._cancel(calls, job)
 
     def _attempt(self) -> Job:
-        sent: list[datetime] = []
+        sent: list[float] = []
 
         def run(send: Callable[[], Job]) -> Job:
-            sent.append(self._now())
-            return shielded(lambda: self._keep(send()), _GRACE_SECONDS)
+            begin = self._now()
+            sent.append(begin)
+            return shielded(lambda: self._keep(send(), begin), _GRACE_SECONDS)
 
         try:
             return self._calls.create_once(self._request, run)
         except ClientError as error:
             if sent and not did_nothing(error):
-                self._lost.append(self._window(sent[-1]))
+                self._lost.append(Span(sent[-1], self._now()))
                 self._look()
             raise
         except BaseException:
             if sent and self.job is None:
-                self._lost.append(self._window(sent[-1]))
+                self._lost.append(Span(sent[-1], self._now()))
             raise
 
-    def _keep(self, job: Job) -> Job:
+    def _keep(self, job: Job, begin: float) -> Job:
+        self._made = Span(begin, self._now())
         self.job = job
         return job
 
@@ -130,21 +150,34 @@ class Creation:
         """Say which job the lost attempt has created, if there is one."""
         with contextlib.suppress(ClientError):
             if doubles := self._doubles(self._calls.within(_LOOK_SECONDS)):
-                names = ", ".join(job.export_id for job in doubles[:_NAMED])
-                self._notice(f"the answer to create was lost; it may have created {names}")
+                self._notice(f"an answer to create was lost; it may have created {_names(doubles)}")
 
     def _doubles(self, calls: Calls) -> list[Job]:
-        return [job for job in calls.jobs([State.CREATED]) if self._may_be_double(job)]
+        jobs = list(calls.jobs([State.CREATED]))
+        sight = self._sight()
+        return [job for job in jobs if self._may_be_double(job, sight)]
 
-    def _may_be_double(self, job: Job) -> bool:
+    def _may_be_double(self, job: Job, sight: Sight) -> bool:
         created = job.created_at
         return (
             job.status is State.CREATED
             and job.format == self._format
             and (self.job is None or job.export_id != self.job.export_id)
             and created is not None
-            and any(created in window for window in self._lost)
+            and any(sight.could_be_of(lost, created) for lost in self._lost)
         )
+
+    def _sight(self) -> Sight:
+        """Return the best that is known of the clock by which the endpoint dates its jobs.
+
+        The date of this run's own job is the best, because it is by that very clock. The header
+        `Date` can be that of a proxy.
+        """
+        if self.job is not None and self.job.created_at is not None and self._made is not None:
+            return Sight(self.job.created_at, self._made)
+        now = Span(self._now(), self._now())
+        told = self._calls.session.endpoint_time()
+        return Sight(datetime.now(UTC), now, _WIDE_SLACK) if told is None else Sight(told, now)
 
     def _cancel(self, calls: Calls, job: Job) -> None:
         try:
@@ -156,14 +189,15 @@ class Creation:
                 f"{job.export_id} was cancelled: a double, as the answer to create was lost"
             )
 
-    def _window(self, began: datetime) -> Window:
-        slack = _WIDE_SLACK if self._calls.session.endpoint_time() is None else _SLACK
-        return Window(began - slack, self._now() + slack + _LATE)
-
-    def _now(self) -> datetime:
-        return self._calls.session.endpoint_time() or datetime.now(UTC)
+    def _now(self) -> float:
+        return self._calls.session.patience.now()
 
     def _notice(self, line: str) -> None:
         # A notice that cannot be shown must not keep the run from tidying up.
         with contextlib.suppress(OSError):
             self._calls.session.notice(one_line(line, 300))
+
+
+def _names(jobs: Sequence[Job]) -> str:
+    more = ", …" if len(jobs) > _NAMED else ""
+    return "job " + ", ".join(one_line(job.export_id) for job in jobs[:_NAMED]) + more

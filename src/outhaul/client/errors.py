@@ -102,13 +102,15 @@ class AlreadyQueuedError(ProtocolError):
 class OutOfTimeError(ClientError):
     """The time for the run is up.
 
-    `limit` is the limit in seconds.
+    `limit` is the limit in seconds. `last_problem` is the error that the run was waiting out, or
+    empty.
     """
 
     def __init__(self, limit: float, last_problem: str = "") -> None:
         problem = f"; the last problem: {last_problem}" if last_problem else ""
         super().__init__(f"{limit:g} s{problem}")
         self.limit = limit
+        self.last_problem = last_problem
 
 
 class JobFailedError(ClientError):

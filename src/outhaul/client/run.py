@@ -7,7 +7,13 @@ from typing import Any
 
 from outhaul.client.calls import Calls
 from outhaul.client.creation import Creation
-from outhaul.client.errors import CallsSpentError, ClientError, JobFailedError, QueueFullError
+from outhaul.client.errors import (
+    CallsSpentError,
+    ClientError,
+    JobFailedError,
+    OutOfTimeError,
+    QueueFullError,
+)
 from outhaul.client.jobs import Job
 from outhaul.protocol.states import State
 from outhaul.protocol.texts import one_line
@@ -165,14 +171,17 @@ def _ended(calls: Calls, job: Job, error: BaseException) -> Ending:
         return Ending(
             export_id=job.export_id,
             fate=Fate.CANCELLED,
-            text=f"job {job.export_id} was cancelled",
+            text=f"{_name(job)} was cancelled",
         )
+    except OutOfTimeError as over:
+        problem = one_line(over.last_problem, _SHOWN) or "no answer"
+        reason = f"{problem} (tried for {over.limit:g} s)"
     except ClientError as refused:
         reason = one_line(str(refused), _SHOWN)
     except Exception as problem:  # noqa: BLE001 - it must not hide what ended the run
         reason = f"{type(problem).__name__}: {one_line(str(problem), _SHOWN)}"
     except BaseException:  # noqa: BLE001 - what ended the run is raised
-        return _left(job, "may not be cancelled: the run was interrupted again meanwhile")
+        return _left(job, "may not be cancelled: the run was interrupted once more")
     return _found(calls, job) or _left(job, f"could not be cancelled: {reason}")
 
 
@@ -187,9 +196,7 @@ def _found(calls: Calls, job: Job) -> Ending | None:
 
 def _as_it_is(job: Job) -> Ending:
     fate = Fate.COMPLETED if job.status is State.COMPLETED else Fate.ENDED
-    return Ending(
-        export_id=job.export_id, fate=fate, text=f"job {job.export_id} is {job.status} already"
-    )
+    return Ending(export_id=job.export_id, fate=fate, text=f"{_name(job)} is {job.status} already")
 
 
 def _left(job: Job, why: str) -> Ending:
@@ -198,13 +205,15 @@ def _left(job: Job, why: str) -> Ending:
         if job.status is State.CREATED
         else "it is still in the endpoint's queue"
     )
-    return Ending(
-        export_id=job.export_id, fate=Fate.LEFT, text=f"job {job.export_id} {why}; {where}"
-    )
+    return Ending(export_id=job.export_id, fate=Fate.LEFT, text=f"{_name(job)} {why}; {where}")
 
 
 def _left_to_others(job: Job) -> Ending:
     if job.status.ended:
         return _as_it_is(job)
-    text = f"job {job.export_id} was left as it is, because this run did not create it"
+    text = f"{_name(job)} was left as it is, because this run did not create it"
     return Ending(export_id=job.export_id, fate=Fate.LEFT, text=text)
+
+
+def _name(job: Job) -> str:
+    return f"job {one_line(job.export_id)}"

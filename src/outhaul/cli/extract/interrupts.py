@@ -2,12 +2,14 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_SAME_SECONDS = 0.5
 _STATUS_OF_SIGNALS = 128
 
 
@@ -24,8 +26,9 @@ def raised_signals() -> Iterator[None]:
     """Raise `Interrupted` in the main thread for SIGINT, SIGTERM and SIGHUP.
 
     The second signal raises it too, and so ends what the first one has begun. The third one ends
-    the process. A signal that is ignored stays so: a program that is started by `nohup` outlives
-    its terminal.
+    the process. Signals that follow within half a second count as the same one, because a terminal
+    and a program that starts others may both send it. A signal that is ignored stays ignored: a
+    program that is started by `nohup` outlives its terminal.
     """
     if threading.current_thread() is not threading.main_thread():
         # Python lets only the main thread handle signals.
@@ -38,12 +41,14 @@ def raised_signals() -> Iterator[None]:
         for number in numbers
         if signal.getsignal(number) not in (signal.SIG_IGN, None)
     }
-    count = 0
+    moments: list[float] = []
 
     def end(number: int, _frame: FrameType | None) -> None:
-        nonlocal count
-        count += 1
-        if count > 1:
+        moment = time.monotonic()
+        if moments and moment - moments[-1] < _SAME_SECONDS:
+            return
+        moments.append(moment)
+        if len(moments) > 1:
             for each in before:
                 signal.signal(each, signal.SIG_DFL)
         raise Interrupted(number)
