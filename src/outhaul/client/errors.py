@@ -108,7 +108,7 @@ class OutOfTimeError(ClientError):
 
     def __init__(self, limit: float, last_problem: str = "") -> None:
         problem = f"; the last problem: {last_problem}" if last_problem else ""
-        super().__init__(f"{limit:g} s{problem}")
+        super().__init__(f"{limit:.10g} s{problem}")
         self.limit = limit
         self.last_problem = last_problem
 

@@ -21,4 +21,4 @@ def render_duration(seconds: float) -> str:
         count = seconds / _UNITS[unit]
         if count >= 1 and math.isclose(count, round(count), abs_tol=1e-9):
             return f"{round(count)}{unit}"
-    return f"{seconds:g}s"
+    return f"{seconds:.10g}s"
