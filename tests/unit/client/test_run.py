@@ -217,7 +217,7 @@ def test_an_interrupt_of_the_cancel_ends_at_once() -> None:
     endpoint = Endpoint(script=LONG, faults=faults)
     ending = ending_of(endpoint, ClientError)
     assert ending.fate is Fate.LEFT
-    assert "interrupted once more" in ending.text
+    assert "interrupted again" in ending.text
     assert endpoint.count("cancel") == 1
 
 
