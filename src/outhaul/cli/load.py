@@ -41,7 +41,7 @@ Paths = Annotated[
     list[Path],
     typer.Argument(
         help="Files: CSV as a live instance exports it (.csv, .tsv, .ssv), "
-        "JSON Lines (.jsonl, .ndjson) or Parquet (.parquet)."
+        "JSON Lines (.jsonl, .ndjson) or Parquet (.parquet), each also compressed (.gz, .zst)."
     ),
 ]
 

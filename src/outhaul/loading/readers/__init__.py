@@ -3,7 +3,8 @@
 A reader does not convert texts; `fit` does.
 """
 
-from outhaul.loading.readers.opening import DELIMITERS, open_reader
+from outhaul.loading.readers.delimited import DELIMITERS
+from outhaul.loading.readers.opening import open_reader
 from outhaul.loading.readers.reader import FileError, Problem, Reader, Report
 
 __all__ = ["DELIMITERS", "FileError", "Problem", "Reader", "Report", "open_reader"]

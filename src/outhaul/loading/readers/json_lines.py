@@ -1,14 +1,29 @@
 """JSON Lines files: one JSON object on a line for each record."""
 
+import io
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import polars as pl
 
 from outhaul.lake.numbers import number_text
-from outhaul.loading.readers.reader import BATCH_RECORDS, UNDECODED, FileError, Problem, Report
+from outhaul.loading.readers.names import problem_of_names
+from outhaul.loading.readers.reader import (
+    BATCH_BYTES,
+    BATCH_RECORDS,
+    UNDECODED,
+    FileError,
+    Problem,
+    Report,
+)
+from outhaul.loading.readers.sources import BOM, RECORD_BYTES, TOO_LONG, check_text, opened
+
+_PEEKED = 8
+_ONE_A_LINE = "one object on each line is expected"
 
 _NUMBER_STARTS = b"-0123456789"
 
@@ -25,43 +40,55 @@ class JsonLinesReader:
         self.path = path
         self._decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
         self._text = msgspec.json.Decoder(str)
-        self._lines: list[tuple[int, int]] = []
+        self._names: set[str] = set()
+        self._first = 0
+        self._lines: list[int] = []
 
     def batches(self, report: Report) -> Iterator[pl.DataFrame]:
         """Yield the records in order. All values are texts; objects and arrays are not parsed.
 
         Raises `FileError` for lines that are not JSON objects.
         """
-        size = self.path.stat().st_size
-        self._lines = []
         records: list[dict[str, str | None]] = []
-        first = 0
-        with self.path.open("rb") as source:
-            for line, content in enumerate(source, 1):
-                if content.isspace():
-                    continue
-                if not self._lines or self._lines[-1][1] + first + len(records) != line:
-                    self._lines.append((first + len(records), line - first - len(records)))
+        size = 0
+        with opened(self.path) as source:
+            check_text(self.path, source.content.peek(_PEEKED))
+            for line, content in self._read(source.content):
                 records.append(self._record(content, line))
-                if len(records) >= BATCH_RECORDS:
-                    report(source.tell() / size)
+                self._lines.append(line)
+                size += len(content)
+                if len(records) >= BATCH_RECORDS or size >= BATCH_BYTES:
+                    report(source.share())
                     yield _text_frame(records)
-                    first += len(records)
-                    records = []
+                    self._first += len(records)
+                    self._lines, records, size = [], [], 0
         if records:
             report(1.0)
             yield _text_frame(records)
 
     def line_of(self, record: int) -> int:
-        """Return the line of a record that `batches` has returned."""
-        shift = max((entry for entry in self._lines if entry[0] <= record), default=(0, 1))[1]
-        return record + shift
+        return self._lines[record - self._first]
+
+    def _read(self, source: io.BufferedReader) -> Iterator[tuple[int, bytes]]:
+        """Yield the lines that are not blank, with their numbers."""
+        line = 0
+        while content := source.readline(RECORD_BYTES + 1):
+            line += 1
+            if len(content) > RECORD_BYTES:
+                raise FileError(self.path, [Problem(line, TOO_LONG)])
+            if line == 1:
+                content = content.removeprefix(BOM)
+            if content and not content.isspace():
+                yield line, content
 
     def _record(self, content: bytes, line: int) -> dict[str, str | None]:
         try:
-            return {
-                name: self._value(bytes(raw)) for name, raw in self._decoder.decode(content).items()
-            }
+            members = self._decoder.decode(content)
+            values = [bytes(raw) for raw in members.values()]
+            problem = self._problem(content, members, values)
+            if problem is not None:
+                raise FileError(self.path, [Problem(line, problem)])
+            return dict(zip(members, map(self._value, values), strict=True))
         except UnicodeDecodeError as error:
             raise FileError(self.path, [Problem(line, UNDECODED)]) from error
         except RecursionError as error:
@@ -70,7 +97,24 @@ class JsonLinesReader:
             reason = f"not a JSON object: {error}"
             if _HALF_PAIR.search(content):
                 reason = "a text holds half a surrogate pair"
+            elif content.lstrip().startswith(b"["):
+                reason += f"; is it a JSON array? {_ONE_A_LINE.capitalize()}"
+            elif content.lstrip().startswith(b"{"):
+                reason += f"; {_ONE_A_LINE}"
             raise FileError(self.path, [Problem(line, reason)]) from error
+
+    def _problem(
+        self, content: bytes, members: Mapping[str, Any], values: Sequence[bytes]
+    ) -> str | None:
+        """Return the problem with the names of an object, or `None`."""
+        if _may_repeat(content, members, values):
+            return problem_of_names(_names(content))
+        if not members.keys() <= self._names:
+            problem = problem_of_names(list(members))
+            if problem is not None:
+                return problem
+            self._names |= members.keys()
+        return None
 
     def _value(self, raw: bytes) -> str | None:
         if raw == b"null":
@@ -78,6 +122,36 @@ class JsonLinesReader:
         if raw[:1] == b'"':
             return self._text.decode(raw)
         return number_text(raw.decode()) if raw[:1] in _NUMBER_STARTS else raw.decode()
+
+
+def _may_repeat(content: bytes, names: Iterable[str], values: Sequence[bytes]) -> bool:
+    """Return whether an object may have a name twice. The decoder drops all but the last one.
+
+    It has not if its length is that of the decoded members, so no bytes are missing.
+    """
+    content = content.strip()
+    size = (
+        sum(map(len, names))
+        + sum(map(len, values))
+        + len('{"":}')
+        + (len(values) - 1) * len(',"":')
+    )
+    if len(content) == size or not values:
+        return False
+    spaced = (b'"%b": %b' % pair for pair in zip((n.encode() for n in names), values, strict=True))
+    return content != b"{" + b", ".join(spaced) + b"}"
+
+
+def _names(content: bytes) -> list[str]:
+    """Return the names of an object, in the order of the text."""
+    found: list[str] = []
+
+    def take(pairs: list[tuple[str, Any]]) -> None:
+        # The outermost object ends last.
+        found[:] = [name for name, _ in pairs]
+
+    json.loads(content, object_pairs_hook=take, parse_int=len, parse_float=len)
+    return found
 
 
 def _text_frame(records: list[dict[str, str | None]]) -> pl.DataFrame:

@@ -2,28 +2,40 @@
 
 from pathlib import Path
 
-from outhaul.loading.readers.delimited import CsvReader
+from outhaul.loading.readers.delimited import DELIMITERS, CsvReader
 from outhaul.loading.readers.json_lines import JsonLinesReader
 from outhaul.loading.readers.parquet import ParquetReader
 from outhaul.loading.readers.reader import FileError, Problem, Reader
+from outhaul.loading.readers.sources import COMPRESSIONS, check_path
 
-DELIMITERS = {".csv": ",", ".tsv": "\t", ".ssv": " "}
 JSON_LINES = (".jsonl", ".ndjson")
 PARQUET = ".parquet"
 
+ENDINGS = (*DELIMITERS, *JSON_LINES, PARQUET)
+"""The ends of the names of files that can be loaded. One of `COMPRESSIONS` may follow."""
+
+_ADVICE = {
+    ".json": "; JSON Lines, with one object on each line, ends in .jsonl",
+    ".xlsx": "; save the sheet as CSV",
+    ".xls": "; save the sheet as CSV",
+    ".txt": "; the end says what separates the cells",
+    ".zip": "; unpack it",
+}
+
 
 def open_reader(path: Path) -> Reader:
-    """Return a reader for a file, by the extension of its name. Raises `FileError`."""
-    if not path.is_file():
-        raise FileError(path, [Problem(0, "no such file")])
-    suffix = path.suffix.lower()
-    if suffix in DELIMITERS:
-        return CsvReader(path, DELIMITERS[suffix])
-    if suffix in JSON_LINES:
+    """Return a reader for a file, by the end of its name. Raises `FileError`."""
+    check_path(path)
+    name = path if path.suffix.lower() not in COMPRESSIONS else path.with_suffix("")
+    form = name.suffix.lower()
+    if form in DELIMITERS:
+        return CsvReader(path, form)
+    if form in JSON_LINES:
         return JsonLinesReader(path)
-    if suffix == PARQUET:
+    if form == PARQUET:
         return ParquetReader(path)
-    endings = ", ".join([*DELIMITERS, *JSON_LINES, PARQUET])
-    raise FileError(
-        path, [Problem(0, f"cannot tell what it is: its name ends in none of {endings}")]
+    problem = (
+        f"cannot tell what it is: its name ends in none of {', '.join(ENDINGS)}, with or without "
+        f"{' or '.join(COMPRESSIONS)}{_ADVICE.get(form, '')}"
     )
+    raise FileError(path, [Problem(0, problem)])

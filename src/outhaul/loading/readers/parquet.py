@@ -1,21 +1,27 @@
 """Parquet files."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from typing import IO
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 
 from outhaul.lake.numbers import number_text
+from outhaul.loading.readers.names import problem_of_names
 from outhaul.loading.readers.reader import (
+    BATCH_BYTES,
     BATCH_RECORDS,
     FileError,
     Problem,
     Report,
     frame_of,
-    problem_of_names,
 )
+from outhaul.loading.readers.sources import COMPRESSIONS, opened
 
 
 class ParquetReader:
@@ -26,11 +32,11 @@ class ParquetReader:
 
     def batches(self, report: Report) -> Iterator[pl.DataFrame]:
         try:
-            with pa_parquet.ParquetFile(self.path) as source:
+            with self._opened() as file, pa_parquet.ParquetFile(file) as source:
                 schema = self._readable(source.schema_arrow)
                 total = max(1, source.metadata.num_rows)
                 done = 0
-                for batch in source.iter_batches(batch_size=BATCH_RECORDS):
+                for batch in source.iter_batches(batch_size=_batch_records(source.metadata)):
                     done += batch.num_rows
                     report(done / total)
                     table = pa.Table.from_batches([batch]).cast(schema)
@@ -39,6 +45,17 @@ class ParquetReader:
                     yield frame.with_columns(_long_decimals(frame, source.schema_arrow))
         except (pa.ArrowException, OSError) as error:
             raise FileError(self.path, [Problem(0, f"not a Parquet file: {error}")]) from error
+
+    @contextmanager
+    def _opened(self) -> Iterator[IO[bytes]]:
+        """Open the file. It is not read from the beginning on, so it is decompressed first."""
+        with opened(self.path) as source:
+            if self.path.suffix.lower() not in COMPRESSIONS:
+                yield source.content
+                return
+            with TemporaryFile() as file:
+                copyfileobj(source.content, file, BATCH_BYTES)
+                yield file
 
     def line_of(self, record: int) -> int:
         """Return the number of a record, from 1 on."""
@@ -81,3 +98,16 @@ def _long_decimals(frame: pl.DataFrame, schema: pa.Schema) -> Iterator[pl.Series
         if pa.types.is_decimal256(field.type):
             column = frame[field.name]
             yield pl.Series(field.name, [text and number_text(text) for text in column], pl.String)
+
+
+def _batch_records(metadata: pa_parquet.FileMetaData) -> int:
+    """Return how many records to read at a time: fewer if they are long."""
+    groups = (metadata.row_group(n) for n in range(metadata.num_row_groups))
+    size = sum(group.total_byte_size for group in groups)
+    return max(
+        1,
+        min(
+            BATCH_RECORDS,
+            BATCH_RECORDS if not size else 4 * BATCH_BYTES * metadata.num_rows // size,
+        ),
+    )

@@ -1,6 +1,6 @@
 """What all readers share: their interface, and the problems that a file can have."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -8,8 +8,11 @@ import polars as pl
 import pyarrow as pa
 
 BATCH_RECORDS = 50_000
+"""The most records of a batch."""
+BATCH_BYTES = 16 * 2**20
+"""Bytes of a file that are read at a time. A longer record is a batch of its own."""
 
-UNDECODED = "not UTF-8"
+UNDECODED = "not UTF-8; convert the file first"
 
 Report = Callable[[float], None]
 """Gets the share of a file that has been read, from 0 to 1."""
@@ -51,28 +54,11 @@ class Reader(Protocol):
         ...
 
     def line_of(self, record: int) -> int:
-        """Return the line on which a record begins. Records count from 0, lines from 1.
+        """Return the line on which a record of the latest batch begins.
 
-        Calls must be in the order of the file.
+        Records count from 0, in the whole file, and lines from 1. Calls must be in order.
         """
         ...
-
-
-def is_undecoded(cell: str) -> bool:
-    """Return whether a text, decoded with `surrogateescape`, has bytes that are not UTF-8."""
-    return any("\udc80" <= mark <= "\udcff" for mark in cell)
-
-
-def problem_of_names(names: Sequence[str]) -> str | None:
-    """Return the problem with the names of the columns of a file, or `None`."""
-    for n, name in enumerate(names):
-        if not name:
-            return f"column {n + 1} has no name"
-        if is_undecoded(name):
-            return UNDECODED
-        if name in names[:n]:
-            return f"column {name!r} is there twice"
-    return None
 
 
 def frame_of(table: pa.Table) -> pl.DataFrame:
