@@ -118,6 +118,57 @@ class Settings(Declared):
         "announces new jobs at once; these looks find jobs that nothing announces, such as those "
         "of a worker that died.",
     )
+    idle_seconds: float = Field(
+        default=75.0,
+        gt=0,
+        description="Seconds after which the server closes a connection on which no request is "
+        "sent after an answer.",
+    )
+    head_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        description="Seconds in which the line and the headers of a request must arrive, from its "
+        "first byte; for the first request, from the opening of the connection.",
+    )
+    head_bytes: int = Field(
+        default=65_536,
+        ge=1,
+        description="Most bytes of the line and the headers of a request.",
+    )
+    body_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        description="Seconds in which `body_least_bytes` of a request body must arrive, again and "
+        "again until it is complete.",
+    )
+    body_least_bytes: int = Field(
+        default=5_000,
+        ge=1,
+        description="Fewest bytes of a request body that may arrive in `body_seconds`.",
+    )
+    answer_seconds: float = Field(
+        default=300.0,
+        gt=0,
+        description="Seconds in which a client must read `answer_least_bytes` of a download, again "
+        "and again until it is complete.",
+    )
+    answer_least_bytes: int = Field(
+        default=65_536,
+        ge=1,
+        description="Fewest bytes of a download that a client may read in `answer_seconds`.",
+    )
+    discard_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="Seconds for which the server still takes in the body of a request that it has "
+        "refused, so that the client reads the answer.",
+    )
+    discard_bytes: int = Field(
+        default=2**32,
+        ge=0,
+        description="Bytes that the server still takes in of the body of a request that it has "
+        "refused.",
+    )
     janitor_seconds: float = Field(
         default=600.0,
         gt=0,

@@ -14,11 +14,11 @@ from tests.support import worker_settings
 from tests.support.processes import START_SECONDS
 from typer.testing import CliRunner
 
-from outhaul import server
 from outhaul.cli import app
 from outhaul.cli import serve as commands
 from outhaul.declaration import group_of, option_name
 from outhaul.limits import Limits
+from outhaul.server import service
 from outhaul.settings import Settings
 from outhaul.store_access import S3, AzureStorage, GoogleStorage
 
@@ -78,6 +78,15 @@ VALUES: Mapping[str, Any] = {
     "part_records": 200_001,
     "poll_seconds": 0.25,
     "listen_seconds": 5.5,
+    "idle_seconds": 76.0,
+    "head_seconds": 11.0,
+    "head_bytes": 65_537,
+    "body_seconds": 11.5,
+    "body_least_bytes": 5_001,
+    "answer_seconds": 301.0,
+    "answer_least_bytes": 65_535,
+    "discard_seconds": 31.0,
+    "discard_bytes": 4_096,
     "janitor_seconds": 601.0,
     "lake_replaced_hours": 169,
 }
@@ -113,10 +122,10 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     """Start a worker as `serve` does; give the settings that it finds."""
     file = tmp_path / "settings"
     monkeypatch.setenv(worker_settings.FILE, str(file))
-    monkeypatch.setattr(server, "COMMAND", (sys.executable, worker_settings.__file__))
+    monkeypatch.setattr(service, "COMMAND", (sys.executable, worker_settings.__file__))
 
     def started(settings: Settings) -> Settings:
-        with server._start(settings) as worker:
+        with service._start(settings) as worker:
             try:
                 assert worker.wait(START_SECONDS) == 0
             except subprocess.TimeoutExpired:

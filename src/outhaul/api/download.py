@@ -85,6 +85,7 @@ async def _all_of(
 ) -> AsyncGenerator[bytes, None]:
     async with aclosing(rest):
         yield first
+        del first  # it would stay in memory for as long as the download takes
         try:
             async for piece in rest:
                 yield piece

@@ -1,10 +1,12 @@
 """Answers to errors. One function builds the body, for every row of `outhaul.errors`."""
 
+from http import HTTPStatus
+
 import structlog
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from outhaul.api.json import JsonResponse
@@ -23,6 +25,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(SQLAlchemyError, _database_error)
     app.add_exception_handler(LakeError, _lake_error)
+    app.add_exception_handler(ClientDisconnect, _client_gone)
     app.add_exception_handler(Exception, _other_error)
 
 
@@ -64,6 +67,11 @@ def _database_error(request: Request, error: Exception) -> Response:
 def _lake_error(request: Request, error: Exception) -> Response:
     log.error("the lake cannot be read", error=str(error))
     return _api_error(request, Error.TRANSIENT(problem="the records cannot be read"))
+
+
+def _client_gone(_request: Request, _error: Exception) -> Response:
+    """Count a call whose client left before the body was complete. Nobody reads the answer."""
+    return Response(status_code=HTTPStatus.REQUEST_TIMEOUT)
 
 
 def _other_error(request: Request, error: Exception) -> Response:

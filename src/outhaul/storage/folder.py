@@ -13,7 +13,7 @@ from pathlib import Path
 
 from outhaul.protocol.ranges import ByteRange
 from outhaul.storage.pieces import pieces
-from outhaul.storage.store import READ_BYTES, FilesError, Stored, Writable
+from outhaul.storage.store import READ_BYTES, SENT_BYTES, FilesError, Stored, Writable
 
 _BEGUN = ".begun"
 
@@ -76,13 +76,16 @@ class FolderStore:
         """Yield the bytes of a file, a piece at a time.
 
         A piece in the page cache is read in the event loop: reading it in a thread would take a
-        third of the processor time of a download.
+        third of the processor time of a download. Between two pieces the event loop can turn to
+        others, and notice that the client is gone.
         """
         loop = asyncio.get_running_loop()
-        for piece in pieces(parts, wanted, READ_BYTES):
+        for piece in pieces(parts, wanted, SENT_BYTES):
             content = self.read_cached(*piece)
             if content is None:
                 content = await loop.run_in_executor(None, self.read, *piece)
+            else:
+                await asyncio.sleep(0)
             yield content
 
     def delete(self, prefix: str, *, but: Collection[str] = ()) -> None:

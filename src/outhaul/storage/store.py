@@ -8,7 +8,14 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from outhaul.protocol.ranges import ByteRange
 
 READ_BYTES = 2**20
-"""Bytes that are read and sent at a time. Smaller pieces make a server several times slower."""
+"""Bytes that are read or written at a time."""
+
+SENT_BYTES = 2**18
+"""Bytes that are sent to a client at a time.
+
+Two such pieces are in memory for a client that does not read. Much smaller ones make a server
+several times slower.
+"""
 
 
 class FilesError(OSError):

@@ -9,12 +9,11 @@ import sys
 from collections.abc import Callable
 
 import structlog
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from granian.server.embed import Server
+import uvloop
 
 from outhaul.api import create_app
 from outhaul.database.engine import Database
+from outhaul.server.listener import Listener, listen
 from outhaul.settings import Settings
 
 COMMAND = (sys.executable, "-m", "outhaul")
@@ -40,72 +39,41 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     """
     if settings.data is not None:
         settings.data.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database_url)
     try:
-        database.migrate()
-    finally:
-        database.close()
-    settings = settings.model_copy(update={"port": free_port(settings.host, settings.port)})
-    asyncio.run(_serve(settings, on_ready))
-
-
-def free_port(host: str, port: int) -> int:
-    """Return `port`, or a free port for 0. Raises `PortTakenError` if the port is in use."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening = listen(settings.host, settings.port)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        raise PortTakenError(f"cannot listen on {where}: {error.strerror}") from error
+    with listening:
+        database = Database(settings.database_url)
         try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortTakenError(f"cannot listen on {host}:{port}: {error.strerror}") from error
-        return int(probe.getsockname()[1])
+            database.migrate()
+        finally:
+            database.close()
+        settings = settings.model_copy(update={"port": listening.getsockname()[1]})
+        uvloop.run(_serve(settings, listening, on_ready))
 
 
-async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
+async def _serve(
+    settings: Settings, listening: socket.socket, on_ready: Callable[[str], None]
+) -> None:
     app = create_app(settings)
-    server = Server(
-        app,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGINL,
-        log_enabled=False,
-        log_level=LogLevels.warning,
-        websockets=False,
-    )
+    listener = Listener(app, settings)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     worker = asyncio.create_task(_run_worker(settings))
-    serving = asyncio.create_task(server.serve())
     try:
-        await _answering(settings, serving)
-        if not serving.done():
-            host = f"[{settings.host}]" if ":" in settings.host else settings.host
-            on_ready(f"http://{host}:{settings.port}")
-        ended = asyncio.create_task(stopping.wait())
-        await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+        await listener.start(listening)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        on_ready(f"http://{host}:{settings.port}")
+        await stopping.wait()
     finally:
         worker.cancel()
-        server.stop()  # type: ignore[no-untyped-call]
-        # With a limit, because the server would wait forever for a client that stopped reading.
-        await asyncio.wait({serving}, timeout=STOP_SECONDS)
+        await listener.stop(STOP_SECONDS)
         await asyncio.wait({worker})
         await asyncio.to_thread(app.state.service.close)
-    if serving.done():
-        serving.result()
-
-
-async def _answering(settings: Settings, serving: asyncio.Task[None]) -> None:
-    """Wait until the server accepts connections, or has ended."""
-    while not serving.done():
-        try:
-            _, writer = await asyncio.open_connection(settings.host, settings.port)
-        except OSError:
-            await asyncio.sleep(0.01)
-        else:
-            writer.close()
-            return
 
 
 async def _run_worker(settings: Settings) -> None:
