@@ -14,13 +14,9 @@ from typing import Any
 
 import msgspec
 
-from outhaul.api.lookups.answering import (
-    Lookup,
-    Query,
-    allowed,
-    no_token,
-)
+from outhaul.api.lookups.answering import Lookup, allowed
 from outhaul.api.lookups.parameters import BATCH_SIZE
+from outhaul.api.lookups.query import Query, no_token
 from outhaul.catalog.entries import ID_RANGE, AssetType, LeadField
 from outhaul.errors import Error
 from outhaul.kinds.activities import DELETE_LEAD, check_types

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from outhaul.api.lookups.answering import Lookup, Query, allowed
+from outhaul.api.lookups.answering import Lookup, allowed
 from outhaul.api.lookups.browsing import dates, described, program_ids, workspace
 from outhaul.api.lookups.parameters import EARLIEST, LATEST, path_id
+from outhaul.api.lookups.query import Query
 from outhaul.catalog.entries import Asset, AssetType
 from outhaul.catalog.selection import DRAFT, Selection
 from outhaul.errors import Error

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from outhaul.api.lookups.answering import Query, token_after
+from outhaul.api.lookups.query import Query, token_after
 from outhaul.catalog.entries import ID_RANGE, Asset, AssetType
 from outhaul.catalog.selection import WORKSPACE, Selection
 from outhaul.errors import Error

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from outhaul.api.lookups.answering import Lookup, Query, allowed
+from outhaul.api.lookups.answering import Lookup, allowed
 from outhaul.api.lookups.browsing import (
     asset_in_path,
     dates,
@@ -14,6 +14,7 @@ from outhaul.api.lookups.browsing import (
     workspace,
 )
 from outhaul.api.lookups.parameters import BATCH_SIZE, IN_PROGRAMS, NEXT_PAGE_TOKEN, path_id
+from outhaul.api.lookups.query import Query
 from outhaul.catalog.entries import CAMPAIGN_TYPES, Asset, AssetType
 from outhaul.protocol.answers.assets import Campaign
 from outhaul.protocol.answers.envelope import Found, Success

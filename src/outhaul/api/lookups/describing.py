@@ -1,6 +1,7 @@
 """Describe calls: the fields of each kind. Those of companies and accounts return nothing."""
 
-from outhaul.api.lookups.answering import Lookup, Query, allowed
+from outhaul.api.lookups.answering import Lookup, allowed
+from outhaul.api.lookups.query import Query
 from outhaul.kinds.kind import Exported
 from outhaul.protocol.answers.descriptions import RecordDescription
 from outhaul.protocol.answers.envelope import Found, Success

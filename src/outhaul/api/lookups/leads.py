@@ -6,9 +6,10 @@ from typing import Any
 
 import polars as pl
 
-from outhaul.api.lookups.answering import Lookup, Query, allowed, token_after
+from outhaul.api.lookups.answering import Lookup, allowed
 from outhaul.api.lookups.browsing import asset_in_path
 from outhaul.api.lookups.parameters import BATCH_SIZE, LIST_ID, NEXT_PAGE_TOKEN, path_id
+from outhaul.api.lookups.query import Query, token_after
 from outhaul.catalog.entries import AssetType, LeadField
 from outhaul.errors import Error
 from outhaul.kinds.leads import searchable

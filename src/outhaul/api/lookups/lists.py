@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from outhaul.api.lookups.answering import Lookup, Query, allowed
+from outhaul.api.lookups.answering import Lookup, allowed
 from outhaul.api.lookups.browsing import (
     asset_in_path,
     dates,
@@ -12,6 +12,7 @@ from outhaul.api.lookups.browsing import (
     workspace,
 )
 from outhaul.api.lookups.parameters import BATCH_SIZE, IN_PROGRAMS, LIST_ID, NEXT_PAGE_TOKEN
+from outhaul.api.lookups.query import Query
 from outhaul.catalog.entries import Asset, AssetType
 from outhaul.protocol.answers.assets import StaticList
 from outhaul.protocol.answers.envelope import Found, Success

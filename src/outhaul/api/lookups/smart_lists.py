@@ -9,10 +9,11 @@ from contextlib import suppress
 from itertools import count
 from typing import Any
 
-from outhaul.api.lookups.answering import Lookup, Query, allowed
+from outhaul.api.lookups.answering import Lookup, allowed
 from outhaul.api.lookups.assets import Family, asset_list
 from outhaul.api.lookups.browsing import program_ids
 from outhaul.api.lookups.parameters import EARLIEST, LATEST, path_id
+from outhaul.api.lookups.query import Query
 from outhaul.catalog.entries import Asset, AssetType, CatalogError
 from outhaul.catalog.selection import Selection
 from outhaul.catalog.store import Catalog
