@@ -64,6 +64,12 @@ USERS = {
     "objects": ("Read-Only Custom Object",),
     "nobody": ("Read-Only Assets",),
     "marketer": ("Read-Write Assets", "Read-Only Campaign", "Read-Only Named Account"),
+    "sales": (
+        "Read-Only Activity Metadata",
+        "Read-Only Named Account List",
+        "Read-Only Opportunity",
+        "Read-Write Sales Person",
+    ),
 }
 """API users by name, and what they may do."""
 

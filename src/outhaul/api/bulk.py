@@ -21,7 +21,7 @@ from outhaul.api.bulk_shapes import (
     JobPage,
     request_shape,
 )
-from outhaul.api.calls import Call, Endpoint
+from outhaul.api.calls import JSON, Call, Endpoint
 from outhaul.api.download import file_response, redirect_response
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service, call_id
@@ -62,7 +62,7 @@ def bulk_calls(service: Service, kind: AnyKind) -> list[Call]:
 
     return [
         call("GET", "", routes.list, *LISTING),
-        call("POST", "/create", routes.create, body=request_shape(kind)),
+        call("POST", "/create", routes.create, bodies={JSON: request_shape(kind)}),
         call("POST", "/{exportId}/enqueue", routes.enqueue, EXPORT_ID),
         call("POST", "/{exportId}/cancel", routes.cancel, EXPORT_ID),
         call("GET", "/{exportId}/status", routes.status, EXPORT_ID),

@@ -47,8 +47,8 @@ class Call:
     replies: Mapping[int, Reply]
     description: str = ""
     parameters: tuple[Parameter, ...] = ()
-    body: Shape | None = None
-    body_type: str = JSON
+    bodies: Mapping[str, Shape] = field(default_factory=dict)
+    """The possible shapes of a body, by media type; empty if the call reads no body."""
     body_required: bool = True
     permissions: frozenset[str] = frozenset()
     """The caller needs one of these."""

@@ -95,10 +95,10 @@ def _operation(call: Call, schemas: Mapping[Model, Any]) -> dict[str, Any]:
     }
     if call.needs_token:
         shown["security"] = [{HEADER_TOKEN: []}, {QUERY_TOKEN: []}]
-    if call.body is not None:
+    if call.bodies:
         shown["requestBody"] = {
             "required": call.body_required,
-            "content": {call.body_type: {"schema": call.body}},
+            "content": {name: {"schema": shape} for name, shape in call.bodies.items()},
         }
     return shown
 

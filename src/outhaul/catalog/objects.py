@@ -42,6 +42,29 @@ class CustomObjectType:
         return list(self.description.get("dedupeFields", []))
 
     @property
+    def searchable_fields(self) -> list[list[str]]:
+        """The fields by which records can be looked up: each entry is a field or a compound key.
+
+        They are those that the description names, and always the id, the key of the records and
+        the lead's id.
+        """
+        declared = self.description.get("searchableFields")
+        link = self.lead_link
+        named = [
+            *(declared if isinstance(declared, list) else []),
+            [next(iter(OWN_FIELDS))],
+            self.dedupe_fields,
+            [] if link is None else [link],
+        ]
+        known = self.fields
+        found: list[list[str]] = []
+        for names in named:
+            usable = isinstance(names, list) and {*map(str, names)} <= known.keys()
+            if usable and names and names not in found:
+                found.append(names)
+        return found
+
+    @property
     def lead_link(self) -> str | None:
         """The field with the id of the lead that a record belongs to; `None` without one."""
         for entry in self.description.get("relationships", []):

@@ -123,6 +123,11 @@ def custom_object_types(query: DescribeQuery) -> Found:
 
 def custom_object_type(query: DescribeQuery) -> Found:
     """Describe one custom object type."""
+    return Found([described_object(known_type(query))])
+
+
+def known_type(query: DescribeQuery) -> CustomObjectType:
+    """Return the custom object type whose name is in the path. Raises 1003 if there is none."""
     name = query.path_text("customObjectName")
     known = query.catalog.custom_object_types()
     if name not in known:
@@ -131,7 +136,7 @@ def custom_object_type(query: DescribeQuery) -> Found:
             problem=f"there is no custom object type '{name}'; "
             f"there are {', '.join(known) or 'none'}",
         )
-    return Found([described_object(known[name])])
+    return known[name]
 
 
 def described_object(entry: CustomObjectType) -> dict[str, Any]:
@@ -145,7 +150,7 @@ def described_object(entry: CustomObjectType) -> dict[str, Any]:
         "updatedAt": _SINCE,
         "idField": "marketoGUID",
         "dedupeFields": [],
-        "searchableFields": [["marketoGUID"]],
+        "searchableFields": entry.searchable_fields,
         "relationships": [],
         "state": "approved",
         "status": "approved",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from outhaul.catalog.built_in import standard_entries
 from outhaul.catalog.entries import Entries
 from outhaul.catalog.objects import MemberField
 from outhaul.errors import Error
@@ -69,6 +70,8 @@ _DESCRIBED = "API Program Membership"
 _SINCE = "2021-01-01T00:00:00Z"
 
 _SEARCHABLE = ("leadId", "statusName", "reachedSuccess")
+_SEARCHABLE_TYPES = ("string", "integer")
+"""The types of custom fields by which a live instance looks up members."""
 
 # A live instance sends the first name of each pair; its schema has the second.
 _CADENCES = (("pause", "paused"), ("norm", "normal"))
@@ -264,17 +267,31 @@ def describe(query: DescribeQuery) -> Found:
 def describe_again(query: DescribeQuery) -> Found:
     """List the fields of program members, and those by which members can be looked up."""
     fields = _described_fields(query)
-    names = {entry["name"] for entry in fields}
     described = {
         "name": _DESCRIBED,
         "description": "API Program Membership Map",
         "createdAt": _SINCE,
         "updatedAt": _SINCE,
         "dedupeFields": ["leadId", "programId"],
-        "searchableFields": [[name] for name in _SEARCHABLE if name in names],
+        "searchableFields": [[name] for name in searchable(query.catalog.member_fields())],
         "fields": fields,
     }
     return Found([described])
+
+
+def searchable(fields: Mapping[str, MemberField]) -> list[str]:
+    """Return the names of the fields by which members of a program can be looked up.
+
+    They are some standard fields, and the custom fields of some types. `fields` has all fields of
+    members, by name.
+    """
+    standard = {entry.name for entry in standard_entries().member_fields}
+    own = [
+        name
+        for name, entry in fields.items()
+        if name not in standard and entry.data_type in _SEARCHABLE_TYPES
+    ]
+    return [*(name for name in _SEARCHABLE if name in fields), *own]
 
 
 def _described_fields(query: DescribeQuery) -> list[dict[str, Any]]:

@@ -142,6 +142,34 @@ class Between(Clause):
 
 
 @dataclass(frozen=True)
+class AtLeast(Clause):
+    """The text in a column is this one, or follows it in the order of UTF-8."""
+
+    tag = "atLeast"
+
+    column: str
+    least: str
+
+    @property
+    def columns(self) -> frozenset[str]:
+        return frozenset({self.column})
+
+    def to_json(self) -> dict[str, Any]:
+        return {self.tag: {"column": self.column, "least": self.least}}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        return cls(content["column"], content["least"])
+
+    def expression(self, scope: Scope) -> pl.Expr:  # noqa: ARG002
+        return pl.col(self.column) >= self.least
+
+    def may_match(self, bounds: Bounds) -> bool:
+        greatest = bounds.get(self.column, (None, None))[1]
+        return greatest is None or bool(greatest >= self.least)
+
+
+@dataclass(frozen=True)
 class OneOf(Clause):
     """The value in a column is one of some values, which are all of one type."""
 

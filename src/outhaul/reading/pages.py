@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from outhaul.lake.clauses import Between, Clause, Within
+from outhaul.lake.clauses import AtLeast, Between, Clause, Within
 from outhaul.lake.failures import named_failures
 from outhaul.lake.snapshot import Lake, Snapshot, Snapshots
 from outhaul.lake.tables import Table
@@ -28,6 +28,9 @@ MOST_RECORDS = 5_000_000
 
 The page then ends, even with few records, so that a call never reads the whole of a large table.
 """
+
+ALL_RECORDS = 2**63 - 1
+"""The `most_records` of a call whose clients take an empty page for the last one."""
 
 Position = tuple[Any, ...]
 """A position in the order of a table: a value for each column that the table is ordered by."""
@@ -64,9 +67,9 @@ def read_page(  # noqa: PLR0913 - what is read, which of it, from where on, how 
     """Return a page of up to `size` records, which begins after the position `after`.
 
     All `clauses` and the expression `condition` hold for the records. `snapshot` is that of the
-    table, whose first column of order is a moment or a lead's id; `None` if nothing was ever
-    loaded. A page may have fewer records, or none, and still not be the last: it ends once about
-    `most_records` were read. Raises `LakeError` if files cannot be read.
+    table, whose first column of order is a moment, a lead's id or a text; `None` if nothing was
+    ever loaded. A page may have fewer records, or none, and still not be the last: it ends once
+    about `most_records` were read. Raises `LakeError` if files cannot be read.
     """
     wanted = [*clauses, *([] if after is None else [_from(table, after)])]
     follows = pl.lit(value=True) if after is None else _follows(table.order, after)
@@ -105,6 +108,8 @@ def _from(table: Table, after: Position) -> Clause:
     first = table.order[0]
     if isinstance(table.columns[first], pl.Datetime):
         return Within(first, after[0].replace(microsecond=0), _LAST_MOMENT)
+    if table.columns[first] == pl.String:
+        return AtLeast(first, after[0])
     return Between(first, after[0], _LAST_ID)
 
 

@@ -17,7 +17,7 @@ def test_every_call_is_in_the_published_descriptions(
         for path, methods in shared.openapi()["paths"].items()
         for method, operation in methods.items()
     }
-    assert ours <= contract.operations() | UNDESCRIBED | {
+    assert ours <= contract.operations() | {("GET", path) for path in UNDESCRIBED} | {
         (way, path) for _, path in HEALTH for way in ("GET", "HEAD")
     }
     assert {("GET", TOKEN), ("POST", TOKEN)} < ours

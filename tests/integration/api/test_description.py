@@ -16,7 +16,7 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from tests.support.description import Description
-from tests.support.instance import BODIES, TOKEN, WINDOW, Instance, base, refusal
+from tests.support.instance import BODIES, TOKEN, USERS, WINDOW, Instance, base, refusal
 
 from outhaul import api
 from outhaul.errors import Error
@@ -182,14 +182,16 @@ def test_every_described_parameter_is_read(shared: Instance, content: dict[str, 
         for name in known:
             given = {other: NEEDED[other] for other in known if other in NEEDED and other != name}
             if "filterType" in known and name != "filterType":
-                given["filterType"] = "id"
+                given |= {"filterType": "id", **FILTERS.get(path, {})}
+            if name in ("startAt", "endAt"):
+                given |= {**WINDOW, "filterType": "updatedAt"}
             if name == "nextPageToken" or "nextPageToken" not in known:
                 given.pop("nextPageToken", None)
             elif known["nextPageToken"]["required"]:
                 since = {"sinceDatetime": WINDOW["startAt"]}
                 found = shared.get(PAGING_TOKEN, params=since).json()
                 given["nextPageToken"] = found["nextPageToken"]
-            user = "marketer" if "/asset/" in path or "/campaigns" in path else "etl"
+            user = user_of(operation)
             answer = shared.get(filled(path), user=user, params={**given, name: NUL}).json()
             if answer["success"] or f"'{name}'" not in answer["errors"][0]["message"]:
                 unread.append((path, name, answer))
@@ -202,8 +204,24 @@ NEEDED = {
     "filterValues": "1001",
     "name": "x",
     "sinceDatetime": WINDOW["startAt"],
+    "tagType": "x",
+    "tagValue": "x",
 }
 """What calls cannot do without, or look at before another parameter."""
+
+
+FILTERS = {
+    "/rest/v1/programs/{programId}/members.json": {"filterType": "leadId", "fields": "leadId"},
+    "/rest/v1/customobjects/{customObjectName}.json": {"filterType": "leadId", "fields": "rig"},
+}
+"""The filters of calls that need others."""
+
+
+def user_of(operation: Mapping[str, Any]) -> str | None:
+    """Return a user who may make a call."""
+    _, _, listed = operation["description"].partition("Needs one of the permissions ")
+    areas = {*listed.rstrip(".").split(", ")}
+    return next((name for name, known in USERS.items() if areas & {*known}), "etl")
 
 
 def filled(path: str) -> str:

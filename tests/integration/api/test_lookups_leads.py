@@ -30,6 +30,12 @@ BY_ID = {entry["id"]: entry for entry in SAMPLE}
 LIST = 1001
 MEMBERS = [entry["leadId"] for entry in sample.list_members(LEAD_COUNT) if entry["listId"] == LIST]
 LISTS = pytest.mark.parametrize("lists", ["lists", "list"])
+PROGRAM = 1004
+IN_PROGRAM = sorted(
+    entry["leadId"]
+    for entry in sample.program_members(LEAD_COUNT, until=NOW)
+    if entry["programId"] == PROGRAM
+)
 
 
 @pytest.fixture
@@ -58,7 +64,8 @@ def members(lists: str = "lists", list_id: object = LIST) -> str:
 
 
 def url_of(lookup: Lookup) -> str:
-    return lookup.path.replace("{leadId}", "1001").replace("{listId}", str(LIST))
+    path = lookup.path.replace("{leadId}", "1001").replace("{listId}", str(LIST))
+    return path.replace("{programId}", str(PROGRAM))
 
 
 def parameters(lookup: Lookup) -> dict[str, str]:
@@ -137,6 +144,7 @@ def test_each_shows_the_fields_that_are_asked_for(shared: Instance, lookup: Look
     ):
         params = given if fields is None else {**given, "fields": fields}
         for shown in result(shared.get(url, params=params)):
+            shown.pop("membership", None)
             assert sorted(shown) == sorted(wanted)
             known = BY_ID[shown["id"]]
             assert shown == {name: known.get(name) for name in wanted}

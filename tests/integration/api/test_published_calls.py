@@ -71,6 +71,9 @@ LOOKUPS = {
     "/rest/v1/leads.json": Asked(params={"filterType": "id", "filterValues": LEAD}),
     "/rest/v1/leads/describe.json": Asked(),
     "/rest/v1/leads/describe2.json": Asked(),
+    "/rest/v1/leads/programs/{programId}.json": Asked(
+        ids={"programId": CATALOG["programs"][0]["id"]}
+    ),
     "/rest/v1/list/{listId}/leads.json": Asked(ids=LIST),
     "/rest/v1/lists.json": Asked(),
     "/rest/v1/lists/{listId}.json": Asked(ids=LIST),

@@ -11,6 +11,7 @@ from tests.support.examples import examples
 
 from outhaul.lake.clauses import (
     AnyOf,
+    AtLeast,
     Between,
     Clause,
     MemberOf,
@@ -52,6 +53,7 @@ SIMPLE = st.one_of(
     TEXTS.map(lambda values: OneOf("text", tuple(values))),
     st.integers(1, 2).map(MemberOf),
     st.builds(Between, st.just("number"), st.integers(-3, 3), st.integers(-3, 3)),
+    st.builds(AtLeast, st.just("text"), st.sampled_from(["", "a", "b", "é", "\0", "😀"])),
 )
 CLAUSES: st.SearchStrategy[Clause] = SIMPLE | st.lists(SIMPLE, min_size=1, max_size=3).map(
     lambda clauses: AnyOf(tuple(clauses))

@@ -3,22 +3,22 @@
 A look-up is a `Lookup`, whose one function takes a `Query` and returns what it has `Found`.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from outhaul.api.calls import FORM, Call, Model, Reply, form_of
+from outhaul.api.calls import FORM, JSON, Call, Model, Reply, form_of
 from outhaul.api.json import JsonResponse
+from outhaul.api.lookups.posted import INPUT, Posted, read_posted
 from outhaul.api.lookups.query import Query
 from outhaul.api.service import Service, call_id
 from outhaul.errors import Error
 from outhaul.protocol.answers.envelope import Failure, Found, Page
 from outhaul.protocol.parameters import Parameter
+from outhaul.protocol.shapes import Shape
 
 _FOUND = "The result, or a failure."
 _METHOD = Parameter(
@@ -27,6 +27,12 @@ _METHOD = Parameter(
     description="Must be `GET`: the call is a GET whose parameters are in the form.",
     required=True,
 )
+_KEYS: Shape = {
+    "type": "array",
+    "items": {"type": "object"},
+    "description": "Compound keys, in place of `filterValues`: objects with a value for each field "
+    "that `filterType` names.",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +49,8 @@ class Lookup:
     result: Model
     """The declared answer for each record; `None` if the answer has no `result`."""
     envelope: Model = Page
+    keyed: bool = False
+    """Whether a JSON body can have compound keys in `input`."""
 
     @property
     def answer(self) -> Model:
@@ -81,11 +89,10 @@ def _calls(service: Service, about: str, lookup: Lookup) -> Iterator[Call]:
         method="POST",
         endpoint=_post_endpoint(answer),
         operation_id=f"{got.operation_id}_posted",
-        description="The same as GET, for parameters that are too long for a URI. The form has the "
+        description="The same as GET, for parameters that are too long for a URI. The body has the "
         "parameters; some may be in the query.",
         parameters=(*in_path, *(replace(entry, required=False) for entry in (_METHOD, *in_query))),
-        body=form_of((_METHOD, *in_query)),
-        body_type=FORM,
+        bodies=_bodies(lookup, (_METHOD, *in_query)),
         body_required=False,
     )
 
@@ -95,8 +102,15 @@ def allowed(*areas: str) -> frozenset[str]:
     return frozenset(f"{way} {area}" for area in areas for way in ("Read-Only", "Read-Write"))
 
 
-def _answerer(service: Service, lookup: Lookup) -> Callable[[Request, QueryParams], Response]:
-    def answer(request: Request, given: QueryParams) -> Response:
+def _bodies(lookup: Lookup, parameters: Sequence[Parameter]) -> Mapping[str, Shape]:
+    form = form_of(parameters)
+    if not lookup.keyed:
+        return {FORM: form}
+    return {FORM: form, JSON: {**form, "properties": {**form["properties"], INPUT: _KEYS}}}
+
+
+def _answerer(service: Service, lookup: Lookup) -> Callable[[Request, Posted], Response]:
+    def answer(request: Request, given: Posted) -> Response:
         caller = service.caller(request)
         caller.require(lookup.permissions)
         query = Query(service, caller, request.path_params, given, lookup.names)
@@ -108,22 +122,22 @@ def _answerer(service: Service, lookup: Lookup) -> Callable[[Request, QueryParam
 
 
 def _get_endpoint(
-    answer: Callable[[Request, QueryParams], Response],
+    answer: Callable[[Request, Posted], Response],
 ) -> Callable[[Request], Response]:
     def get(request: Request) -> Response:
-        return answer(request, request.query_params)
+        return answer(request, Posted(request.query_params))
 
     return get
 
 
 def _post_endpoint(
-    answer: Callable[[Request, QueryParams], Response],
+    answer: Callable[[Request, Posted], Response],
 ) -> Callable[[Request], Awaitable[Response]]:
     async def post(request: Request) -> Response:
-        """Answer a POST with `_method=GET`, whose form has parameters too long for a URI."""
-        form = parse_qsl((await request.body()).decode("utf-8", "replace"))
-        given = QueryParams([*request.query_params.multi_items(), *form])
-        if given.get(_METHOD.name, "").upper() != "GET":
+        """Answer a POST with `_method=GET`, whose body has parameters too long for a URI."""
+        content_type = request.headers.get("content-type", "")
+        given = read_posted(request.query_params, content_type, await request.body())
+        if given.parameters.get(_METHOD.name, "").upper() != "GET":
             raise Error.METHOD_NOT_SUPPORTED(method=request.method, path=request.url.path)
         return await run_in_threadpool(answer, request, given)
 

@@ -24,8 +24,8 @@ PAGE = 20
 """The default number of assets on a page."""
 
 LARGEST_PAGE = 200
-_SIZE = size("maxReturn", LARGEST_PAGE, PAGE)
-_NAME = text("name", "The name of the asset, without the name of its program.", required=True)
+MAX_RETURN = size("maxReturn", LARGEST_PAGE, PAGE)
+NAME = text("name", "The name of the asset, without the name of its program.", required=True)
 
 _APPROVED = "approved"
 _STATUS = choice("status", _APPROVED, DRAFT, description="Only approved forms, or only drafts.")
@@ -81,7 +81,7 @@ def program_in_list(entry: Asset, programs: Programs) -> ProgramInList:
 def _program(entry: Asset, programs: Programs, default_type: str) -> dict[str, Any]:
     state = described(entry, "status").lower()
     shown = {
-        **_asset(entry, programs),
+        **members_of_assets(entry, programs),
         "type": _PROGRAM_TYPES.get(described(entry, "type").lower(), default_type),
         "channel": described(entry, "channel"),
         "status": state if state in _PROGRAM_STATES else "unlocked",
@@ -101,15 +101,15 @@ def form(entry: Asset, programs: Programs) -> Form:
         for name, usual in _FORM_LOOKS.items()
     }
     status = DRAFT if described(entry, "status").lower() == DRAFT else _APPROVED
-    return Form(**_asset(entry, programs), status=status, **looks)
+    return Form(**members_of_assets(entry, programs), status=status, **looks)
 
 
 def asset_list(entry: Asset, programs: Programs) -> AssetList:
     """Return a static list, or a smart list without its rules."""
-    return AssetList(**_asset(entry, programs), workspace=workspace(entry))
+    return AssetList(**members_of_assets(entry, programs), workspace=workspace(entry))
 
 
-def _asset(entry: Asset, programs: Programs) -> dict[str, Any]:
+def members_of_assets(entry: Asset, programs: Programs) -> dict[str, Any]:
     """Return the members that all assets have."""
     return {
         "id": entry.id,
@@ -149,8 +149,8 @@ class Family:
     def lookups(self) -> tuple[Lookup, ...]:
         """Return the three look-ups: browse, by name, by id."""
         calls = (
-            ("s.json", self._browse, (*self.parameters, _SIZE, OFFSET), self.result_in_list),
-            ("/byName.json", self._by_name, (_NAME, *self._status), self.result),
+            ("s.json", self._browse, (*self.parameters, MAX_RETURN, OFFSET), self.result_in_list),
+            ("/byName.json", self._by_name, (NAME, *self._status), self.result),
             ("/{id}.json", self._by_id, (path_id("id", self._what), *self._status), self.result),
         )
         return tuple(
@@ -171,7 +171,7 @@ class Family:
 
     @property
     def _what(self) -> str:
-        return {"smartList": "smart list", "staticList": "static list"}.get(self.path, self.path)
+        return _NAMES.get(self.path, self.path)
 
     def _browse(self, query: Query) -> Found:
         """List assets of this type by id: `maxReturn` of them, after the first `offset`."""
@@ -196,6 +196,24 @@ class Family:
         found = query.catalog.browse(self.kind, selection, size=LARGEST_PAGE)
         programs = program_ids(query, found)
         return Found([self.show(entry, programs) for entry in found])
+
+
+def programs_by_tag(query: Query) -> Found:
+    """List the programs that have a tag, by id."""
+    wanted = {"tagType": query.required("tagType"), "tagValue": query.required("tagValue")}
+    size = query.size("maxReturn", PAGE, LARGEST_PAGE)
+    offset = query.offset()
+    found = [entry for entry in query.catalog.assets(AssetType.PROGRAM) if _has_tag(entry, wanted)]
+    page = found[offset : offset + size]
+    programs = program_ids(query, page)
+    return Found([program(entry, programs) for entry in page])
+
+
+def _has_tag(entry: Asset, wanted: Mapping[str, str]) -> bool:
+    tags = entry.description.get("tags")
+    return isinstance(tags, list) and any(
+        isinstance(tag, dict) and wanted.items() <= tag.items() for tag in tags
+    )
 
 
 def _updated(query: Query) -> Selection:
@@ -238,6 +256,11 @@ def _drafts(query: Query) -> bool | None:
 
 
 _WINDOW = (EARLIEST, LATEST)
+_NAMES = {
+    "smartCampaign": "smart campaign",
+    "smartList": "smart list",
+    "staticList": "static list",
+}
 
 _FAMILIES = (
     Family(
@@ -281,4 +304,20 @@ _FAMILIES = (
     ),
 )
 
-ASSETS = tuple(lookup for family in _FAMILIES for lookup in family.lookups())
+BY_TAG = Lookup(
+    path="/rest/asset/v1/program/byTag.json",
+    permissions=allowed("Assets"),
+    find=programs_by_tag,
+    parameters=(
+        text("tagType", "The type of a tag.", required=True),
+        text("tagValue", "The value of that tag.", required=True),
+        MAX_RETURN,
+        OFFSET,
+    ),
+    result=Program,
+    envelope=Assets,
+)
+
+# The path of the look-up by tag also matches that of the look-up by id, and the first of them is
+# called.
+ASSETS = (BY_TAG, *(lookup for family in _FAMILIES for lookup in family.lookups()))

@@ -1,9 +1,10 @@
-"""Smart campaigns in calls of the lead database."""
+"""Smart campaigns, in calls of the lead database and in calls under `/rest/asset`."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from outhaul.api.lookups.answering import Lookup, allowed
+from outhaul.api.lookups.assets import Family, Programs, members_of_assets
 from outhaul.api.lookups.browsing import (
     asset_in_path,
     dates,
@@ -13,10 +14,18 @@ from outhaul.api.lookups.browsing import (
     program_ids,
     workspace,
 )
-from outhaul.api.lookups.parameters import BATCH_SIZE, IN_PROGRAMS, NEXT_PAGE_TOKEN, path_id
+from outhaul.api.lookups.parameters import (
+    BATCH_SIZE,
+    EARLIEST,
+    IN_PROGRAMS,
+    LATEST,
+    NEXT_PAGE_TOKEN,
+    path_id,
+)
 from outhaul.api.lookups.query import Query
 from outhaul.catalog.entries import CAMPAIGN_TYPES, Asset, AssetType
-from outhaul.protocol.answers.assets import Campaign
+from outhaul.catalog.selection import Selection
+from outhaul.protocol.answers.assets import Campaign, SmartCampaign
 from outhaul.protocol.answers.envelope import Found, Success
 from outhaul.protocol.parameters import boolean
 
@@ -54,6 +63,62 @@ def _campaign(entry: Asset, ids: Mapping[str, int]) -> Campaign:
     )
 
 
+def smart_campaign(entry: Asset, programs: Programs) -> SmartCampaign:
+    """Return a smart campaign as calls under `/rest/asset` show it."""
+    shown = members_of_assets(entry, programs)
+    url = shown.pop("url")
+    kind = described(entry, "type") or CAMPAIGN_TYPES[0]
+    active = entry.description.get("active", False)
+    further = {
+        name: entry.description[name]
+        for name in ("smartListId", "flowId")
+        if type(entry.description.get(name)) is int
+    }
+    return SmartCampaign(
+        **shown,
+        status=described(entry, "status") or _status(kind, active=active),
+        type=kind,
+        is_system=False,
+        is_active=active,
+        is_requestable=False,
+        is_communication_limit_enabled=False,
+        recurrence={"weekdayOnly": False},
+        qualification_rule_type="once",
+        workspace=workspace(entry),
+        computed_url=url,
+        **further,
+    )
+
+
+def _status(kind: str, *, active: bool) -> str:
+    if kind == CAMPAIGN_TYPES[0]:
+        return "Never Run"
+    return "Active" if active else "Inactive"
+
+
+def _select(query: Query) -> Selection:
+    return Selection(
+        updated_from=query.instant("earliestUpdatedAt"),
+        updated_until=query.instant("latestUpdatedAt"),
+        triggerable=query.boolean("isActive") or False,
+    )
+
+
+_ASSETS = Family(
+    kind=AssetType.CAMPAIGN,
+    path="smartCampaign",
+    result=SmartCampaign,
+    show=smart_campaign,
+    result_in_list=SmartCampaign,
+    show_in_list=smart_campaign,
+    select=_select,
+    parameters=(
+        EARLIEST,
+        LATEST,
+        boolean("isActive", "Only active campaigns that have a trigger."),
+    ),
+)
+
 _TRIGGERABLE = boolean("isTriggerable", "Only active campaigns that have a trigger.")
 
 CAMPAIGNS = (
@@ -72,4 +137,5 @@ CAMPAIGNS = (
         result=Campaign,
         envelope=Success,
     ),
+    *_ASSETS.lookups(),
 )

@@ -1,10 +1,8 @@
-"""Describe calls: the fields of each kind. Those of companies and accounts return nothing."""
+"""Describe calls: the fields of each kind."""
 
-from outhaul.api.lookups.answering import Lookup, allowed
-from outhaul.api.lookups.query import Query
+from outhaul.api.lookups.answering import Lookup
 from outhaul.kinds.kind import Exported
-from outhaul.protocol.answers.descriptions import RecordDescription
-from outhaul.protocol.answers.envelope import Found, Success
+from outhaul.protocol.answers.envelope import Success
 
 
 def describe_lookups(kind: Exported) -> tuple[Lookup, ...]:
@@ -20,20 +18,3 @@ def describe_lookups(kind: Exported) -> tuple[Lookup, ...]:
         )
         for entry in kind.descriptions
     )
-
-
-def nothing(query: Query) -> Found:  # noqa: ARG001 - the result does not depend on the query
-    """List nothing: outhaul does not store such records."""
-    return Found([])
-
-
-ACCOUNTS = tuple(
-    Lookup(
-        path=f"/rest/v1/{records}/describe.json",
-        permissions=allowed("Company", "Named Account"),
-        find=nothing,
-        result=RecordDescription,
-        envelope=Success,
-    )
-    for records in ("companies", "namedaccounts")
-)

@@ -1,37 +1,42 @@
-"""Leads: one by id, some by the values of a field, those of a static list."""
+"""Leads: one by id, some by the values of a field, those of a static list or of a program."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Mapping
 from typing import Any
-
-import polars as pl
 
 from outhaul.api.lookups.answering import Lookup, allowed
 from outhaul.api.lookups.browsing import asset_in_path
+from outhaul.api.lookups.matching import MOST_VALUES, Match, by_values, filter_values
+from outhaul.api.lookups.members import PROGRAM_ID, members_page
 from outhaul.api.lookups.parameters import BATCH_SIZE, LIST_ID, NEXT_PAGE_TOKEN, path_id
 from outhaul.api.lookups.query import Query, token_after
-from outhaul.catalog.entries import AssetType, LeadField
+from outhaul.api.lookups.shown import named_fields, shown, shown_value
+from outhaul.catalog.entries import AssetType
 from outhaul.errors import Error
 from outhaul.kinds.leads import searchable
-from outhaul.lake.clauses import Clause, MemberOf, OneOf
-from outhaul.lake.conversions import convert, render
-from outhaul.lake.numbers import whole_number
+from outhaul.lake.clauses import MemberOf, OneOf
 from outhaul.lake.snapshot import Snapshot
 from outhaul.lake.tables import LEADS as TABLE
 from outhaul.lake.tables import column_type
 from outhaul.protocol.answers.envelope import Found, Success
-from outhaul.protocol.answers.records import Lead
-from outhaul.protocol.instants import render_instant
+from outhaul.protocol.answers.records import Lead, ProgramLead
 from outhaul.protocol.parameters import text, texts
-from outhaul.reading.pages import read_page
-
-MOST_VALUES = 300
-"""The most values that a filter may have."""
+from outhaul.reading.pages import ALL_RECORDS, read_page
 
 DEFAULT_FIELDS = ("id", "email", "updatedAt", "createdAt", "lastName", "firstName")
 """The fields in an answer if a call names none."""
 
-_ALL = 2**63 - 1
+_MEMBERSHIP = {
+    "acquiredBy": "acquiredBy",
+    "isExhausted": "isExhausted",
+    "membershipDate": "membershipDate",
+    "nurtureCadence": "nurtureCadence",
+    "progressionStatus": "statusName",
+    "reachedSuccess": "reachedSuccess",
+    "stream": "trackName",
+    "updatedAt": "updatedAt",
+}
+"""The members of a lead's membership, and the fields of program members that they show."""
+
 _WHAT = "leads"
 
 
@@ -43,13 +48,13 @@ def lead(query: Query) -> Found:
     found = read_page(query.lake, TABLE, snapshot, [OneOf("id", (lead_id,))], fields, size=1)
     if not found.records:
         raise Error.LEAD_UNKNOWN(id=lead_id)
-    return Found([_lead(record, fields) for record in found.records])
+    return Found([shown(record, fields) for record in found.records])
 
 
 def leads(query: Query) -> Found:
     """List the leads whose field has one of some values, by id."""
     name = query.required("filterType")
-    values = query.some_texts("filterValues")
+    query.some_texts("filterValues")
     fields = query.catalog.lead_fields()
     names = searchable(fields)
     if name not in names:
@@ -57,47 +62,57 @@ def leads(query: Query) -> Found:
             parameter="filterType",
             problem=f"leads cannot be looked up by '{name}'; they can by {', '.join(names)}",
         )
-    if len(values) > MOST_VALUES:
-        raise Error.INVALID(
-            parameter="filterValues",
-            problem=f"{len(values)} values, where {MOST_VALUES} are allowed",
-        )
+    values = filter_values(query)
     snapshot = query.lake.snapshot(TABLE)
     columns = TABLE.columns if snapshot is None else snapshot.columns
     # The type of a column stays the one of the first load, even if the catalog changes.
     of = columns.get(name, column_type(fields[name].data_type))
-    if of == pl.Int64:
-        return _page(query, snapshot, [OneOf(name, _integers(values))])
-    # Values match in any case, so that an e-mail address is found however it is written.
-    lowered = pl.Series(values).str.to_lowercase().implode()
-    condition = render(pl.col(name), of).str.to_lowercase().is_in(lowered)
-    return _page(query, snapshot, [], condition=condition)
+    return _page(query, snapshot, by_values(name, of, values))
 
 
 def list_leads(query: Query) -> Found:
     """List the leads of a static list, by id."""
     found = asset_in_path(query, AssetType.STATIC_LIST, "listId", "static list")
-    return _page(query, query.lake.snapshot(TABLE), [MemberOf(found.id)])
+    return _page(query, query.lake.snapshot(TABLE), Match(clauses=(MemberOf(found.id),)))
 
 
-def _integers(values: Sequence[str]) -> tuple[int, ...]:
-    """Return values as integers. Raises 1003 for a value that is not an integer."""
-    typed = convert(pl.Series(values), pl.Int64())
-    for given, value in zip(values, typed, strict=True):
-        if value is None:
-            raise Error.INVALID(
-                parameter="filterValues", problem=f"'{given}' is no value of the field"
-            )
-    return tuple(typed)
+def program_leads(query: Query) -> Found:
+    """List the leads that are members of a program, by id, each with its membership.
+
+    A member without a lead is shown with null in all fields, as in an export.
+    """
+    fields = _fields(query)
+    members, token = members_page(query, Match(), _MEMBERSHIP.values())
+    ids = tuple(member["leadId"] for member in members)
+    found: dict[int, Mapping[str, Any]] = {}
+    if ids:
+        snapshot = query.lake.snapshot(TABLE)
+        clauses = [OneOf("id", ids)]
+        page = read_page(query.lake, TABLE, snapshot, clauses, fields, size=len(ids))
+        found = {record["id"]: record for record in page.records}
+    return Found(
+        [
+            {
+                **shown(found.get(member["leadId"], {}), fields),
+                "id": member["leadId"],
+                "membership": _membership(member),
+            }
+            for member in members
+        ],
+        token=token,
+    )
 
 
-def _page(
-    query: Query,
-    snapshot: Snapshot | None,
-    clauses: Sequence[Clause],
-    *,
-    condition: pl.Expr | None = None,
-) -> Found:
+def _membership(member: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an answer says of a membership. The contract requires a date and a status."""
+    since = member.get("membershipDate") or member.get("createdAt")
+    values = {name: member.get(field) for name, field in _MEMBERSHIP.items()}
+    values["membershipDate"] = since or ""
+    values["progressionStatus"] = values["progressionStatus"] or ""
+    return {name: shown_value(value) for name, value in values.items() if value is not None}
+
+
+def _page(query: Query, snapshot: Snapshot | None, match: Match) -> Found:
     """Return a page of the leads that match, with the fields that the call names."""
     fields = _fields(query)
     after = query.last_id(_WHAT)
@@ -105,40 +120,23 @@ def _page(
         query.lake,
         TABLE,
         snapshot,
-        clauses,
-        (*fields, *(() if condition is None else condition.meta.root_names())),
+        match.clauses,
+        (*fields, *match.columns),
         size=query.batch_size(),
         after=None if after is None else (after,),
-        condition=condition,
-        most_records=_ALL,
+        condition=match.condition,
+        most_records=ALL_RECORDS,
     )
     return Found(
-        [_lead(record, fields) for record in page.records],
+        [shown(record, fields) for record in page.records],
         token=token_after(_WHAT, page.records[-1]["id"]) if page.more else None,
     )
 
 
 def _fields(query: Query) -> list[str]:
     """Return the id and the fields that a call names. Raises 1006 for an unknown field."""
-    known: Mapping[str, LeadField] = query.catalog.lead_fields()
-    names = query.texts("fields") or [name for name in DEFAULT_FIELDS if name in known]
-    for name in names:
-        if name not in known and name != "id":
-            raise Error.FIELD_UNKNOWN(field=name)
-    return list(dict.fromkeys(["id", *names]))
-
-
-def _lead(record: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
-    return {name: _shown(record.get(name)) for name in fields}
-
-
-def _shown(value: Any) -> Any:  # noqa: ANN401 - a field may be of any type
-    """Return a value in a form that JSON has."""
-    if isinstance(value, datetime):
-        return render_instant(value)
-    if isinstance(value, float):
-        return whole_number(value)
-    return value.isoformat() if isinstance(value, date) else value
+    known = {"id", *query.catalog.lead_fields()}
+    return list(dict.fromkeys(["id", *named_fields(query, known, DEFAULT_FIELDS)]))
 
 
 _FIELDS = texts("fields", "The names of the fields in the answer.")
@@ -178,5 +176,12 @@ LEADS = (
         find=list_leads,
         parameters=(LIST_ID, *_PAGE),
         result=Lead,
+    ),
+    Lookup(
+        path="/rest/v1/leads/programs/{programId}.json",
+        permissions=allowed("Lead"),
+        find=program_leads,
+        parameters=(PROGRAM_ID, *_PAGE),
+        result=ProgramLead,
     ),
 )

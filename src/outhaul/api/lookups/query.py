@@ -7,10 +7,9 @@ repeated, the last value is used.
 from collections.abc import Container, Mapping
 from datetime import datetime
 
-from starlette.datastructures import QueryParams
-
 from outhaul.accounts.tokens import Caller
 from outhaul.api.lookups.parameters import LARGEST_PAGE
+from outhaul.api.lookups.posted import Posted
 from outhaul.api.service import Service
 from outhaul.catalog.store import Catalog
 from outhaul.errors import ApiError, Error
@@ -36,13 +35,15 @@ class Query:
         service: Service,
         caller: Caller,
         path: Mapping[str, str],
-        given: QueryParams,
+        given: Posted,
         declared: Container[str],
     ) -> None:
         self.service = service
         self.caller = caller
         self._path = path
-        self._given = given
+        self._given = given.parameters
+        self.input = given.input
+        """The compound keys of a JSON body, as they were sent; `None` without them."""
         self._declared = declared
 
     @property

@@ -99,6 +99,29 @@ class AssetList(_Asset):
     workspace: str
 
 
+class SmartCampaign(Answer):
+    """A smart campaign in calls under `/rest/asset`."""
+
+    id: int
+    name: str
+    description: str
+    created_at: AssetInstant
+    updated_at: AssetInstant
+    folder: Folder
+    status: str
+    type: Literal["batch", "trigger"]
+    is_system: bool
+    is_active: bool
+    is_requestable: bool
+    is_communication_limit_enabled: bool
+    recurrence: dict[str, Any]
+    qualification_rule_type: str
+    workspace: str
+    smart_list_id: int | None = None
+    flow_id: int | None = None
+    computed_url: str
+
+
 class SmartListCondition(Answer):
     """A condition of a smart list's filter on one attribute."""
 

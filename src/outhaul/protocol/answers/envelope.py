@@ -88,6 +88,26 @@ class Page(Success[T], Generic[T]):
         return cls(request_id=call, result=result, success=True, next_page_token=found.token)
 
 
+class RecordPage(Page[T], Generic[T]):
+    """A page of records that says whether more of them follow."""
+
+    model_config = always("requestId", "result", "moreResult")
+
+    more_result: bool = False
+
+    @classmethod
+    def of(cls, call: str, found: Found) -> Self:
+        """Return the answer to the call with the id `call`."""
+        token = {} if found.token is None else {"next_page_token": found.token}
+        return cls(
+            request_id=call,
+            result=list(found.result),
+            success=True,
+            more_result=found.token is not None,
+            **token,
+        )
+
+
 class ActivityPage(Success[T], Generic[T]):
     """A page of activities. It always has a token; `moreResult` is false on the last page."""
 

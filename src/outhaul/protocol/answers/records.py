@@ -12,10 +12,47 @@ AttributeValue: TypeAlias = Annotated[
 ]
 
 
+class Membership(Answer):
+    """The membership of a lead in a program. Members without a value are absent."""
+
+    acquired_by: bool | None = None
+    is_exhausted: bool | None = None
+    membership_date: str
+    nurture_cadence: str | None = None
+    progression_status: str
+    reached_success: bool | None = None
+    stream: str | None = None
+    updated_at: Instant | None = None
+
+
 class Lead(OpenAnswer):
     """A lead, with the fields that the call names. A field without a value is null."""
 
     id: int
+
+
+class ProgramLead(Lead):
+    """A member of a program as a lead, with its membership."""
+
+    membership: Membership
+
+
+class ProgramMember(OpenAnswer):
+    """A member of a program, with the fields that the call names."""
+
+    seq: int = Field(description="The position of the record on its page, from 0 on.")
+    lead_id: int
+
+
+class CustomObject(OpenAnswer):
+    """A custom object, with the fields that the call names. A field without a value is null."""
+
+    seq: int = Field(description="The position of the record on its page, from 0 on.")
+    marketo_guid: str = Field(alias="marketoGUID")
+
+
+class Unstored(OpenAnswer):
+    """A record or asset of a type that outhaul does not store. No answer has one."""
 
 
 class Attribute(Answer):
