@@ -181,7 +181,7 @@ def _ended(calls: Calls, job: Job, error: BaseException) -> Ending:
     except Exception as problem:  # noqa: BLE001 - it must not hide what ended the run
         reason = f"{type(problem).__name__}: {one_line(str(problem), _SHOWN)}"
     except BaseException:  # noqa: BLE001 - what ended the run is raised
-        return _left(job, "may not be cancelled: the run was interrupted again meanwhile")
+        return _left(job, "may not be cancelled: the run was interrupted again")
     return _found(calls, job) or _left(job, f"could not be cancelled: {reason}")
 
 

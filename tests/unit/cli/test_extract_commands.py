@@ -134,6 +134,29 @@ def test_a_kind_with_standard_fields_needs_none(asked: list[Asked]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "variables", "waits"),
+    [
+        ((), {}, (None, 5.0, 3600.0)),
+        (("--timeout", "90", "--poll-interval", "2s", "--queue-wait", "0"), {}, (90.0, 2.0, 0.0)),
+        ((), {"OUTHAUL_TIMEOUT": "2h", "OUTHAUL_POLL_INTERVAL": "1m"}, (7200.0, 60.0, 3600.0)),
+        ((), {"OUTHAUL_QUEUE_WAIT": "1.5h"}, (None, 5.0, 5400.0)),
+    ],
+)
+def test_durations_become_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    variables: dict[str, str],
+    waits: tuple[float | None, float, float],
+) -> None:
+    orders: list[Order] = []
+    monkeypatch.setattr(commands, "extract", lambda order, *_: orders.append(order))
+    done = run("leads", "--fields", "id", "--static-list-id", "1", *words, **variables)
+    assert done.exit_code == 0, done.output
+    (order,) = orders
+    assert (order.timeout, order.poll_seconds, order.queue_wait) == waits
+
+
+@pytest.mark.parametrize(
     ("words", "problem"),
     [
         (("leads", "--created-at", JANUARY), "--fields: leads have no standard set: id,email"),
@@ -158,6 +181,14 @@ def test_a_kind_with_standard_fields_needs_none(asked: list[Asked]) -> None:
         (
             ("custom-objects", "--type", "a/b", "--updated-at", JANUARY),
             "--type: 'a/b' is no API name: boat_c",
+        ),
+        (
+            ("leads", "--fields", "id", "--static-list-id", "1", "--timeout", "soon"),
+            "'OUTHAUL_TIMEOUT'): 'soon' is no duration, such as 90s, 30m or 2h",
+        ),
+        (
+            ("leads", "--fields", "id", "--static-list-id", "1", "--poll-interval", "0"),
+            "'0' is shorter than 0.05s",
         ),
         (("list-members",), "No such command 'list-members'"),
     ],

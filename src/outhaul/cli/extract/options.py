@@ -139,7 +139,7 @@ Timeout = Annotated[
         "Longest time for everything, from the first call to the last byte: 90s, 30m, 2h. After "
         "it, the job is cancelled and the exit status is 1. Default: no limit.",
         metavar="DURATION",
-        parser=_duration(1.0),
+        parser=_duration(0.1),
     ),
 ]
 PollInterval = Annotated[
@@ -149,8 +149,7 @@ PollInterval = Annotated[
         "Longest pause between two looks at the state of the job: 2s, 1m. The first pauses are "
         "shorter.",
         metavar="DURATION",
-        parser=_duration(0.1),
-        show_default="5s",
+        parser=_duration(0.05),
     ),
 ]
 QueueWait = Annotated[
@@ -160,7 +159,6 @@ QueueWait = Annotated[
         "How long to wait for room if the queue of the endpoint is full: 30m. 0 does not wait.",
         metavar="DURATION",
         parser=_duration(0.0),
-        show_default="1h",
     ),
 ]
 
@@ -182,8 +180,8 @@ def parameters(kind: AnyKind) -> list[Parameter]:
         parameter("header", Header, None),
         parameter("export_id", ExportId, None),
         parameter("timeout", Timeout, None),
-        parameter("poll_seconds", PollInterval, 5.0),
-        parameter("queue_wait", QueueWait, 3600.0),
+        parameter("poll_seconds", PollInterval, "5s"),
+        parameter("queue_wait", QueueWait, "1h"),
         parameter("json", Json, default=False),
     ]
 
