@@ -40,8 +40,8 @@ def partial_path(target: Path) -> Path:
     return target.with_name(beginning + mark + _SUFFIX)
 
 
-def claim(path: Path, mode: int) -> int:
-    """Return a descriptor of the partial file, with its lock, for reading and writing.
+def claim(path: Path, mode: int, target: Path) -> int:
+    """Return a descriptor of the partial file of a target, with its lock, to read and write.
 
     The file is made with the permissions `mode` if it is missing. The lock ends with the process,
     however that ends. Raises `OutputTakenError` if another run has it, and other `OSError`s.
@@ -50,7 +50,7 @@ def claim(path: Path, mode: int) -> int:
         descriptor = os.open(path, _READ_WRITE, mode)
         try:
             _check_regular(descriptor, path)
-            _lock(descriptor, path)
+            _lock(descriptor, path, target)
             # The run that had the lock before may have renamed or removed the file meanwhile. Then
             # this is the lock of a file that is not at the path any more.
             if is_at(descriptor, path):
@@ -109,12 +109,11 @@ def _check_regular(descriptor: int, path: Path) -> None:
         raise OutputError(f"{path} is in the way: it is no regular file")
 
 
-def _lock(descriptor: int, path: Path) -> None:
+def _lock(descriptor: int, path: Path, target: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        target = path.name.removesuffix(_SUFFIX)
-        raise OutputTakenError(f"another run is writing {path.with_name(target)}") from None
+        raise OutputTakenError(f"another run is writing {target}") from None
     except OSError as error:
         raise OutputError(f"{path} cannot be locked: {error.strerror}") from error
 
