@@ -1,51 +1,18 @@
-import hashlib
-import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
+from tests.support.downloads import CSV, FILE, PATH, Breaking, Fetch, job_of
 
 from outhaul.client import (
-    Backoff,
     ChecksumError,
     DownloadError,
     FileMissingError,
     Job,
-    Patience,
     ProtocolError,
-    Session,
-    download,
-    download_to,
 )
 from outhaul.protocol.ranges import ByteRange, UnsatisfiableRangeError, parse_range
 from outhaul.protocol.states import State
-
-PATH = "/bulk/v1/leads/export/job-1/file.json"
-FILE = b"".join(number.to_bytes(4, "big") for number in range(75_000))
-CSV = {"Content-Type": "text/csv;charset=UTF-8"}
-
-
-def job_of(file: bytes, export_id: str = "job-1", *, checksum: bool = True) -> Job:
-    return Job(
-        export_id=export_id,
-        status=State.COMPLETED,
-        file_size=len(file),
-        checksum="sha256:" + hashlib.sha256(file).hexdigest() if checksum else None,
-    )
-
-
-class Breaking(httpx2.SyncByteStream):
-    """A body whose connection breaks after some bytes."""
-
-    def __init__(self, body: bytes, after: int) -> None:
-        self.body, self.after = body, after
-
-    def __iter__(self) -> Iterator[bytes]:
-        for start in range(0, min(self.after, len(self.body)), 1000):
-            yield self.body[start : min(start + 1000, self.after)]
-        if self.after < len(self.body):
-            raise httpx2.RemoteProtocolError("peer closed connection")
 
 
 class Endpoint:
@@ -77,40 +44,6 @@ class Endpoint:
         after = self.breaks.pop(0) if self.breaks else size
         stream = Breaking(self.file[first:end], after)
         return httpx2.Response(206 if span else 200, headers=headers, stream=stream)
-
-
-class Fetch:
-    """Downloads from an endpoint to a target in an empty folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.target = folder / "leads.csv"
-        self.seen: list[int] = []
-        self.stream = io.BytesIO()
-
-    def __call__(self, endpoint: Endpoint, job: Job) -> bytes:
-        with self.session(endpoint) as session:
-            download(session, PATH, job, self.target, self.seen.append)
-        return self.target.read_bytes()
-
-    def to_stream(self, endpoint: Endpoint, job: Job) -> bytes:
-        with self.session(endpoint) as session:
-            download_to(session, PATH, job, self.stream, self.seen.append)
-        return self.stream.getvalue()
-
-    @staticmethod
-    def session(endpoint: Endpoint) -> Session:
-        return Session(
-            "http://host",
-            "id",
-            "s",
-            transport=httpx2.MockTransport(endpoint),
-            patience=Patience(sleep=lambda _seconds: None),
-            backoff=Backoff(attempts=4),
-        )
-
-    @property
-    def left(self) -> list[str]:
-        return sorted(path.name for path in self.target.parent.iterdir())
 
 
 @pytest.fixture
