@@ -1,5 +1,6 @@
 """The command `outhaul`."""
 
+import os
 import sys
 from importlib import import_module
 
@@ -62,6 +63,9 @@ def _outhaul(
 
 def main() -> None:
     """Run the command. The exit status is 0 only if everything worked."""
+    if sys.stderr is None:
+        # The caller closed it. Messages are lost, but do not end the command.
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - never closed
     try:
         app()
     except KeyboardInterrupt:

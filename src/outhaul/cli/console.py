@@ -18,7 +18,14 @@ from structlog.tracebacks import ExceptionDictTransformer
 # Without the values of variables, some of which are secrets.
 _TRACEBACK = ExceptionDictTransformer(show_locals=False)
 
-errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+class _Errors(Console):
+    def on_broken_pipe(self) -> None:
+        """Stay silent from now on. Rich would exit, whatever the command is about to tidy up."""
+        self.quiet = True
+
+
+errors = _Errors(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 """Standard error, for progress and messages. Standard output is for results."""
 
 Json = Annotated[
