@@ -200,6 +200,9 @@ def _load(  # noqa: PLR0913 - all commands share it
         did = f"{counts.added} {what} added, {counts.changed} changed"
         skipped = f", {counts.deleted} of deleted leads skipped" if counts.deleted else ""
         errors.print(escape(f"{loaded.path}: {did}, {counts.unchanged} unchanged{skipped}"))
+        if loaded.left_out:
+            names = ", ".join(loaded.left_out)
+            errors.print(escape(f"{loaded.path}: not loaded, as they are fields of leads: {names}"))
 
 
 def _refused(error: FileError, done: Sequence[Loaded], *, left: int) -> NoReturn:
@@ -242,6 +245,7 @@ def _summary(loaded: Loaded) -> dict[str, Any]:
         "unchanged": counts.unchanged,
         "deleted": counts.deleted,
         "inferredFields": {name: data_type(of) for name, of in loaded.inferred.items()},
+        **({"leftOut": list(loaded.left_out)} if loaded.left_out else {}),
     }
 
 

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +26,7 @@ from outhaul.catalog.store import Catalog
 from outhaul.conformance.values import ODD, json_of
 from outhaul.database.engine import Database
 from outhaul.errors import ApiError
+from outhaul.export.formats import FORMATS
 from outhaul.export.plan import make_plan
 from outhaul.export.render import render_part
 from outhaul.export.request import read_request
@@ -36,6 +37,7 @@ from outhaul.lake.deletions import delete_leads
 from outhaul.lake.snapshot import Lake
 from outhaul.limits import Limits
 from outhaul.loading.loads import Loaded, load_file
+from outhaul.loading.merge import Merged
 from outhaul.protocol.shapes import Shape
 
 _NAME = re.compile(r"[a-z]+(-[a-z]+)*")
@@ -68,6 +70,8 @@ class Bench:
         self.catalog.store(parse_catalog(suite.catalog))
         self.context = Context(catalog=self.catalog, limits=Limits(), moment=suite.moment)
         self.kind = suite.kind.kind_of(self.catalog, suite.type_name)
+        self.moment = suite.moment
+        """The time of the next load."""
 
     def lake(self, name: str) -> Lake:
         return Lake(self._folder / name / "lake")
@@ -75,8 +79,7 @@ class Bench:
     def load(self, lake: Lake, content: bytes, ending: str) -> Loaded:
         path = self._folder / f"records.{ending}"
         path.write_bytes(content)
-        moment = self.context.moment
-        return load_file(self.kind.loading, lake, self.catalog, path, moment, lambda _: None)
+        return load_file(self.kind.loading, lake, self.catalog, path, self.moment, lambda _: None)
 
     def load_records(self, lake: Lake, records: Sequence[Mapping[str, Any]]) -> Loaded:
         lines = "".join(json.dumps(record) + "\n" for record in records)
@@ -243,6 +246,26 @@ class KindSuite:
             assert bench.export(first, body, part_records=1) == exported
             again = bench.load_records(first, self.records).merged
             assert (again.added, again.changed, again.unchanged) == (0, 0, len(self.records))
+
+    def test_what_an_export_wrote_changes_nothing(self, tmp_path: Path) -> None:
+        with self.bench(tmp_path) as bench:
+            lake = bench.lake("a")
+            # Exports cut moments to the second.
+            bench.moment += timedelta(microseconds=123_456)
+            bench.load_records(lake, self.records)
+            for number, file_format in enumerate(FORMATS.values()):
+                body = {
+                    "filter": self.examples[0],
+                    "fields": [*bench.kind.fields(bench.context)],
+                    "format": file_format.name,
+                }
+                exported = bench.export(lake, body)
+                ending = file_format.extension.removeprefix(".")
+                bench.moment += timedelta(minutes=1)
+                again = bench.load(lake, exported, ending).merged
+                assert again == Merged(unchanged=len(self.records)), file_format.name
+                assert bench.export(lake, body) == exported, file_format.name
+                bench.load(bench.lake(f"b{number}"), exported, ending)
 
     def test_every_example_is_exported(self, tmp_path: Path) -> None:
         with self.bench(tmp_path) as bench:

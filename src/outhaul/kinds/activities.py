@@ -40,6 +40,7 @@ DEFAULT_FIELDS = (
     "attributes",
 )
 FURTHER_FIELDS = ("actionResult",)
+_STAND_INS = {"attributes": "{}"}
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,7 @@ ACTIVITIES = Kind(
     fields=_fields,
     fields_example="leadId,activityDate,attributes",
     default_fields=DEFAULT_FIELDS,
-    stand_ins={"attributes": "{}"},
+    stand_ins=_STAND_INS,
     extract_help="""Extract activities of a period, all of them or of some types.
 
     Example: `outhaul extract activities --activity-type-ids 1,12,13
@@ -267,6 +268,7 @@ ACTIVITIES = Kind(
     loading=Loading(
         table=TABLE,
         columns=_columns,
+        stand_ins=_STAND_INS,
         deleting=Deleting(
             condition=pl.col("activityTypeId") == DELETE_LEAD,
             lead="leadId",

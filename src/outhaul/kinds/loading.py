@@ -1,7 +1,7 @@
 """Declarations for loading, which `outhaul.loading` carries out."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -70,3 +70,10 @@ class Loading:
     inferring: Inferring | None = None
     noting: Noting | None = None
     deleting: Deleting | None = None
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    """Texts that exports write instead of null, by field. Loading one again keeps the null."""
+    of_leads: Callable[["Catalog"], Collection[str]] | None = None
+    """Columns that exports of the kind may have, and that leads are loaded with.
+
+    A file may have them, but they are not loaded with these records.
+    """

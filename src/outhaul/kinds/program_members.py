@@ -12,7 +12,7 @@ from outhaul.errors import Error
 from outhaul.kinds.describing import DescribeQuery, Description, described_field
 from outhaul.kinds.filter import Context, Filter, Rule
 from outhaul.kinds.kind import Kind
-from outhaul.kinds.leads import lead_columns
+from outhaul.kinds.leads import ECIDS, lead_columns
 from outhaul.kinds.loading import Column, Inferring, Loading, Noting
 from outhaul.kinds.options import Option, integers_option, text_option, texts_option
 from outhaul.kinds.shared_filters import updated_at
@@ -233,6 +233,10 @@ def _loadable(catalog: "Catalog") -> Iterable[Column]:
         )
 
 
+def _fields_of_leads(catalog: "Catalog") -> Collection[str]:
+    return {*catalog.lead_fields(), ECIDS} - {*catalog.member_fields()}
+
+
 def _inferred(catalog: "Catalog", found: Mapping[str, pl.DataType]) -> Entries:
     """Return catalog entries of new fields, in the form of `programs/members/describe.json`."""
     known = catalog.member_fields()
@@ -329,6 +333,7 @@ PROGRAM_MEMBERS = Kind(
     loading=Loading(
         table=TABLE,
         columns=_loadable,
+        of_leads=_fields_of_leads,
         inferring=Inferring(
             help="Add columns that the catalog does not know, as new fields of members.",
             entries=_inferred,

@@ -61,10 +61,12 @@ def record(lake: Lake, deletions: pl.DataFrame) -> None:
         for (partition,), added in by_partition.items():
             files = [file for file in snapshot.files if file.partition == partition]
             known = snapshot.scan(files).collect() if files else added.clear()
+            # Exports cut moments to the second, so an activity may come again with less of its
+            # moment. Of moments in the same second, the one that is known stays.
             together = (
-                pl.concat([known, added])
-                .group_by("leadId")
-                .agg(pl.col("deletedAt").min())
+                pl.concat([known, added.sort("deletedAt")])
+                .sort(pl.col("deletedAt").dt.truncate("1s"), maintain_order=True)
+                .unique("leadId", keep="first", maintain_order=True)
                 .sort(table.order)
             )
             if not together.equals(known):

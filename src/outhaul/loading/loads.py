@@ -1,6 +1,6 @@
 """Loading of a file: its records are read, checked, and merged into a table."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,9 @@ from outhaul.loading.staging import Staging, staging_folder
 RESERVED = "outhaul_"
 """The prefix of columns that outhaul adds to tables."""
 
+_READING = 0.7
+"""The share of the time of a load in which the file is read. The rest is the merge."""
+
 PROBLEMS_SHOWN = 20
 """The number of problems that an error lists. Others are counted only."""
 
@@ -33,6 +36,8 @@ class Loaded:
     merged: Merged
     inferred: Mapping[str, pl.DataType] = field(default_factory=dict)
     """The columns that are new to the catalog, and their types."""
+    left_out: Sequence[str] = ()
+    """The columns that were not loaded, because leads are loaded with them."""
     noted: Collection[tuple[Any, ...]] = ()
     """The distinct combinations of values in the columns of `Noting`."""
 
@@ -88,6 +93,9 @@ class _Load:
         self._narrowest: dict[str, Narrowest] = {}
         self._problems: list[Problem] = []
         self._more = 0
+        others = () if loading.of_leads is None else loading.of_leads(catalog)
+        self._of_leads = {*others} - {*self._columns}
+        self._left_out: dict[str, None] = {}
 
     def _as_existing(self, columns: Iterable[Column]) -> Iterator[Column]:
         """Yield the columns. The type of a column that the table has stays as it is there."""
@@ -105,7 +113,7 @@ class _Load:
             staging = Staging(folder, self._table)
             try:
                 first = 0
-                for batch in reader.batches(report):
+                for batch in reader.batches(lambda share: report(share * _READING)):
                     self._stage(reader, batch, first, staging)
                     first += batch.height
             except FileError as error:
@@ -118,15 +126,29 @@ class _Load:
                 # shows that the file must be loaded again.
                 self._delete_leads(staging, self._loading.deleting)
             try:
-                merged = merge(self._lake, self._table, staging, moment)
+                merged = merge(
+                    self._lake,
+                    self._table,
+                    staging,
+                    moment,
+                    self._loading.stand_ins,
+                    lambda share: report(_READING + share * (1 - _READING)),
+                )
             except ColumnChangedError as error:
                 raise FileError(self._path, [Problem(0, str(error))]) from error
         inferred = {
             name: of for name, of in staging.columns.items() if name not in self._catalogued
         }
-        return Loaded(path=self._path, merged=merged, inferred=inferred, noted=self._noted)
+        return Loaded(
+            path=self._path,
+            merged=merged,
+            inferred=inferred,
+            noted=self._noted,
+            left_out=[*self._left_out],
+        )
 
     def _stage(self, reader: Reader, batch: pl.DataFrame, first: int, staging: Staging) -> None:
+        batch = self._without_leads(batch)
         unknown = [name for name in batch.columns if name not in self._columns]
         problem = self._problem(batch.columns, unknown)
         if problem:
@@ -149,6 +171,12 @@ class _Load:
             deleting = self._loading.deleting
             if deleting is not None and not self._has_deletions:
                 self._has_deletions = fitted.select(deleting.condition.any()).item()
+
+    def _without_leads(self, batch: pl.DataFrame) -> pl.DataFrame:
+        """Return a batch without the columns that leads are loaded with."""
+        others = [name for name in batch.columns if name in self._of_leads]
+        self._left_out |= dict.fromkeys(others)
+        return batch.drop(others)
 
     def _delete_leads(self, staging: Staging, deleting: Deleting) -> None:
         found = staging.last_of(deleting.condition, [deleting.lead, deleting.moment])

@@ -6,7 +6,7 @@ Each file is sorted, so that an export merges a few sorted files and never sorts
 that depend on a deleted lead are left out.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
@@ -19,7 +19,7 @@ from outhaul.lake.commits import commit, make_snapshot, write_file
 from outhaul.lake.deletions import deleted_leads, without
 from outhaul.lake.files import LakeFile, by_partition
 from outhaul.lake.snapshot import Lake, Snapshot
-from outhaul.lake.tables import CHANGED_AT, Table
+from outhaul.lake.tables import CHANGED_AT, INSTANT, Table
 from outhaul.loading.staging import Staging
 
 MANY_FILES = 8
@@ -56,11 +56,20 @@ class _Transaction:
     deleted: int = 0
 
 
-def merge(lake: Lake, table: Table, staging: Staging, moment: datetime) -> Merged:
+def merge(  # noqa: PLR0913, PLR0917 - what is merged into what, when and how
+    lake: Lake,
+    table: Table,
+    staging: Staging,
+    moment: datetime,
+    stand_ins: Mapping[str, str],
+    report: Callable[[float], None],
+) -> Merged:
     """Merge staged records into a table, in one commit.
 
     A record with a known key replaces the columns that the file has; other columns keep their
-    values. `moment` is the time of the change. Raises `ColumnChangedError`.
+    values. A value that an export would write for the previous one changes nothing, as do
+    `stand_ins` for null. `moment` is the time of the change. `report` gets the share of the
+    partitions that are merged, from 0 to 1. Raises `ColumnChangedError`.
     """
     with lake.writing(table):
         snapshot = make_snapshot(lake, table)
@@ -72,7 +81,7 @@ def merge(lake: Lake, table: Table, staging: Staging, moment: datetime) -> Merge
                 raise ColumnChangedError(f"{name}: {ColumnChangedError.__doc__}")
         # Read while the table is held: a sweep of later deletions comes after this merge.
         deleted = None if table.depends_on is None else deleted_leads(lake)
-        done = _Merger(table, snapshot, staging, moment, deleted).run()
+        done = _Merger(table, snapshot, staging, moment, deleted, stand_ins).run(report)
         version = None
         if done.adds or done.removes:
             version = commit(
@@ -93,19 +102,21 @@ def merge(lake: Lake, table: Table, staging: Staging, moment: datetime) -> Merge
 
 
 class _Merger:
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - as `merge`
         self,
         table: Table,
         snapshot: Snapshot,
         staging: Staging,
         moment: datetime,
         deleted: pl.Series | None,
+        stand_ins: Mapping[str, str],
     ) -> None:
         self._table = table
         self._snapshot = snapshot
         self._staging = staging
         self._moment = moment
         self._deleted = deleted
+        self._stand_ins = stand_ins
         self._key = staging.key
         self._columns = {**snapshot.columns, **staging.columns}
         self._files = by_partition(snapshot.files)
@@ -115,13 +126,15 @@ class _Merger:
         """By partition, the records that move to it, with their previous values."""
         self._done = _Transaction()
 
-    def run(self) -> _Transaction:
+    def run(self, report: Callable[[float], None]) -> _Transaction:
         """Compute and write the changes, partition by partition."""
         if not self._table.key_decides_partition:
             for keys in self._staging.staged_keys():
                 self._find_moved(keys)
-        for partition in sorted({*self._staging.partitions, *self._leaving}):
+        partitions = sorted({*self._staging.partitions, *self._leaving})
+        for n, partition in enumerate(partitions, 1):
             self._partition(partition)
+            report(n / len(partitions))
         return self._done
 
     def _find_moved(self, keys: pl.DataFrame) -> None:
@@ -188,11 +201,27 @@ class _Merger:
         joined = rows.join(known, on=self._key, how="left", maintain_order="left")
         is_new = joined[self._key + _OLD].is_null()
         fresh = joined.filter(is_new)
+        previous = joined.filter(~is_new).with_columns(
+            self._as_it_was(name).alias(name) for name in given
+        )
         differs = pl.any_horizontal(
             [pl.lit(value=False), *(pl.col(n).ne_missing(pl.col(n + _OLD)) for n in given)]
         )
-        edited = joined.filter(~is_new).filter(differs)
+        edited = previous.filter(differs)
         return self._complete(fresh, given, new=True), self._complete(edited, given, new=False)
+
+    def _as_it_was(self, name: str) -> pl.Expr:
+        """Return the new value, or the previous one if the new one is all that exports show of it.
+
+        Exports cut moments to the second, and write stand-ins for null.
+        """
+        new, old = pl.col(name), pl.col(name + _OLD)
+        if self._columns[name] == INSTANT:
+            return pl.when(new == old.dt.truncate("1s")).then(old).otherwise(new)
+        if name in self._stand_ins:
+            is_shown = old.is_null() & (new == self._stand_ins[name])
+            return pl.when(is_shown).then(old).otherwise(new)
+        return new
 
     def _known(
         self, files: Sequence[LakeFile], rows: pl.DataFrame, given: Collection[str]

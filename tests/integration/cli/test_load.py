@@ -428,3 +428,16 @@ def test_names_of_files_are_shown_as_they_are(run: Run, write: Write) -> None:
 def test_values_are_shown_as_they_are(run: Run, write: Write) -> None:
     told = refusal(run("leads", write("a.csv", "id\n\\[x]:smile:\n")))
     assert f"id: {chr(39)}\\\\[x]:smile:{chr(39)} is not an integer" in told
+
+
+def test_fields_of_leads_in_a_file_of_members_are_left_out_and_named(
+    run: Run, write: Write, catalog: Callable[[], Catalog]
+) -> None:
+    path = write("a.csv", "programId,leadId,email,company\n1,7,a@example.com,A\n")
+    result = run("program-members", path, "--infer-fields")
+    assert result.exit_code == 0
+    assert f"{path}: 1 program members added, 0 changed, 0 unchanged\n" in result.stderr
+    assert f"{path}: not loaded, as they are fields of leads: email, company\n" in result.stderr
+    (again,) = output(run("program-members", path, "--json"))["files"]
+    assert (again["unchanged"], again["leftOut"]) == (1, ["email", "company"])
+    assert "email" not in catalog().member_fields()

@@ -93,7 +93,7 @@ class TestActivities(KindSuite):
         {
             "marketoGUID": "1",
             "leadId": 8,
-            "activityDate": "2026-01-19T00:00:00Z",
+            "activityDate": "2026-01-19T00:00:00.25Z",
             "activityTypeId": 1,
         },
         {

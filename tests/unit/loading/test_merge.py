@@ -392,10 +392,10 @@ def test_a_column_that_another_load_added_in_another_type_is_refused(
         staged.add(pl.DataFrame({"id": [1], "shoeSize": ["43"]}))
         staged.settle({"shoeSize": of})
         if not refused:
-            merge(lake, LEADS, staged, MOMENT)
+            merge(lake, LEADS, staged, MOMENT, {}, lambda _: None)
             continue
         with pytest.raises(ColumnChangedError, match="shoeSize"):
-            merge(lake, LEADS, staged, MOMENT)
+            merge(lake, LEADS, staged, MOMENT, {}, lambda _: None)
     assert records_of(lake, LEADS)[1,]["shoeSize"] == 43
 
 
