@@ -84,9 +84,10 @@ def download_into(  # noqa: PLR0913 - the last two have defaults
     fetch = _Download(session, path, job, sink, on_bytes, missing_attempts)
     try:
         checked = fetch.checked()
-    except ChecksumError:
+    except ChecksumError as error:
         if not sink.can_begin_again:
             raise
+        session.notice(f"{error}; downloading it once more")
         fetch.begin_again()
         try:
             checked = fetch.checked()

@@ -53,14 +53,14 @@ def open_output(
     try:
         found = os.stat(name)  # noqa: PTH116 - `Path` drops a slash at the end
     except FileNotFoundError:
-        return FileSink(_new_file(name))
+        return FileSink(_new_file(name), name)
     except OSError as error:
         raise OutputError(f"{name}: {error.strerror}") from error
     refused = _REFUSED.get(stat.S_IFMT(found.st_mode))
     if refused is not None:
         raise OutputError(f"{name} is {refused}")
     if stat.S_ISREG(found.st_mode):
-        return FileSink(Path(os.path.realpath(name)))
+        return FileSink(Path(os.path.realpath(name)), name)
     return _stream_sink(name, notice, pause, check)
 
 

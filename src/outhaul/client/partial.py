@@ -40,7 +40,7 @@ def partial_path(target: Path) -> Path:
     return target.with_name(beginning + mark + _SUFFIX)
 
 
-def claim(path: Path, mode: int, target: Path) -> int:
+def claim(path: Path, mode: int, target: str) -> int:
     """Return a descriptor of the partial file of a target, with its lock, to read and write.
 
     The file is made with the permissions `mode` if it is missing. The lock ends with the process,
@@ -109,7 +109,7 @@ def _check_regular(descriptor: int, path: Path) -> None:
         raise OutputError(f"{path} is in the way: it is no regular file")
 
 
-def _lock(descriptor: int, path: Path, target: Path) -> None:
+def _lock(descriptor: int, path: Path, target: str) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -143,8 +143,10 @@ class FileSink:
 
     can_begin_again = True
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, name: str = "") -> None:
         self._target = target
+        self._name = name or str(target)
+        """What messages call the target: what the user called it."""
         self._path = partial_path(target)
         self._label = Label(self._path)
         self._job: Job | None = None
@@ -159,7 +161,7 @@ class FileSink:
         existing = self._existing()
         # The bytes of a file that others may not read are not shown to them in the meantime.
         mode = _NEW_FILE if existing is None else existing.st_mode & _NEW_FILE
-        self._file = claim(self._path, mode, self._target)
+        self._file = claim(self._path, mode, self._name)
         self._seen = _version(self._file)
         return self
 
@@ -169,15 +171,10 @@ class FileSink:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            if is_at(self._file, self._path):
-                if self._waiting:
-                    with contextlib.suppress(OSError):
-                        self._write()
-                if os.fstat(self._file).st_size == 0:
-                    self.discard()
-        finally:
-            os.close(self._file)
+        # What ended the run matters more than a failure here.
+        with contextlib.suppress(OSError):
+            self._leave()
+        os.close(self._file)
 
     def begin(self, job: Job) -> None:
         self._job = job
@@ -210,9 +207,9 @@ class FileSink:
         return 0
 
     def note(self, validator: str) -> None:
-        if self._job is not None and validator != self.validator:
+        if validator != self.validator:
             self.validator = validator
-            self._label.write(self._job, validator)
+            self._write_label()
 
     def finish(self) -> None:
         """Sync the bytes to the disk, and rename the file to the target in one step.
@@ -229,11 +226,15 @@ class FileSink:
         existing = self._existing()
         if existing is not None:
             self._resemble(existing)
-        # In this order: afterwards the name of the label may be another run's.
-        self._label.remove()
         if not is_at(self._file, self._path):
             raise OutputError(f"another program replaced {self._path} while it was written")
-        self._path.replace(self._target)
+        # In this order: after the renaming, the label may be one of another run.
+        self._label.remove()
+        try:
+            self._path.replace(self._target)
+        except OSError as error:
+            self._write_label()
+            raise OutputError(f"{self._name}: {error.strerror}") from error
         _sync_folder(self._target.parent)
 
     def discard(self) -> None:
@@ -243,6 +244,18 @@ class FileSink:
         if is_at(self._file, self._path):
             self._path.unlink()
 
+    def _leave(self) -> None:
+        """Write what is waiting to be written; remove a file without bytes."""
+        if is_at(self._file, self._path):
+            if self._waiting:
+                self._write()
+            if os.fstat(self._file).st_size == 0:
+                self.discard()
+
+    def _write_label(self) -> None:
+        assert self._job is not None  # noqa: S101 - `begin` comes first
+        self._label.write(self._job, self.validator)
+
     def _existing(self) -> os.stat_result | None:
         """Return the status of the target, if there is one. Raises `OutputError`."""
         try:
@@ -250,9 +263,9 @@ class FileSink:
         except FileNotFoundError:
             return None
         if not stat.S_ISREG(found.st_mode):
-            raise OutputError(f"{self._target} is no regular file")
+            raise OutputError(f"{self._name} is no regular file")
         if not os.access(self._target, os.W_OK):
-            raise OutputError(f"{self._target} is read-only")
+            raise OutputError(f"{self._name} is read-only")
         return found
 
     def _write(self) -> None:

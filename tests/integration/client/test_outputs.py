@@ -88,7 +88,7 @@ def test_a_second_run_makes_no_job_and_a_killed_one_keeps_no_lock(folder: Path, 
         with extracting(url, target, *REQUEST) as first:
             endpoint.wait_for("file")
             said = extract(url, name, status=1, cwd=folder.parent)
-            assert said == f"error: another run is writing {target}\n"
+            assert said == f"error: another run is writing {name}\n"
             assert endpoint.count("create") == 1
             first.kill()
             first.wait()

@@ -304,6 +304,21 @@ def test_a_target_that_becomes_something_else_is_not_replaced(target: Path) -> N
     assert left(target) == ["leads.csv", "leads.csv.part", "leads.csv.part.json"]
 
 
+def test_a_file_that_cannot_be_renamed_can_be_continued(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_self: Path, _target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted", "a", None, "b")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(OutputError, match=r"leads\.csv: Operation not permitted"):
+        publish(target)
+    monkeypatch.undo()
+    with FileSink(target) as sink:
+        sink.begin(job_of())
+        assert sink.arrived.size == len(NEW)
+
+
 def test_no_space_left_keeps_what_there_is(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target.write_bytes(OLD)
     pwrite = os.pwrite
