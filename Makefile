@@ -4,8 +4,11 @@ BIN    := $(VENV)/bin
 TAP    := tests/acceptance/.venv
 NODE   := tests/acceptance/node_modules/.installed tests/support/node_modules/.installed
 PORT   ?= 8750
+# What `make load` does: for how long, and with how many clients.
+SECONDS := 60
+CLIENTS := 500
 
-.PHONY: help install demo serve test test-fast kills check bench docs constraints clean
+.PHONY: help install demo serve test test-fast kills check bench load docs constraints clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -36,6 +39,9 @@ check: $(VENV)/developing ## style, types, layers
 bench: $(VENV)/developing ## speed and memory, in ratios
 	$(BIN)/python benchmarks/run.py
 	PYTHONPATH=. $(BIN)/python benchmarks/bucket.py
+
+load: $(VENV)/developing ## many clients at once: make load SECONDS=60 CLIENTS=500
+	$(BIN)/python benchmarks/load.py --seconds $(SECONDS) --clients $(CLIENTS)
 
 docs: $(VENV)/developing ## write the tables of settings; check that the pages agree with the code
 	$(BIN)/python -m tests.support.setting_tables

@@ -220,7 +220,7 @@ def served(data: Path) -> Iterator[Server]:
             database,
             "bench",
             email="bench@example.com",
-            permissions=["Read-Only Activity"],
+            permissions=["Read-Only Activity", "Read-Only Lead"],
             moment=now(),
         )
     command = [sys.executable, "-m", "outhaul", "serve", "--data", str(data), "--port", "0"]

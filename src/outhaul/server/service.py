@@ -64,6 +64,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     worker = asyncio.create_task(_run_worker(settings))
+    await asyncio.sleep(0)  # it starts before clients are told that they can call
     try:
         await listener.start(listening)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
