@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-TAP    := tests/acceptance/.venv
+CLIENTS := $(patsubst %/requirements.txt,%/.venv/installed,$(wildcard tests/acceptance/clients/*/requirements.txt))
 NODE   := tests/acceptance/node_modules/.installed tests/support/node_modules/.installed
 PORT   ?= 8750
 # What `make load` does: for how long, and with how many clients.
@@ -21,7 +21,7 @@ demo: $(VENV)/installed ## a sample subscription, a server and two extracts, sho
 serve: $(VENV)/installed ## the sample subscription, kept running on port 8750
 	@$(BIN)/outhaul demo --serve --data sample --port $(PORT)
 
-test: $(VENV)/developing $(NODE) $(TAP)/installed ## every test
+test: $(VENV)/developing $(NODE) $(CLIENTS) ## every test
 	$(BIN)/pytest -n auto --durations 12
 
 test-fast: $(VENV)/developing ## what needs no server and no network: for while you work
@@ -53,7 +53,7 @@ constraints: $(VENV)/developing ## resolve the versions anew
 
 clean: ## remove what was installed and what tests leave
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-		tests/acceptance/node_modules tests/support/node_modules $(TAP)
+		tests/acceptance/node_modules tests/support/node_modules $(CLIENTS:/installed=)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -80,11 +80,10 @@ tests/%/node_modules/.installed: tests/%/package.json
 		&& touch $@; \
 	else echo "npm is not installed: tests that need packages of tests/$* will be skipped"; fi
 
-# Another client is a Python program that needs older libraries than ours, and so has an environment of its
-# own. Nothing of it needs to be compiled; without it its test is skipped, and says so.
-$(TAP)/installed: tests/acceptance/tap-requirements.txt | $(VENV)/bin/python
-	@echo "installing tap-marketo into $(TAP) …"
-	@$(BIN)/python -m venv --clear $(TAP)
-	@PENDULUM_EXTENSIONS=0 $(TAP)/bin/pip install --quiet --disable-pip-version-check --no-deps \
-		-r tests/acceptance/tap-requirements.txt
+# Other clients are Python programs that need older libraries than ours, and so have environments of their
+# own. Nothing of them needs to be compiled; without them their tests are skipped, and say so.
+tests/acceptance/clients/%/.venv/installed: tests/acceptance/clients/%/requirements.txt | $(VENV)/bin/python
+	@echo "installing $* into $(@D) …"
+	@$(BIN)/python -m venv --clear $(@D)
+	@PENDULUM_EXTENSIONS=0 $(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@

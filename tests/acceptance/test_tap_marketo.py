@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import pytest
 from tests.support.answers import check
+from tests.support.clients import needs
 from tests.support.processes import serve
 from tests.support.recorder import recorded
 from tests.support.schemas import Contract
-from tests.support.tap import INSTALLED, Brought, Connection, Tap
+from tests.support.tap import NAME, Brought, Connection, Tap
 from tests.support.tap_sample import (
     ASSETS,
     CATALOG,
@@ -43,10 +43,7 @@ NOTHING = (None, "", "null")
 AS_THEY_ARE = ("id", "firstName", "email", "numberOfEmployees", "annualRevenue", "mktoPersonNotes")
 DATES = ("createdAt", "updatedAt")
 
-pytestmark = pytest.mark.skipif(
-    not INSTALLED.exists(),
-    reason="tap-marketo is not installed: make tests/acceptance/.venv/installed",
-)
+pytestmark = needs(NAME)
 
 
 def test_all_is_synced_and_then_what_is_new(tmp_path: Path, contract: Contract | None) -> None:

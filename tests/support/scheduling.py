@@ -16,6 +16,8 @@ TOGETHER = {
         "acceptance/test_cli_extract.py",
         "acceptance/test_marketorestpython",
         "acceptance/test_node_marketo_rest.py",
+        "acceptance/test_source_marketo.py",
+        "acceptance/test_cgo_mkto_api.py",
     ),
 }
 """What several modules share is set up once, too: a Ray cluster, a server with its records."""

@@ -10,15 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft4Validator
-from tests.support.paths import ROOT
-from tests.support.processes import environment
+from tests.support.clients import run
 
-HERE = ROOT / "tests" / "acceptance"
-PYTHON = HERE / ".venv" / "bin" / "python"
-INSTALLED = HERE / ".venv" / "installed"
-RUN_SECONDS = 240
+NAME = "tap_marketo"
 
-# No host of this name is called: `tap_runner.py`.
+# No host of this name is called: `runner.py` in the folder of the client.
 ENDPOINT = "https://123-ABC-456.mktorest.com/rest"
 
 
@@ -129,14 +125,7 @@ class Tap:
         return path
 
     def _run(self, *arguments: object) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [PYTHON, "-P", Path(__file__).with_name("tap_runner.py"), *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=environment(TAP_MARKETO_URL=self._url),
-            timeout=RUN_SECONDS,
-            check=False,
-        )
+        return run(NAME, *arguments, TAP_MARKETO_URL=self._url)
 
 
 def _selected(stream: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
