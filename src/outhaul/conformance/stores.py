@@ -29,7 +29,8 @@ from hypothesis import strategies as st
 
 from outhaul.protocol.dialects import MEDIA_TYPE
 from outhaul.protocol.ranges import ByteRange
-from outhaul.storage.bucket import PART_CHUNK_BYTES, RANGE_BYTES
+from outhaul.storage.ahead import RANGE_BYTES
+from outhaul.storage.bucket import PART_CHUNK_BYTES
 from outhaul.storage.store import FileStore
 
 Open = Callable[[], FileStore]

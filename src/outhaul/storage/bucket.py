@@ -5,31 +5,23 @@ aborts the upload. If the process is killed, an unfinished multipart upload stay
 where no reader sees it; a life cycle rule of the bucket can remove it.
 """
 
-import asyncio
 import tempfile
-from collections import deque
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, aclosing, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
-from itertools import islice
 from typing import IO
 
 import obstore
 from obstore.exceptions import BaseError
 
 from outhaul.protocol.ranges import ByteRange
+from outhaul.storage.ahead import RANGE_BYTES, ReadAhead
 from outhaul.storage.location import Location, remove
-from outhaul.storage.pieces import Piece, pieces
+from outhaul.storage.pieces import Piece
 from outhaul.storage.services import is_bucket_missing, reason
 from outhaul.storage.store import READ_BYTES, FilesError, Stored, Writable
 from outhaul.storage.upload import uploading
-
-RANGE_BYTES = 4 * 2**20
-"""Bytes that one request reads. Each request waits tens of milliseconds before its first byte."""
-
-RANGES_AHEAD = 4
-"""Requests that one download makes at a time. It holds this many ranges in memory at most."""
 
 PART_CHUNK_BYTES = 8 * 2**20
 WHOLE_CHUNK_BYTES = 32 * 2**20
@@ -64,6 +56,7 @@ class BucketStore:
         self._hasty = location.bucket(read_patience)
         self._patient = location.bucket(write_patience)
         self._copies: dict[str, IO[bytes]] = {}
+        self._ahead = ReadAhead(self._range)
 
     @contextmanager
     def writer(self, key: str, *, media_type: str, cached: bool = False) -> Iterator[Writable]:
@@ -107,23 +100,9 @@ class BucketStore:
     async def stream(
         self, parts: Sequence[tuple[str, int]], wanted: ByteRange
     ) -> AsyncGenerator[bytes, None]:
-        to_read = pieces(parts, wanted, RANGE_BYTES)
-        ahead: deque[asyncio.Task[bytes]] = deque()
-
-        def begin(count: int) -> None:
-            ahead.extend(asyncio.create_task(self._range(p)) for p in islice(to_read, count))
-
-        begin(RANGES_AHEAD)
-        try:
-            while ahead:
-                content = await ahead[0]
-                ahead.popleft()
-                begin(1)
-                yield content
-        finally:
-            for task in ahead:
-                task.cancel()
-            await asyncio.gather(*ahead, return_exceptions=True)
+        async with aclosing(self._ahead.stream(parts, wanted)) as content:
+            async for piece in content:
+                yield piece
 
     async def _range(self, piece: Piece) -> bytes:
         with self._named("read"):
