@@ -1,7 +1,7 @@
 """A call that is carried through although the program is interrupted."""
 
-import threading
 from collections.abc import Callable
+from threading import Event, Thread
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -16,7 +16,7 @@ def shielded(call: Callable[[], T], grace: float) -> T:
     """
     results: list[T] = []
     problems: list[BaseException] = []
-    ended = threading.Event()
+    ended = Event()
 
     def work() -> None:
         try:
@@ -28,7 +28,7 @@ def shielded(call: Callable[[], T], grace: float) -> T:
 
     try:
         # A daemon: the program can end while the call still waits.
-        threading.Thread(target=work, name="shielded call", daemon=True).start()
+        Thread(target=work, name="shielded call", daemon=True).start()
         ended.wait()
     except BaseException:
         ended.wait(grace)

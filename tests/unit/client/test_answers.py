@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outhaul.client import AnswerError
+from outhaul.client import AnswerError, OutOfTimeError
 from outhaul.client.answers import Reply, http_error, retry_after
 
 SENT = datetime(2026, 1, 31, 10, tzinfo=UTC)
@@ -97,3 +97,16 @@ def test_an_answer_that_is_endless_is_given_up() -> None:
     with pytest.raises(AnswerError, match="more than 64 MiB"):
         Reply.of(httpx2.Response(200, content=pieces()), lambda: None)
     assert len(sizes) == 65
+
+
+def test_an_answer_that_comes_drop_by_drop_is_bound_by_the_time_of_the_run() -> None:
+    drops = iter([b"{", b"}", b" "])
+    seconds = [1, 2]
+
+    def check() -> None:
+        if not seconds:
+            raise OutOfTimeError(2)
+        seconds.pop()
+
+    with pytest.raises(OutOfTimeError):
+        Reply.of(httpx2.Response(200, content=drops), check)

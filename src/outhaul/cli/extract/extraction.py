@@ -184,6 +184,12 @@ def _ends(order: Order, progress: _Progress) -> Iterator[None]:
     except MemoryError:
         _show_problem(progress.told("there is not enough memory"))
         raise typer.Exit(1) from None
+    except (typer.BadParameter, typer.Exit):
+        raise
+    except Exception:
+        # A fault of this program: its traceback follows.
+        _show_problem(progress.told("unexpected error"))
+        raise
 
 
 def _words(error: ClientError | OSError) -> str:
