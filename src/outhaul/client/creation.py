@@ -32,8 +32,9 @@ from outhaul.protocol.texts import one_line
 
 _GRACE_SECONDS = 5.0
 _LOOK_SECONDS = 10.0
-# Longer than the longest pause between two attempts of a run to enqueue its job.
-_SETTLE_SECONDS = 6.0
+SETTLE_SECONDS = 6.0
+"""Longer than the longest pause between two attempts of a run to enqueue its job."""
+
 # Clocks show whole seconds.
 _SLACK = timedelta(seconds=2)
 # This machine's clock may differ from that of the endpoint.
@@ -95,7 +96,7 @@ class Creation:
         try:
             doubles = self._doubles(calls)
             if doubles and settle:
-                self._calls.session.patience.pause(_SETTLE_SECONDS)
+                self._calls.session.patience.pause(SETTLE_SECONDS)
                 found = {job.export_id for job in self._doubles(calls)}
                 doubles = [job for job in doubles if job.export_id in found]
         except ClientError as error:

@@ -1,12 +1,12 @@
 """One run: a job from its creation, or from where it is taken up, to its end."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from outhaul.client.calls import Calls
-from outhaul.client.creation import Creation
+from outhaul.client.creation import SETTLE_SECONDS, Creation
 from outhaul.client.errors import (
     CallsSpentError,
     ClientError,
@@ -21,7 +21,6 @@ from outhaul.protocol.texts import one_line
 _FIRST_PAUSE_SECONDS = 0.2
 _PAUSE_GROWTH = 1.5
 _ENDING_SECONDS = 10.0
-_CLEARING_SECONDS = 20.0
 _SHOWN = 240
 
 
@@ -44,6 +43,8 @@ class Ending:
     export_id: str
     fate: Fate
     text: str
+    interrupted: bool = False
+    """Whether the cancel was interrupted, so that its success is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +95,14 @@ class Run:
             self._clear(creation, settle=True)
         except BaseException as error:
             self._job = self._job or creation.job
+            is_hurried = False
             if self._job is not None:
                 calls = self._calls.within(_ENDING_SECONDS)
-                self._tell(error, _ended(calls, self._job, error))
-            self._clear(creation, settle=False)
+                ending = _ended(calls, self._job, error)
+                is_hurried = ending.interrupted
+                self._tell(error, ending)
+            if not is_hurried:
+                self._clear(creation, settle=False)
             raise
         return _completed(job)
 
@@ -141,7 +146,7 @@ class Run:
                 return queued
 
     def _clear(self, creation: Creation, *, settle: bool) -> None:
-        calls = self._calls.within(_CLEARING_SECONDS)
+        calls = self._calls.within(_ENDING_SECONDS + (SETTLE_SECONDS if settle else 0))
         creation.clear(calls, queue_was_full=self._queue_was_full, settle=settle)
 
     def _see(self, job: Job) -> None:
@@ -181,7 +186,8 @@ def _ended(calls: Calls, job: Job, error: BaseException) -> Ending:
     except Exception as problem:  # noqa: BLE001 - it must not hide what ended the run
         reason = f"{type(problem).__name__}: {one_line(str(problem), _SHOWN)}"
     except BaseException:  # noqa: BLE001 - what ended the run is raised
-        return _left(job, "may not be cancelled: the run was interrupted again")
+        left = _left(job, "may not be cancelled: the run was interrupted again")
+        return replace(left, interrupted=True)
     return _found(calls, job) or _left(job, f"could not be cancelled: {reason}")
 
 

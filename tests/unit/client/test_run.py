@@ -211,6 +211,7 @@ def test_an_interrupt_of_the_cancel_ends_at_once() -> None:
         raise Stopped
 
     faults = [
+        Fault("create", Reset()),
         Fault("status", Refusal("1003")),
         Fault("cancel", Http(502), times=ALWAYS, meanwhile=interrupt),
     ]
@@ -219,6 +220,8 @@ def test_an_interrupt_of_the_cancel_ends_at_once() -> None:
     assert ending.fate is Fate.LEFT
     assert "interrupted again" in ending.text
     assert endpoint.count("cancel") == 1
+    # The list is read after the lost answer, and not once more for doubles.
+    assert endpoint.count("list") == 1
 
 
 @pytest.mark.parametrize("state", ["Created", "Processing"])
