@@ -25,17 +25,18 @@ import uvloop
 from calling import Answered, Connection  # beside this script
 from run import Server, served, token
 
+from outhaul.cli.options import make_settings
 from outhaul.cli.store import open_database
 from outhaul.clock import now
 from outhaul.protocol.instants import render_instant
 from outhaul.sample.loading import load_sample
 from outhaul.server.listener import connections_possible
-from outhaul.settings import Settings
 
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SHARE_CANCELLED = 0.2
 SHARE_LISTED = 0.1
 SAMPLE_SECONDS = 0.2
+WARM_UP = argparse.Namespace(seconds=5, clients=4, poll=0.5)
 SHOWN_ERRORS = 20
 
 
@@ -176,10 +177,12 @@ def main() -> None:
     connections_possible()
     with TemporaryDirectory(prefix="outhaul-load-") as folder:
         data = Path(folder) / "data"
-        settings = Settings(data=data, **_database())
+        settings = make_settings(os.environ, ("database_url",), data=data)
         with open_database(settings) as database:
             load_sample(database, settings, now(), lambda *_: None)
         with served(data) as server:
+            # So that the memory before the load is that of processes that have worked.
+            uvloop.run(_run(server, Measured(server), WARM_UP))
             measured = Measured(server)
             began = time.perf_counter()
             uvloop.run(_run(server, measured, options))
@@ -207,11 +210,6 @@ def _body(kind: str) -> bytes:
     }
     fields = {"fields": ["id", "email", "createdAt"]} if kind == "leads" else {}
     return json.dumps({**fields, "filter": {"createdAt": window}}).encode()
-
-
-def _database() -> dict[str, str]:
-    url = os.environ.get("OUTHAUL_DATABASE_URL")
-    return {} if url is None else {"database_url": url}
 
 
 def resident_megabytes(process: int) -> float:

@@ -26,11 +26,11 @@ from urllib.request import urlopen
 from activities import DAYS, FIRST_DAY, write_activities  # beside this script
 
 from outhaul.accounts.services import create_service
+from outhaul.cli.options import make_settings
 from outhaul.cli.store import open_database
 from outhaul.client import Exports, Job, Session
 from outhaul.clock import now
 from outhaul.kinds.activities import DEFAULT_FIELDS
-from outhaul.settings import Settings
 
 MEBIBYTE = 2**20
 RANGES = (64 * MEBIBYTE, 8 * MEBIBYTE)
@@ -215,7 +215,7 @@ def outhaul(*words: str) -> None:
 @contextmanager
 def served(data: Path) -> Iterator[Server]:
     """Run a server over a data folder, without quotas."""
-    with open_database(Settings(data=data)) as database:
+    with open_database(make_settings(os.environ, ("database_url",), data=data)) as database:
         made = create_service(
             database,
             "bench",

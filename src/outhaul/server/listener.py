@@ -93,6 +93,7 @@ class Listener:
         """Close the connection that has waited longest for a request."""
         longest = next(iter(self._open.waiting), None)
         if longest is not None:
+            del self._open.waiting[longest]  # before the next connection looks for one
             longest.abort()
 
     async def _check_regularly(self) -> None:

@@ -133,6 +133,18 @@ def test_the_connection_that_waits_longest_gives_way(monkeypatch: pytest.MonkeyP
             client.close()
 
 
+def test_each_new_connection_replaces_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "connections_possible", lambda: 4)
+    with listening() as server:
+        clients = [server.connect() for _ in range(100)]
+        with server.connect(request("/new")) as caller:
+            assert answer(caller) == (200, b"/new")
+        wait_for(lambda: server.open <= 4)
+        assert all(rest(client) == b"" for client in clients[:96])
+        for client in clients:
+            client.close()
+
+
 def test_the_limit_on_open_files_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = [(1_024, 20_000)]
     monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
