@@ -22,6 +22,7 @@ CATALOG = {
         {"id": 11, "name": "Fair", "tags": [{"tagType": "Region", "tagValue": "North"}]},
         {"id": 12, "name": "Series", "tags": [{"tagType": "Region", "tagValue": "South"}]},
     ],
+    "staticLists": [{"id": 1001, "name": "Readers"}],
     "campaigns": [{"id": 21, "name": "Welcome", "program": "Fair", "type": "trigger"}],
     "customObjects": [
         {
@@ -36,6 +37,7 @@ CATALOG = {
 }
 LEADS = [{"id": n, "email": f"{n}@example.com"} for n in range(1, 8)]
 MEMBERS = [{"programId": 11, "leadId": n, "statusName": "Member"} for n in range(2, 8)]
+LISTED = [{"listId": 1001, "leadId": 2}]
 BERTHS = [{"marketoGUID": f"b-{n}", "harbour": "Kiel", "number": n} for n in range(1, 6)]
 
 
@@ -51,6 +53,7 @@ def client(
     prepare("load", "catalog", files / "catalog.json", *where)
     prepare("load", "leads", lines(files / "leads.jsonl", LEADS), *where)
     prepare("load", "program-members", lines(files / "members.jsonl", MEMBERS), *where)
+    prepare("load", "list-members", lines(files / "listed.jsonl", LISTED), *where)
     berths = lines(files / "berths.jsonl", BERTHS)
     prepare("load", "custom-objects", berths, "--type", "berth_c", *where)
     known = server.of("records", AREAS)
@@ -90,6 +93,12 @@ def test_leads_by_program(client: Any) -> None:
     assert {entry["membership"]["progressionStatus"] for entry in found} == {"Member"}
     with pytest.raises(MarketoException, match="there is no program with id 99"):
         client.get_multiple_leads_by_program_id(programId=99)
+
+
+def test_memberships_of_leads(client: Any) -> None:
+    found = client.member_of_list(listId=1001, id=[1, 2, 99])
+    assert [entry["status"] for entry in found] == ["notmemberof", "memberof", "skipped"]
+    assert client.get_smart_campaigns_by_lead_id(2) == []
 
 
 def test_programs_by_tag_and_smart_campaigns(client: Any) -> None:

@@ -12,6 +12,7 @@ from outhaul.api.lookups.describing import describe_lookups
 from outhaul.api.lookups.leads import LEADS
 from outhaul.api.lookups.lists import LISTS
 from outhaul.api.lookups.members import MEMBERS
+from outhaul.api.lookups.memberships import MEMBERSHIPS
 from outhaul.api.lookups.smart_lists import SMART_LISTS
 from outhaul.api.lookups.unstored import UNSTORED
 from outhaul.api.service import Service
@@ -24,6 +25,7 @@ def families() -> Mapping[str, tuple[Lookup, ...]]:
         "activities": ACTIVITIES,
         "leads": LEADS,
         "program members": MEMBERS,
+        "memberships": MEMBERSHIPS,
         "custom objects": CUSTOM_OBJECTS,
         "fields": tuple(lookup for kind in KINDS.values() for lookup in describe_lookups(kind)),
         "lists": LISTS,

@@ -1,15 +1,14 @@
 """Leads: one by id, some by the values of a field, those of a static list or of a program."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from outhaul.api.lookups.answering import Lookup, allowed
 from outhaul.api.lookups.browsing import asset_in_path
 from outhaul.api.lookups.matching import MOST_VALUES, Match, by_values, filter_values
-from outhaul.api.lookups.members import PROGRAM_ID, members_page
+from outhaul.api.lookups.members import MEMBERSHIP, PROGRAM_ID, members_page, membership
 from outhaul.api.lookups.parameters import BATCH_SIZE, LIST_ID, NEXT_PAGE_TOKEN, path_id
 from outhaul.api.lookups.query import Query, token_after
-from outhaul.api.lookups.shown import named_fields, shown, shown_value
+from outhaul.api.lookups.shown import named_fields, shown
 from outhaul.catalog.entries import AssetType
 from outhaul.errors import Error
 from outhaul.kinds.leads import searchable
@@ -24,18 +23,6 @@ from outhaul.reading.pages import ALL_RECORDS, read_page
 
 DEFAULT_FIELDS = ("id", "email", "updatedAt", "createdAt", "lastName", "firstName")
 """The fields in an answer if a call names none."""
-
-_MEMBERSHIP = {
-    "acquiredBy": "acquiredBy",
-    "isExhausted": "isExhausted",
-    "membershipDate": "membershipDate",
-    "nurtureCadence": "nurtureCadence",
-    "progressionStatus": "statusName",
-    "reachedSuccess": "reachedSuccess",
-    "stream": "trackName",
-    "updatedAt": "updatedAt",
-}
-"""The members of a lead's membership, and the fields of program members that they show."""
 
 _WHAT = "leads"
 
@@ -82,9 +69,9 @@ def program_leads(query: Query) -> Found:
     A member without a lead is shown with null in all fields, as in an export.
     """
     fields = _fields(query)
-    members, token = members_page(query, Match(), _MEMBERSHIP.values())
+    members, token = members_page(query, Match(), MEMBERSHIP.values())
     ids = tuple(member["leadId"] for member in members)
-    found: dict[int, Mapping[str, Any]] = {}
+    found: dict[int, dict[str, Any]] = {}
     if ids:
         snapshot = query.lake.snapshot(TABLE)
         clauses = [OneOf("id", ids)]
@@ -95,21 +82,12 @@ def program_leads(query: Query) -> Found:
             {
                 **shown(found.get(member["leadId"], {}), fields),
                 "id": member["leadId"],
-                "membership": _membership(member),
+                "membership": membership(member),
             }
             for member in members
         ],
         token=token,
     )
-
-
-def _membership(member: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an answer says of a membership. The contract requires a date and a status."""
-    since = member.get("membershipDate") or member.get("createdAt")
-    values = {name: member.get(field) for name, field in _MEMBERSHIP.items()}
-    values["membershipDate"] = since or ""
-    values["progressionStatus"] = values["progressionStatus"] or ""
-    return {name: shown_value(value) for name, value in values.items() if value is not None}
 
 
 def _page(query: Query, snapshot: Snapshot | None, match: Match) -> Found:

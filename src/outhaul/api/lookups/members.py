@@ -8,7 +8,7 @@ from outhaul.api.lookups.answering import Lookup, allowed
 from outhaul.api.lookups.matching import MOST_VALUES, Match, by_values, filter_values
 from outhaul.api.lookups.parameters import BATCH_SIZE, NEXT_PAGE_TOKEN, path_id
 from outhaul.api.lookups.query import Query, token_after
-from outhaul.api.lookups.shown import named_fields, shown
+from outhaul.api.lookups.shown import named_fields, shown, shown_value
 from outhaul.errors import Error
 from outhaul.kinds.program_members import TABLE, searchable
 from outhaul.lake.clauses import OneOf, Within
@@ -20,6 +20,18 @@ from outhaul.reading.pages import ALL_RECORDS, read_page
 
 DEFAULT_FIELDS = ("acquiredBy", "leadId", "membershipDate", "programId", "reachedSuccess")
 """The fields in an answer if a call names none."""
+
+MEMBERSHIP = {
+    "acquiredBy": "acquiredBy",
+    "isExhausted": "isExhausted",
+    "membershipDate": "membershipDate",
+    "nurtureCadence": "nurtureCadence",
+    "progressionStatus": "statusName",
+    "reachedSuccess": "reachedSuccess",
+    "stream": "trackName",
+    "updatedAt": "updatedAt",
+}
+"""The members of a lead's membership, and the fields of program members that they show."""
 
 LONGEST_WINDOW = timedelta(days=7)
 
@@ -64,6 +76,15 @@ def members_page(
         most_records=ALL_RECORDS,
     )
     return page.records, token_after(_WHAT, page.records[-1]["leadId"]) if page.more else None
+
+
+def membership(member: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an answer says of a membership. The contract requires a date and a status."""
+    since = member.get("membershipDate") or member.get("createdAt")
+    values = {name: member.get(field) for name, field in MEMBERSHIP.items()}
+    values["membershipDate"] = since or ""
+    values["progressionStatus"] = values["progressionStatus"] or ""
+    return {name: shown_value(value) for name, value in values.items() if value is not None}
 
 
 def _matching(query: Query, name: str) -> Match:

@@ -102,6 +102,11 @@ class Query:
         """Return several integers."""
         return [parsed_integer(text, name) for text in self.texts(name)]
 
+    @staticmethod
+    def integer_of(text: str, name: str) -> int:
+        """Return the integer that a text of the parameter `name` contains."""
+        return parsed_integer(text, name)
+
     def integer(self, name: str) -> int | None:
         """Return an integer."""
         text = self.text(name)

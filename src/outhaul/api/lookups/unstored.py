@@ -16,7 +16,7 @@ from outhaul.api.lookups.posted import INPUT
 from outhaul.api.lookups.query import Query, no_token
 from outhaul.errors import Error
 from outhaul.protocol.answers.descriptions import RecordDescription
-from outhaul.protocol.answers.envelope import Assets, Found, Page, Success
+from outhaul.protocol.answers.envelope import Assets, Found, Page, RecordPage, Success
 from outhaul.protocol.answers.records import Unstored
 from outhaul.protocol.parameters import OFFSET, Parameter, path_parameter, text, texts
 from outhaul.protocol.shapes import TEXT
@@ -97,7 +97,7 @@ def _nothing(  # noqa: PLR0913 - what differs between these look-ups
 ) -> Lookup:
     """Return a look-up that finds nothing, once it has checked its parameters."""
     if "{id}" in path:
-        parameters = (path_id("id", "asset"), *parameters)
+        parameters = (path_id("id", "record or asset"), *parameters)
 
     def find(query: Query) -> Found:
         for entry in parameters:
@@ -169,6 +169,13 @@ def _records() -> Iterator[Lookup]:
         ["Activity Metadata"],
         "List custom activity types.",
         envelope=Success,
+    )
+    yield _nothing(
+        "/rest/v1/leads/{id}/smartCampaignMembership.json",
+        ["Assets", "Lead"],
+        "List the smart campaigns that a lead has been in.",
+        _PAGE,
+        envelope=RecordPage,
     )
     yield _nothing("/rest/v1/leads/partitions.json", ["Lead"], "List partitions of leads.", _PAGE)
 

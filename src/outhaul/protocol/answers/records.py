@@ -1,6 +1,6 @@
 """Answers with leads and activities."""
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, WithJsonSchema
 
@@ -49,6 +49,35 @@ class CustomObject(OpenAnswer):
 
     seq: int = Field(description="The position of the record on its page, from 0 on.")
     marketo_guid: str = Field(alias="marketoGUID")
+
+
+class ProgramMembership(Membership):
+    """The membership of a lead in the program with this id."""
+
+    id: int
+
+
+class ListMembership(Answer):
+    """The membership of a lead in a static list. The dates are those of the list."""
+
+    list_id: int
+    created_at: Instant
+    updated_at: Instant
+
+
+class SkipReason(Answer):
+    """Why a lead was skipped."""
+
+    code: str
+    message: str
+
+
+class MemberStatus(Answer):
+    """Whether a lead is on a static list."""
+
+    id: int
+    status: Literal["memberof", "notmemberof", "skipped"]
+    reasons: list[SkipReason] | None = None
 
 
 class Unstored(OpenAnswer):
