@@ -91,6 +91,7 @@ def test_rows_as_they_are_written_count(
         (b'id,note\n1,"a\nb\n', 1),
         (b'id,note\n1,""x"\n2,"y""\n"\n', 2),
         (b'"i\nd",note\n1,2\n', 1),
+        (b'id\n"a,"x"\n2\n', 2),
         (b'id\n1\x01"\n2\n', 2),
     ],
 )
