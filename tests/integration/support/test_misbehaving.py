@@ -364,7 +364,7 @@ def test_a_fault_can_be_about_some_calls_only() -> None:
         assert found == [200, 502]
 
 
-def test_what_happens_meanwhile_comes_before_the_effect() -> None:
+def test_an_event_comes_before_the_effect() -> None:
     faults = [Fault("status", Right(), times=nth(2), meanwhile=lambda e: e.jobs.clear())]
     with opened(faults=faults, script=Script(course=("Processing",), file=lines(1))) as each:
         job = each.endpoint.add_job("Queued").id

@@ -35,7 +35,7 @@ from tests.support.misbehaving.faults import (
     from_on,
     nth,
 )
-from tests.support.misbehaving.jobs import FILE, GONE, ExportJob, Script, lines, sha256
+from tests.support.misbehaving.jobs import FILE, GONE, RUNNING, ExportJob, Script, lines, sha256
 from tests.support.misbehaving.journal import Call
 from tests.support.misbehaving.wire import Reply, Then
 
@@ -45,6 +45,7 @@ __all__ = [
     "CLIENT_SECRET",
     "FILE",
     "GONE",
+    "RUNNING",
     "ByteByByte",
     "Call",
     "Close",

@@ -5,6 +5,9 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -42,7 +45,7 @@ class Endpoint:
     """A bulk extract endpoint with its jobs, its tokens, its faults and a journal of its calls.
 
     `script` is what becomes of each job that is created. `quota_bytes` is what the files of
-    Completed jobs may have together.
+    Completed jobs may have together. `clock` shows what answers give as `Date` and `createdAt`.
     """
 
     def __init__(  # noqa: PLR0913 - each says how the endpoint behaves
@@ -54,6 +57,7 @@ class Endpoint:
         quota_bytes: int | None = None,
         token_seconds: int = 3600,
         ranges: bool = True,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.script = script or Script()
         self.faults = list(faults)
@@ -62,6 +66,7 @@ class Endpoint:
         self.token_seconds = token_seconds
         self.ranges = ranges
         """Whether file calls heed `Range`."""
+        self.clock = clock
         self.jobs: list[ExportJob] = []
         self.calls: list[Call] = []
         self.url = ""
@@ -73,18 +78,24 @@ class Endpoint:
     # What a test does
 
     def serving(self) -> AbstractContextManager[str]:
-        """Serve meanwhile on a free port of this machine. The context is the address."""
+        """Serve on a free port until the context is left. The context is the address."""
         return serving(self)
 
     def add_job(
-        self, state: str = "Created", kind: str = "leads", request: Any = None
+        self,
+        state: str = "Created",
+        kind: str = "leads",
+        request: Any = None,
+        *,
+        age: float = 0,
     ) -> ExportJob:
-        """Add a job that another run of the same API user has made."""
+        """Add a job that another run of the same API user made `age` seconds ago."""
         with self._changed:
             job = ExportJob(
                 id=f"{len(self.jobs) + 1:08x}-0000-4000-8000-000000000000",
                 kind=kind,
                 script=self.script,
+                created_at=self.clock() - timedelta(seconds=age),
                 request=request,
                 state=state,
             )
@@ -156,6 +167,9 @@ class Endpoint:
             else:
                 call.faulty = True
                 reply = fault.answer.reply(self._right(call) if fault.takes_effect else Reply())
+            if "Date" not in reply.headers:
+                date = format_datetime(self.clock(), usegmt=True)
+                reply = replace(reply, headers={"Date": date, **reply.headers})
             call.status = None if reply.limit == -1 else reply.status
             self._changed.notify_all()
             return call, reply

@@ -185,7 +185,7 @@ class Hang(_Instead):
 
 @dataclass(frozen=True)
 class Right(_Altered):
-    """The right answer. For faults that are about what happens meanwhile."""
+    """The right answer. For faults that are about an event at the endpoint."""
 
     def reply(self, right: Reply) -> Reply:
         return right

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 RUNNING = ("Created", "Queued", "Processing")
@@ -53,6 +54,7 @@ class ExportJob:
     id: str
     kind: str
     script: Script
+    created_at: datetime
     request: Any = None
     state: str = "Created"
     looks: int = 0
@@ -69,19 +71,20 @@ class ExportJob:
             self.looks += 1
 
     def to_answer(self) -> dict[str, Any]:
-        """Return the job as answers describe it."""
+        """Return the job as answers describe it. All its moments are that of its creation."""
+        moment = f"{self.created_at:%Y-%m-%dT%H:%M:%SZ}"
         entry: dict[str, Any] = {
             "exportId": self.id,
             "format": (self.request or {}).get("format", "CSV"),
             "status": self.state,
-            "createdAt": "2026-01-31T10:00:00Z",
+            "createdAt": moment,
         }
         if self.state not in ("Created", "Cancelled"):
-            entry["queuedAt"] = "2026-01-31T10:00:01Z"
+            entry["queuedAt"] = moment
         if self.state in ("Processing", "Completed", "Failed"):
-            entry["startedAt"] = "2026-01-31T10:00:02Z"
+            entry["startedAt"] = moment
         if self.state in ("Completed", "Failed", "Cancelled"):
-            entry["finishedAt"] = "2026-01-31T10:00:03Z"
+            entry["finishedAt"] = moment
         if self.state == "Completed":
             entry["numberOfRecords"] = self.file.count(b"\n") - 1
             entry["fileSize"] = len(self.file)

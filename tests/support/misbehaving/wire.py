@@ -70,7 +70,7 @@ class Answering(Protocol):
 
 @contextmanager
 def serving(endpoint: Answering) -> Iterator[str]:
-    """Serve meanwhile. Yield the address."""
+    """Serve until the context is left. Yield the address."""
     server = _Server(endpoint)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
