@@ -8,6 +8,7 @@ from typing import Any
 from outhaul.client.calls import Calls
 from outhaul.client.creation import SETTLE_SECONDS, Creation
 from outhaul.client.errors import (
+    AlreadyQueuedError,
     CallsSpentError,
     ClientError,
     JobFailedError,
@@ -15,7 +16,7 @@ from outhaul.client.errors import (
     QueueFullError,
 )
 from outhaul.client.jobs import Job
-from outhaul.protocol.states import State
+from outhaul.protocol.states import State, UnknownState
 from outhaul.protocol.texts import one_line
 
 _FIRST_PAUSE_SECONDS = 0.2
@@ -91,7 +92,7 @@ class Run:
         """Create a job and return it when it is Completed. Raises `ClientError`."""
         creation = Creation(self._calls, request)
         try:
-            job = self._follow(creation.make())
+            job = self._follow(self._enqueued(creation.make()))
             self._clear(creation, settle=True)
         except BaseException as error:
             self._job = self._job or creation.job
@@ -115,6 +116,11 @@ class Run:
                 self._tell(error, _left_to_others(self._job))
             raise
         return _completed(job)
+
+    def _enqueued(self, job: Job) -> Job:
+        """Enqueue a new job, also if the endpoint gives it a state of its own."""
+        self._see(job)
+        return self._enqueue(job) if isinstance(job.status, UnknownState) else job
 
     def _follow(self, job: Job) -> Job:
         self._see(job)
@@ -141,6 +147,12 @@ class Run:
                 self._calls.session.patience.pause(pause)
                 waited += pause
                 self._see(job)
+            except AlreadyQueuedError:
+                # A proxy may have sent the call twice, or another program was first.
+                queued = self._calls.status(job.export_id, exists=True)
+                if queued.status is State.CREATED:
+                    raise
+                return queued
             else:
                 self._see(queued)
                 return queued

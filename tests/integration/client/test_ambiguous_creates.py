@@ -200,6 +200,11 @@ SCENARIOS = [
         left=[],
         calls={"create": 1},
     ),
+    Scenario(
+        name="a state that nobody knows",
+        faults=[Fault("create", WithJob(status="Draft"))],
+        calls={"create": 1, "enqueue": 1},
+    ),
 ]
 
 

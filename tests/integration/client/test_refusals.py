@@ -129,6 +129,19 @@ SCENARIOS = [
         calls={"create": 1, "cancel": 0},
     ),
     Scenario(
+        name="already queued, at the first attempt",
+        faults=[Fault("enqueue", Right(), meanwhile=_enqueue_by_another)],
+        calls={"create": 1, "enqueue": 1, "cancel": 0},
+    ),
+    Scenario(
+        name="already queued, for a job that stays in Created",
+        faults=[Fault("enqueue", ALREADY, times=ALWAYS)],
+        status=1,
+        says=["1029 Job already queued", "00000001-.* was cancelled"],
+        disk=NOTHING,
+        left=["Cancelled"],
+    ),
+    Scenario(
         name="a code that nobody knows, at create",
         faults=[Fault("create", Refusal("9999", "Something new"), times=ALWAYS)],
         status=1,

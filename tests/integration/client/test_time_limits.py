@@ -16,6 +16,7 @@ from tests.support.misbehaving import (
     Script,
     Text,
     Then,
+    WithJob,
 )
 
 NEVER = Script(course=())
@@ -45,6 +46,19 @@ SCENARIOS = [
         says=[UP + "600 s"],
         disk={TARGET: OLD},
         left=["Cancelled"],
+    ),
+    *(
+        Scenario(
+            name=f"a state of {state!r}, for ever",
+            script=NEVER,
+            faults=[Fault("status", WithJob(status=state), times=ALWAYS)],
+            options=MINUTE,
+            status=1,
+            says=[UP, "was cancelled"],
+            disk=NOTHING,
+            left=["Cancelled"],
+        )
+        for state in ("Resting", None, "")
     ),
     Scenario(
         name="the queue is full for ever",

@@ -14,6 +14,7 @@ from tests.support.misbehaving import (
     Json,
     Refusal,
     Reset,
+    Right,
     Script,
     Text,
     WithJob,
@@ -263,3 +264,20 @@ def test_no_pause_passes_the_limit(call: str) -> None:
         with pytest.raises(OutOfTimeError, match=r"7 s; the last problem: .*503"):
             client.exports.run(REQUEST)
         assert client.time.seconds == pytest.approx(1007)
+
+
+def test_a_new_job_in_a_state_of_its_own_is_enqueued() -> None:
+    endpoint = Endpoint(faults=[Fault("create", WithJob(status="Draft"))])
+    with Client(endpoint) as client:
+        client.exports.run(REQUEST)
+    assert endpoint.count("enqueue") == 1
+
+
+def test_a_job_that_is_queued_already_is_followed() -> None:
+    def enqueue(endpoint: Endpoint) -> None:
+        endpoint.jobs[0].state = "Queued"
+
+    endpoint = Endpoint(faults=[Fault("enqueue", Right(), meanwhile=enqueue)])
+    with Client(endpoint) as client:
+        client.exports.run(REQUEST)
+    assert (endpoint.count("enqueue"), endpoint.states) == (1, ["Completed"])
