@@ -37,6 +37,8 @@ from outhaul.client import Patience
 TARGET = "leads.csv"
 PART = "leads.csv.part"
 LABEL = "leads.csv.part.json"
+HANG_SECONDS = 60.0
+"""How much later it is on the clock of a scenario when an answer hangs."""
 UNKNOWN_DOUBLE = "a double of the job may be left in Created"
 """What is said if the list of jobs, which would name it, cannot be read."""
 OLD = b"id\n7\n"
@@ -91,8 +93,6 @@ class Scenario:
     options: Sequence[str] = ()
     before: Mapping[str, bytes] = field(default_factory=dict)
     """Files that are there before the command."""
-    real_time: bool = False
-    """Whether the time that passes counts: for `--timeout` with an endpoint that hangs."""
     stops: Sequence[Stop] = ()
     """Signals to the command, which then runs as a process of its own."""
 
@@ -118,18 +118,14 @@ class Scenario:
 
 
 class Clock:
-    """A clock on which pauses take no time. The endpoint shares it.
+    """A clock that moves on by pauses only, and at once. The endpoint shares it."""
 
-    It moves on by pauses only, or also by the time that passes (`real`).
-    """
-
-    def __init__(self, *, real: bool) -> None:
+    def __init__(self) -> None:
         self._begin = datetime.now(UTC)
-        self._real = real
         self._paused = 0.0
 
     def seconds(self) -> float:
-        return self._paused + (time.monotonic() if self._real else 0)
+        return self._paused
 
     def moment(self) -> datetime:
         return self._begin + timedelta(seconds=self._paused)
@@ -143,10 +139,11 @@ def play(scenario: Scenario, folder: Path) -> Endpoint:
     __tracebackhide__ = True
     for name, content in scenario.before.items():
         (folder / name).write_bytes(content)
-    clock = Clock(real=scenario.real_time)
+    clock = Clock()
     endpoint = Endpoint(
         script=scenario.script, faults=scenario.faults, clock=clock.moment, **scenario.endpoint
     )
+    endpoint.on_hang = partial(clock.pause, HANG_SECONDS)
     for state in scenario.others:
         endpoint.add_job(state, age=86_400)
     with endpoint.serving() as url:

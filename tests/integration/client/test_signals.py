@@ -213,18 +213,6 @@ SCENARIOS = [
         left=["Cancelled"],
     ),
     Scenario(
-        name="a signal that comes twice at once counts once",
-        script=NEVER,
-        stops=[
-            Stop(signal.SIGTERM, Moment("status", answered=True)),
-            Stop(signal.SIGTERM, Moment("status", answered=True)),
-        ],
-        status=143,
-        says=["was cancelled"],
-        disk=NOTHING,
-        left=["Cancelled"],
-    ),
-    Scenario(
         name="to standard output, within the file",
         options=["--output", "-"],
         faults=[Fault("file", CutOff(0, Then.HANG))],

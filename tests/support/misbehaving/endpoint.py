@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote
 from tests.support.misbehaving.faults import Fault
 from tests.support.misbehaving.jobs import QUEUED, RUNNING, ExportJob, Script
 from tests.support.misbehaving.journal import Call
-from tests.support.misbehaving.wire import Reply, json_reply, serving
+from tests.support.misbehaving.wire import Reply, Then, json_reply, serving
 from tests.support.waiting import PATIENCE
 
 from outhaul.protocol.ranges import ByteRange, UnsatisfiableRangeError, parse_range
@@ -67,6 +67,8 @@ class Endpoint:
         self.ranges = ranges
         """Whether file calls heed `Range`."""
         self.clock = clock
+        self.on_hang: Callable[[], object] = lambda: None
+        """Called when an answer hangs: a test whose clock is no real one lets it move on."""
         self.jobs: list[ExportJob] = []
         self.calls: list[Call] = []
         self.url = ""
@@ -170,6 +172,8 @@ class Endpoint:
             if "Date" not in reply.headers:
                 date = format_datetime(self.clock(), usegmt=True)
                 reply = replace(reply, headers={"Date": date, **reply.headers})
+            if reply.then is Then.HANG:
+                self.on_hang()
             call.status = None if reply.limit == -1 else reply.status
             self._changed.notify_all()
             return call, reply
