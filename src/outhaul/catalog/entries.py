@@ -7,7 +7,7 @@ from enum import StrEnum
 from math import isfinite
 from typing import Any
 
-from outhaul.catalog.objects import CustomObjectType, MemberField
+from outhaul.catalog.objects import INFERRED, CustomObjectType, MemberField
 from outhaul.protocol.instants import EXPECTED, parse_instant, render_instant
 from outhaul.protocol.texts import has_surrogate
 
@@ -50,6 +50,11 @@ class LeadField:
     display_name: str
     data_type: str
     description: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def inferred(self) -> bool:
+        """Whether the type was inferred from a file of records."""
+        return INFERRED in self.description
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,10 @@ OWN_FIELDS = {"marketoGUID": "string", "createdAt": "datetime", "updatedAt": "da
 """The fields that every custom object type has, and their `dataType`."""
 
 
+INFERRED = "outhaulInferred"
+"""The key in the description of a field that says that its type was inferred. It is not shown."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class MemberField:
     """A field of program members; `description` is its entry in `describe.json`."""
@@ -18,6 +22,11 @@ class MemberField:
     name: str
     data_type: str
     description: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def inferred(self) -> bool:
+        """Whether the type was inferred from a file of records."""
+        return INFERRED in self.description
 
 
 @dataclass(frozen=True, kw_only=True)

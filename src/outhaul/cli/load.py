@@ -203,6 +203,10 @@ def _load(  # noqa: PLR0913 - all commands share it
         if loaded.left_out:
             names = ", ".join(loaded.left_out)
             errors.print(escape(f"{loaded.path}: not loaded, as they are fields of leads: {names}"))
+        for decision in loaded.decisions:
+            did = "becomes" if decision.widened else "stays"
+            told = f"field {decision.field!r} {did} {data_type(decision.type)}: {decision.reason}"
+            errors.print(escape(f"{loaded.path}: {told}"))
 
 
 def _refused(error: FileError, done: Sequence[Loaded], *, left: int) -> NoReturn:
@@ -246,6 +250,15 @@ def _summary(loaded: Loaded) -> dict[str, Any]:
         "deleted": counts.deleted,
         "inferredFields": {name: data_type(of) for name, of in loaded.inferred.items()},
         **({"leftOut": list(loaded.left_out)} if loaded.left_out else {}),
+        "fieldTypes": [
+            {
+                "field": decision.field,
+                "type": data_type(decision.type),
+                "outcome": "widened" if decision.widened else "kept",
+                "reason": decision.reason,
+            }
+            for decision in loaded.decisions
+        ],
     }
 
 

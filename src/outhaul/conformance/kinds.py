@@ -35,6 +35,7 @@ from outhaul.kinds.registry import AnyKind, all_tables
 from outhaul.lake.clauses import parse_clause
 from outhaul.lake.deletions import delete_leads
 from outhaul.lake.snapshot import Lake
+from outhaul.lake.tables import Table
 from outhaul.limits import Limits
 from outhaul.loading.loads import Loaded, load_file
 from outhaul.loading.merge import Merged
@@ -50,6 +51,9 @@ class Call:
     def __init__(self, catalog: Catalog, path: str | None) -> None:
         self.catalog = catalog
         self._path = path or ""
+
+    def columns(self, _: Table, /) -> Mapping[str, pl.DataType]:
+        return {}
 
     def offset(self) -> int:
         return 0

@@ -7,7 +7,7 @@ import polars as pl
 
 from outhaul.catalog.objects import OWN_FIELDS, CustomObjectType
 from outhaul.errors import Error
-from outhaul.kinds.describing import DescribeQuery, Description, described_field
+from outhaul.kinds.describing import DescribeQuery, Description, described_field, shown_type
 from outhaul.kinds.filter import Context, Filter, Rule
 from outhaul.kinds.kind import Kind, KindFamily
 from outhaul.kinds.loading import Column, Loading
@@ -117,13 +117,18 @@ def custom_object_types(query: DescribeQuery) -> Found:
     known = query.catalog.custom_object_types()
     names = query.names("names")
     return Found(
-        [described_object(entry) for name, entry in known.items() if not names or name in names]
+        [_described(query, entry) for name, entry in known.items() if not names or name in names]
     )
 
 
 def custom_object_type(query: DescribeQuery) -> Found:
     """Describe one custom object type."""
-    return Found([described_object(known_type(query))])
+    return Found([_described(query, known_type(query))])
+
+
+def _described(query: DescribeQuery, entry: CustomObjectType) -> dict[str, Any]:
+    columns = query.columns(table_of(entry.api_name, lead=entry.lead_link))
+    return described_object(entry, columns)
 
 
 def known_type(query: DescribeQuery) -> CustomObjectType:
@@ -139,8 +144,11 @@ def known_type(query: DescribeQuery) -> CustomObjectType:
     return known[name]
 
 
-def described_object(entry: CustomObjectType) -> dict[str, Any]:
-    """Return a custom object type as `describe.json` shows it, with all required members."""
+def described_object(entry: CustomObjectType, columns: Mapping[str, pl.DataType]) -> dict[str, Any]:
+    """Return a custom object type as `describe.json` shows it, with all required members.
+
+    `columns` are those that its table has, with their types.
+    """
     shown = {
         "apiName": entry.api_name,
         "displayName": entry.api_name,
@@ -159,7 +167,11 @@ def described_object(entry: CustomObjectType) -> dict[str, Any]:
     }
     declared = {field["name"]: field for field in entry.description.get("fields", [])}
     shown["fields"] = [
-        described_field(name, of, declared.get(name, {"updateable": name not in OWN_FIELDS}))
+        described_field(
+            name,
+            shown_type(of, columns.get(name)),
+            declared.get(name, {"updateable": name not in OWN_FIELDS}),
+        )
         for name, of in entry.fields.items()
     ]
     return shown

@@ -4,6 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import polars as pl
+
+from outhaul.catalog.objects import INFERRED
+from outhaul.lake.conversions import data_type as data_type_of
+from outhaul.lake.tables import Table, column_type
 from outhaul.protocol.answers.envelope import Found
 from outhaul.protocol.parameters import Parameter
 
@@ -20,6 +25,9 @@ class DescribeQuery(Protocol):
     @property
     def catalog(self) -> "Catalog":
         """The catalog of the caller's subscription."""
+
+    def columns(self, table: Table, /) -> Mapping[str, pl.DataType]:
+        """Return the types of the columns that a table has; nothing if it cannot be read."""
 
     def offset(self) -> int:
         """Return the number of entries before the page."""
@@ -44,6 +52,13 @@ class Description:
     """All parameters that `find` reads, in the path and the query."""
 
 
+def shown_type(declared: str, stored: pl.DataType | None) -> str:
+    """Return the `dataType` of a field. The type of its column, if it differs, is what counts."""
+    if stored is None or stored == column_type(declared):
+        return declared
+    return data_type_of(stored)
+
+
 def described_field(name: str, data_type: str, declared: Mapping[str, Any]) -> dict[str, Any]:
     """Return a field as most describe calls show it. Members in `declared` replace the defaults."""
     shown = {
@@ -54,4 +69,5 @@ def described_field(name: str, data_type: str, declared: Mapping[str, Any]) -> d
         "crmManaged": False,
         **declared,
     }
-    return {key: value for key, value in shown.items() if value is not None}
+    shown["dataType"] = data_type
+    return {key: value for key, value in shown.items() if value is not None and key != INFERRED}

@@ -1,13 +1,15 @@
 """Leads (bulk lead extract). A request has exactly one filter."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from outhaul.catalog.built_in import standard_entries
 from outhaul.catalog.entries import Entries, LeadField
-from outhaul.kinds.describing import DescribeQuery, Description
+from outhaul.catalog.objects import INFERRED
+from outhaul.kinds.describing import DescribeQuery, Description, shown_type
 from outhaul.kinds.filter import Context
 from outhaul.kinds.kind import Kind
 from outhaul.kinds.loading import Column, Inferring, Loading
@@ -76,42 +78,62 @@ def _loadable(catalog: "Catalog") -> Iterable[Column]:
     yield Column(name="id", type=pl.Int64(), required=True, positive=True)
     for name, entry in catalog.lead_fields().items():
         if name not in {"id", ECIDS}:
-            yield Column(name=name, type=column_type(entry.data_type))
+            of = column_type(entry.data_type)
+            yield Column(name=name, type=of, inferred=entry.inferred)
     yield Column(name=ECIDS, type=pl.String())
 
 
 def _inferred(catalog: "Catalog", found: Mapping[str, pl.DataType]) -> Entries:
-    """Return catalog entries of new fields, in the form of `describe.json`."""
+    """Return catalog entries of inferred fields, in the form of `describe.json`."""
     known = catalog.lead_fields()
     free = max(entry.id for entry in known.values()) + 1
+    ids = {
+        name: known[name].id if name in known else free + n
+        for n, name in enumerate(found)
+        if name not in known or known[name].inferred
+    }
     return Entries(
         lead_fields=tuple(
             LeadField(
-                id=free + n,
+                id=number,
                 name=name,
                 display_name=name,
-                data_type=data_type(of),
+                data_type=data_type(found[name]),
                 description={
-                    "id": free + n,
+                    "id": number,
                     "displayName": name,
-                    "dataType": data_type(of),
+                    "dataType": data_type(found[name]),
                     "rest": {"name": name, "readOnly": False},
+                    INFERRED: True,
                 },
             )
-            for n, (name, of) in enumerate(found.items())
-            if name not in known
+            for name, number in ids.items()
         )
     )
 
 
+def stored_fields(
+    fields: Mapping[str, LeadField], columns: Mapping[str, pl.DataType]
+) -> Mapping[str, LeadField]:
+    """Return lead fields with the types of the columns that the table of leads has."""
+    return {
+        name: replace(entry, data_type=shown_type(entry.data_type, columns.get(name)))
+        for name, entry in fields.items()
+    }
+
+
 def describe(query: DescribeQuery) -> Found:
     """List lead fields, with their names in the API."""
-    return Found([described_field(entry) for entry in query.catalog.lead_fields().values()])
+    return Found([described_field(entry) for entry in _described(query).values()])
+
+
+def _described(query: DescribeQuery) -> Mapping[str, LeadField]:
+    return stored_fields(query.catalog.lead_fields(), query.columns(TABLE))
 
 
 def describe2(query: DescribeQuery) -> Found:
     """List lead fields, and the fields by which leads can be looked up."""
-    fields = query.catalog.lead_fields()
+    fields = _described(query)
     lead = {
         "name": "API Lead",
         "searchableFields": [[name] for name in searchable(fields)],
@@ -143,8 +165,8 @@ def described_field(entry: LeadField) -> dict[str, Any]:
         "dataType": entry.data_type,
         "rest": {"name": entry.name, "readOnly": False},
         **entry.description,
-    }
-    return {name: value for name, value in shown.items() if value is not None}
+    } | {"dataType": entry.data_type}
+    return {name: value for name, value in shown.items() if value is not None and name != INFERRED}
 
 
 def described_again(entry: LeadField) -> dict[str, Any]:

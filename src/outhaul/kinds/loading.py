@@ -27,6 +27,15 @@ class Column:
     """What `members` are, for the message about another value."""
     json_object: bool = False
     """Whether a value must be a JSON object, as text."""
+    hint: str = ""
+    """What a message about a value of another type says at its end."""
+    inferred: bool = False
+    """Whether the type was inferred from a file. Then `--infer-fields` may widen it."""
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether valid values are restricted by more than the type."""
+        return self.required or self.positive or self.json_object or self.members is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +45,10 @@ class Inferring:
     help: str
     """The help of `--infer-fields`."""
     entries: Callable[["Catalog", Mapping[str, pl.DataType]], Entries]
-    """Returns the catalog entries of new columns. Arguments: the catalog, the columns' types."""
+    """Returns the catalog entries of columns that are new, or whose inferred type has changed.
+
+    Arguments: the catalog, the columns' types.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

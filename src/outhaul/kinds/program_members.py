@@ -7,9 +7,9 @@ import polars as pl
 
 from outhaul.catalog.built_in import standard_entries
 from outhaul.catalog.entries import Entries
-from outhaul.catalog.objects import MemberField
+from outhaul.catalog.objects import INFERRED, MemberField
 from outhaul.errors import Error
-from outhaul.kinds.describing import DescribeQuery, Description, described_field
+from outhaul.kinds.describing import DescribeQuery, Description, described_field, shown_type
 from outhaul.kinds.filter import Context, Filter, Rule
 from outhaul.kinds.kind import Kind
 from outhaul.kinds.leads import ECIDS, lead_columns
@@ -230,6 +230,7 @@ def _loadable(catalog: "Catalog") -> Iterable[Column]:
             type=TABLE.columns.get(name, column_type(entry.data_type)),
             required=name in TABLE.key,
             positive=name in TABLE.key,
+            inferred=entry.inferred,
         )
 
 
@@ -238,7 +239,7 @@ def _fields_of_leads(catalog: "Catalog") -> Collection[str]:
 
 
 def _inferred(catalog: "Catalog", found: Mapping[str, pl.DataType]) -> Entries:
-    """Return catalog entries of new fields, in the form of `programs/members/describe.json`."""
+    """Return catalog entries of inferred fields, in the form of a live instance's answer."""
     known = catalog.member_fields()
     return Entries(
         member_fields=tuple(
@@ -251,10 +252,11 @@ def _inferred(catalog: "Catalog", found: Mapping[str, pl.DataType]) -> Entries:
                     "dataType": data_type(of),
                     "updateable": True,
                     "crmManaged": False,
+                    INFERRED: True,
                 },
             )
             for name, of in found.items()
-            if name not in known
+            if name not in known or known[name].inferred
         )
     )
 
@@ -299,8 +301,11 @@ def searchable(fields: Mapping[str, MemberField]) -> list[str]:
 
 
 def _described_fields(query: DescribeQuery) -> list[dict[str, Any]]:
+    columns = query.columns(TABLE)
     return [
-        described_field(entry.name, entry.data_type, entry.description)
+        described_field(
+            entry.name, shown_type(entry.data_type, columns.get(entry.name)), entry.description
+        )
         for entry in query.catalog.member_fields().values()
     ]
 

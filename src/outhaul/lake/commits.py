@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable
+from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -103,6 +103,36 @@ def commit(  # noqa: PLR0913 - the table, its version, and the changes
         )
     except CommitFailedError as error:
         raise TableChangedError(f"{table.name}: {TableChangedError.__doc__}") from error
+
+
+def replace_all(
+    lake: Lake,
+    table: Table,
+    *,
+    version: int,
+    adds: Sequence[AddAction],
+    types: Mapping[str, pl.DataType],
+) -> int:
+    """Replace all files of a table, and the types of some columns, in one commit.
+
+    Return the new version. `version` is as for `commit`, which also says what this raises.
+    """
+    opened = lake.at(table, version)
+    fields = [
+        delta_field(field.name, types[field.name]) if field.name in types else field
+        for field in opened.schema().fields
+    ]
+    try:
+        opened.create_write_transaction(
+            actions=[*adds],
+            mode="overwrite",
+            schema=Schema(fields),
+            partition_by=[table.partition],
+            commit_properties=_AT_ONCE,
+        )
+    except CommitFailedError as error:
+        raise TableChangedError(f"{table.name}: {TableChangedError.__doc__}") from error
+    return version + 1
 
 
 def _commit(

@@ -1,7 +1,7 @@
 """Conversion of values to the types of columns, and inference of the types of new columns."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -67,8 +67,8 @@ class Narrowest:
         INSTANT,
     )
 
-    def __init__(self) -> None:
-        self._left = list(self.CANDIDATES)
+    def __init__(self, candidates: Sequence[pl.DataType] = CANDIDATES) -> None:
+        self._left = list(candidates)
         self._seen = False
 
     def look(self, given: pl.Series) -> None:
@@ -101,7 +101,7 @@ def _unconverted(column: Column, given: pl.Series, where: pl.Series) -> list[Inv
     texts = convert(given.filter(where), pl.String())
     of = data_type(column.type)
     return [
-        Invalid(record, f"{column.name}: {_shown(text)} is not {_expected(text, of)}")
+        Invalid(record, f"{column.name}: {_shown(text)} is not {_expected(text, of)}{column.hint}")
         for record, text in zip(records, texts, strict=True)
     ]
 

@@ -1,7 +1,7 @@
 """Loading of a file: its records are read, checked, and merged into a table."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from outhaul.kinds.loading import Column, Deleting, Loading
 from outhaul.kinds.registry import all_tables
 from outhaul.lake.deletions import delete_leads
 from outhaul.lake.snapshot import Lake
-from outhaul.loading.fitting import Narrowest, fit
+from outhaul.loading.column_types import ColumnTypes, Decision
+from outhaul.loading.fitting import fit
 from outhaul.loading.merge import ColumnChangedError, Merged, merge
 from outhaul.loading.readers import FileError, Problem, Reader, Report, open_reader
 from outhaul.loading.staging import Staging, staging_folder
@@ -38,6 +39,10 @@ class Loaded:
     """The columns that are new to the catalog, and their types."""
     left_out: Sequence[str] = ()
     """The columns that were not loaded, because leads are loaded with them."""
+    outdated: Mapping[str, pl.DataType] = field(default_factory=dict)
+    """Inferred columns whose type in the catalog is not the one of the table, and that one."""
+    decisions: Sequence[Decision] = ()
+    """The fields of the file whose type was widened, or is not the one in the catalog."""
     noted: Collection[tuple[Any, ...]] = ()
     """The distinct combinations of values in the columns of `Noting`."""
 
@@ -63,9 +68,18 @@ def load_file(  # noqa: PLR0913, PLR0917 - what is loaded, into which lake, from
     loaded = _Load(loading, lake, catalog, path, infer=infer).run(moment, report)
     if loading.noting is not None:
         loading.noting.store(catalog, loaded.noted)
-    if loading.inferring is not None and loaded.inferred:
-        catalog.store(loading.inferring.entries(catalog, loaded.inferred))
+    inferred = {**loaded.inferred, **loaded.outdated}
+    if loading.inferring is not None and inferred:
+        catalog.store(loading.inferring.entries(catalog, inferred))
     return loaded
+
+
+class _TooNarrowError(Exception):
+    """Some columns must be widened, because values of the file do not fit them."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(*names)
+        self.names = names
 
 
 class _Load:
@@ -82,33 +96,30 @@ class _Load:
         self._note = () if loading.noting is None else loading.noting.columns
         self._noted: set[tuple[Any, ...]] = set()
         self._has_deletions = False
-        snapshot = lake.snapshot(self._table)
-        self._existing = self._table.columns if snapshot is None else snapshot.columns
-        columns = list(loading.columns(catalog))
-        self._catalogued = {column.name for column in columns}
-        self._columns = {column.name: column for column in self._as_existing(columns)}
+        self._types = ColumnTypes(
+            loading.columns(catalog), self._table, lake.snapshot(self._table), infer=infer
+        )
         self._infer = infer
-        if infer:
-            self._columns = self._existing_columns() | self._columns
-        self._narrowest: dict[str, Narrowest] = {}
         self._problems: list[Problem] = []
         self._more = 0
         others = () if loading.of_leads is None else loading.of_leads(catalog)
-        self._of_leads = {*others} - {*self._columns}
+        self._of_leads = {*others} - {*self._types.columns}
         self._left_out: dict[str, None] = {}
 
-    def _as_existing(self, columns: Iterable[Column]) -> Iterator[Column]:
-        """Yield the columns. The type of a column that the table has stays as it is there."""
-        for column in columns:
-            yield replace(column, type=self._existing.get(column.name, column.type))
-
-    def _existing_columns(self) -> dict[str, Column]:
-        """Return the columns of the table. An interrupted load may leave unknown ones there."""
-        return {name: Column(name=name, type=of) for name, of in self._existing.items()}
-
     def run(self, moment: datetime, report: Report) -> Loaded:
-        """Read, check and merge the file."""
+        """Read, check and merge the file. It is read again if a column must be widened."""
+        while True:
+            try:
+                return self._run(moment, report)
+            except _TooNarrowError as found:
+                self._types.widen(found.names)
+
+    def _run(self, moment: datetime, report: Report) -> Loaded:
         reader = open_reader(self._path)
+        types = self._types
+        types.begin()
+        self._problems, self._more = [], 0
+        self._noted, self._has_deletions = set(), False
         with staging_folder(self._lake.folder) as folder:
             staging = Staging(folder, self._table)
             try:
@@ -120,7 +131,7 @@ class _Load:
                 self._problems += error.problems
             if self._problems:
                 raise FileError(self._path, self._problems, self._more)
-            staging.settle({name: found.type for name, found in self._narrowest.items()})
+            staging.settle(types.settle())
             if self._loading.deleting is not None and self._has_deletions:
                 # Deletions come first: if they are interrupted, the records are missing too, which
                 # shows that the file must be loaded again.
@@ -133,27 +144,30 @@ class _Load:
                     moment,
                     self._loading.stand_ins,
                     lambda share: report(_READING + share * (1 - _READING)),
+                    types.widening,
                 )
             except ColumnChangedError as error:
                 raise FileError(self._path, [Problem(0, str(error))]) from error
-        inferred = {
-            name: of for name, of in staging.columns.items() if name not in self._catalogued
-        }
         return Loaded(
             path=self._path,
             merged=merged,
-            inferred=inferred,
+            inferred=types.inferred(staging.columns),
+            outdated=types.outdated(staging.columns),
+            decisions=list(types.decisions(staging.columns)),
             noted=self._noted,
             left_out=[*self._left_out],
         )
 
     def _stage(self, reader: Reader, batch: pl.DataFrame, first: int, staging: Staging) -> None:
         batch = self._without_leads(batch)
-        unknown = [name for name in batch.columns if name not in self._columns]
+        columns = self._types.columns
+        unknown = [name for name in batch.columns if name not in columns]
         problem = self._problem(batch.columns, unknown)
         if problem:
             raise FileError(self._path, [Problem(1, problem)])
-        fitted, invalid = fit(batch, self._columns.values())
+        fitted, invalid = fit(batch, columns.values())
+        if invalid and (narrow := self._types.misfits(batch, fitted)):
+            raise _TooNarrowError(narrow)
         for value in invalid:
             if len(self._problems) < PROBLEMS_SHOWN:
                 line = reader.line_of(first + value.record)
@@ -161,7 +175,7 @@ class _Load:
             else:
                 self._more += 1
         for name in unknown:
-            self._narrowest.setdefault(name, Narrowest()).look(batch[name])
+            self._types.look(batch[name])
         if self._note:
             absent = [pl.lit(None).alias(name) for name in self._note if name not in fitted]
             noted = fitted.with_columns(absent).select(self._note).unique()
@@ -189,7 +203,7 @@ class _Load:
         if unknown and not self._infer:
             return self._unknown(unknown)
         # Names of columns in a table are not case sensitive.
-        taken = {name.lower(): name for name in (self._table.partition, *self._existing)}
+        taken = {name.lower(): name for name in (self._table.partition, *self._types.existing)}
         for name in names:
             if name.startswith(RESERVED):
                 return f"column {name!r}: names that begin with {RESERVED!r} are outhaul's own"
@@ -204,7 +218,8 @@ class _Load:
         listed = ", ".join(repr(name) for name in names)
         if self._loading.inferring is not None:
             return f"the catalog has no field {listed}; --infer-fields would add it"
-        return f"{self._table.name} have no column {listed}; they have {', '.join(self._columns)}"
+        known = ", ".join(self._types.columns)
+        return f"{self._table.name} have no column {listed}; they have {known}"
 
 
 def _text(given: pl.Series) -> pl.Series:

@@ -20,6 +20,7 @@ from outhaul.lake.deletions import deleted_leads, without
 from outhaul.lake.files import LakeFile, by_partition
 from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import CHANGED_AT, INSTANT, Table
+from outhaul.lake.widening import fits, widen, wider
 from outhaul.loading.staging import Staging
 
 MANY_FILES = 8
@@ -30,7 +31,7 @@ _OLD = "\0old"
 
 
 class ColumnChangedError(ValueError):
-    """Another load added a column at the same time, with another type; load the file again."""
+    """Another load changed the type of this column at the same time; load the file again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,22 +64,31 @@ def merge(  # noqa: PLR0913, PLR0917 - what is merged into what, when and how
     moment: datetime,
     stand_ins: Mapping[str, str],
     report: Callable[[float], None],
+    widening: Collection[str] = (),
 ) -> Merged:
     """Merge staged records into a table, in one commit.
 
     A record with a known key replaces the columns that the file has; other columns keep their
     values. A value that an export would write for the previous one changes nothing, as do
     `stand_ins` for null. `moment` is the time of the change. `report` gets the share of the
-    partitions that are merged, from 0 to 1. Raises `ColumnChangedError`.
+    partitions that are merged, from 0 to 1. Columns in `widening` get their types in `staging`
+    before, in a commit of its own: the table then has the same records. Raises
+    `ColumnChangedError`.
     """
     with lake.writing(table):
         snapshot = make_snapshot(lake, table)
         new_columns = {
             name: of for name, of in staging.columns.items() if name not in snapshot.columns
         }
-        for name, of in staging.columns.items():
-            if of != snapshot.columns.get(name, of):
+        changes = {
+            name: of for name, of in staging.columns.items() if of != snapshot.columns.get(name, of)
+        }
+        for name, of in changes.items():
+            allowed = name in widening and of in wider(snapshot.columns[name])
+            if not allowed or not fits(snapshot, name, of):
                 raise ColumnChangedError(f"{name}: {ColumnChangedError.__doc__}")
+        if changes:
+            snapshot = widen(lake, table, snapshot, changes)
         # Read while the table is held: a sweep of later deletions comes after this merge.
         deleted = None if table.depends_on is None else deleted_leads(lake)
         done = _Merger(table, snapshot, staging, moment, deleted, stand_ins).run(report)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from io import BytesIO
 from itertools import count
 from pathlib import Path
@@ -280,3 +281,15 @@ def test_a_file_that_is_gone_or_damaged_is_told(put: Loader, tmp_path: Path) -> 
     path.unlink()
     with pytest.raises(LakeError, match="No such file"):
         page(local)
+
+
+def test_a_column_is_widened_in_it(lake: Lake, catalog: Catalog, put: Loader) -> None:
+    load = partial(load_leads, infer=True)
+    put(load, lake, [{"id": 1, "size": 5}])
+    plan = planned("leads", lake, catalog)
+    put(load, lake, [{"id": 2, "size": "large"}])
+    snapshot = lake.snapshot(LEADS)
+    assert snapshot is not None
+    sizes = snapshot.scan(snapshot.files).sort("id").collect()["size"].to_list()
+    assert sizes == ["5", "large"]
+    rendered(plan, lake)  # from files that were replaced

@@ -7,6 +7,8 @@ repeated, the last value is used.
 from collections.abc import Container, Mapping
 from datetime import datetime
 
+import polars as pl
+
 from outhaul.accounts.tokens import Caller
 from outhaul.api.lookups.parameters import LARGEST_PAGE
 from outhaul.api.lookups.posted import Posted
@@ -14,7 +16,9 @@ from outhaul.api.service import Service
 from outhaul.catalog.store import Catalog
 from outhaul.errors import ApiError, Error
 from outhaul.kinds.filter import Context
+from outhaul.lake.failures import LakeError
 from outhaul.lake.snapshot import Lake
+from outhaul.lake.tables import Table
 from outhaul.protocol.body import parsed_integer, wrong_type
 from outhaul.protocol.instants import EXPECTED, parse_instant
 from outhaul.protocol.paging import decode_token, encode_token
@@ -60,6 +64,14 @@ class Query:
     def context(self) -> Context:
         """The catalog, the limits of the subscription, and the current time."""
         return self.service.context(self.caller)
+
+    def columns(self, table: Table) -> Mapping[str, pl.DataType]:
+        """Return the types of the columns that a table has; nothing if it cannot be read."""
+        try:
+            snapshot = self.lake.snapshot(table)
+        except LakeError:
+            return {}  # descriptions are answered from the catalog during an outage of the lake
+        return {} if snapshot is None else snapshot.columns
 
     def path_id(self, name: str) -> int:
         """Return an id in the path."""
