@@ -1,7 +1,7 @@
 """`outhaul load`: records and catalogs from files."""
 
 import json as json_module
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from inspect import Parameter
 from pathlib import Path
@@ -25,13 +25,17 @@ from outhaul.cli.options import (
 )
 from outhaul.cli.store import Subscription, lake_named, open_database
 from outhaul.clock import now
+from outhaul.kinds.custom_objects import CUSTOM_OBJECTS
 from outhaul.kinds.kind import Records, TypeUnknownError
+from outhaul.kinds.leads import LEADS
 from outhaul.kinds.loading import Loading
+from outhaul.kinds.program_members import PROGRAM_MEMBERS
 from outhaul.kinds.registry import REGISTRY
 from outhaul.lake.commits import TableChangedError
 from outhaul.lake.conversions import data_type
 from outhaul.lake.failures import LakeError
 from outhaul.lake.snapshot import Lake, location_of_lakes, open_lake
+from outhaul.loading.column_types import ColumnTypes, Decision
 from outhaul.loading.loads import Loaded, load_file
 from outhaul.loading.readers import FileError, Report
 from outhaul.settings import LocationMissingError, Settings
@@ -120,7 +124,7 @@ def _group() -> None:
 
 
 @app.command()
-@takes("data", "database_url")
+@takes("data", "database_url", "lake_url")
 def catalog(
     paths: Annotated[
         list[Path],
@@ -139,19 +143,25 @@ def catalog(
     Example: `outhaul load catalog describe.json types.json --data ./data`
     """
     read = [(path, _read_catalog(path)) for path in paths]
+    differences: dict[Path, list[Decision]] = {}
+    with named_errors(LocationMissingError):
+        location_of_lakes(settings)
     with open_database(settings, subscription) as database:
         store = Catalog(database, subscription)
+        lake = open_lake(settings, subscription, database)
         for path, entries in read:
             try:
                 store_entries(store, entries)
             except CatalogError as error:  # the rules of a smart list are not valid
                 fail(f"nothing of {path} was loaded: {error}")
+            differences[path] = list(_differences(lake, store, entries))
     counts = [
         {
             "path": str(path),
             "leadFields": len(entries.lead_fields),
             "activityTypes": len(entries.activity_types),
             "assets": len(entries.assets),
+            **_field_types(differences[path]),
         }
         for path, entries in read
     ]
@@ -160,6 +170,48 @@ def catalog(
         return
     for path, entries in read:
         errors.print(escape(f"{path}: {len(entries)} entries of the catalog"))
+        _tell(path, differences[path])
+
+
+def _differences(lake: Lake, catalog: Catalog, entries: Entries) -> Iterator[Decision]:
+    """Yield the loaded fields whose type is not the one that the lake has."""
+    described: list[tuple[Loading, Collection[str]]] = [
+        (LEADS.loading, {entry.name for entry in entries.lead_fields}),
+        (PROGRAM_MEMBERS.loading, {entry.name for entry in entries.member_fields}),
+    ]
+    for declared in entries.custom_object_types:
+        loading = CUSTOM_OBJECTS.loading_of(catalog, declared.api_name)
+        described.append((loading, declared.fields))
+    for loading, names in described:
+        if not names:
+            continue
+        try:
+            snapshot = lake.snapshot(loading.table)
+        except LakeError:
+            continue  # a load of records will tell
+        types = ColumnTypes(loading.columns(catalog), loading.table, snapshot, infer=False)
+        yield from (found for found in types.differences() if found.field in names)
+
+
+def _tell(path: Path, decisions: Iterable[Decision]) -> None:
+    for decision in decisions:
+        did = "becomes" if decision.widened else "stays"
+        told = f"field {decision.field!r} {did} {data_type(decision.type)}: {decision.reason}"
+        errors.print(escape(f"{path}: {told}"))
+
+
+def _field_types(decisions: Sequence[Decision]) -> dict[str, Any]:
+    """Return the member of a file's JSON that has the decisions; none if there were none."""
+    shown = [
+        {
+            "field": decision.field,
+            "type": data_type(decision.type),
+            "outcome": "widened" if decision.widened else "kept",
+            "reason": decision.reason,
+        }
+        for decision in decisions
+    ]
+    return {"fieldTypes": shown} if shown else {}
 
 
 def _load(  # noqa: PLR0913 - all commands share it
@@ -203,10 +255,7 @@ def _load(  # noqa: PLR0913 - all commands share it
         if loaded.left_out:
             names = ", ".join(loaded.left_out)
             errors.print(escape(f"{loaded.path}: not loaded, as they are fields of leads: {names}"))
-        for decision in loaded.decisions:
-            did = "becomes" if decision.widened else "stays"
-            told = f"field {decision.field!r} {did} {data_type(decision.type)}: {decision.reason}"
-            errors.print(escape(f"{loaded.path}: {told}"))
+        _tell(loaded.path, loaded.decisions)
 
 
 def _refused(error: FileError, done: Sequence[Loaded], *, left: int) -> NoReturn:
@@ -250,15 +299,7 @@ def _summary(loaded: Loaded) -> dict[str, Any]:
         "deleted": counts.deleted,
         "inferredFields": {name: data_type(of) for name, of in loaded.inferred.items()},
         **({"leftOut": list(loaded.left_out)} if loaded.left_out else {}),
-        "fieldTypes": [
-            {
-                "field": decision.field,
-                "type": data_type(decision.type),
-                "outcome": "widened" if decision.widened else "kept",
-                "reason": decision.reason,
-            }
-            for decision in loaded.decisions
-        ],
+        **_field_types(loaded.decisions),
     }
 
 

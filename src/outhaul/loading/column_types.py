@@ -109,6 +109,12 @@ class ColumnTypes:
             if column.inferred and now.get(name, column.type) != column.type
         }
 
+    def differences(self) -> Iterator[Decision]:
+        """Yield the fields of which the catalog declares another type than the table has."""
+        return self.decisions(
+            {name: of for name, of in self.existing.items() if name in self._declared}
+        )
+
     def decisions(self, final: Mapping[str, pl.DataType]) -> Iterator[Decision]:
         """Yield what was decided about columns of a file. `final` has their types."""
         for name, of in final.items():
@@ -119,11 +125,9 @@ class ColumnTypes:
                 reason = f"it was {data_type(before)}, which does not hold every value of the file"
                 yield Decision(field=name, type=of, widened=True, reason=reason)
             elif declared is not None and not declared.inferred and declared.type != of:
-                reason = (
-                    f"the catalog says {data_type(declared.type)}, but the column has had the type "
-                    f"{data_type(of)} since an earlier load"
+                yield Decision(
+                    field=name, type=of, widened=False, reason=_difference(declared.type, of)
                 )
-                yield Decision(field=name, type=of, widened=False, reason=reason)
 
     def _as_existing(self) -> Iterator[Column]:
         """Yield the columns. The type of a column that the table has stays as it is there."""
@@ -137,10 +141,7 @@ class ColumnTypes:
             if column.inferred and not self._infer:
                 hint = "; --infer-fields would widen the field"
             elif of != column.type and name not in self._table.columns:
-                hint = (
-                    f" (the catalog says {data_type(column.type)}, but the column has had the type "
-                    f"{data_type(of)} since an earlier load)"
-                )
+                hint = f" ({_difference(column.type, of)})"
             yield replace(column, type=of, hint=hint)
 
     def _find_wider(self) -> Iterator[tuple[str, tuple[pl.DataType, ...]]]:
@@ -165,3 +166,10 @@ class ColumnTypes:
         if self._snapshot is None or name not in self.existing:
             return True
         return fits(self._snapshot, name, to)
+
+
+def _difference(declared: pl.DataType, of: pl.DataType) -> str:
+    return (
+        f"the catalog says {data_type(declared)}, but the column has had the type {data_type(of)} "
+        "since an earlier load"
+    )
