@@ -21,7 +21,7 @@ _EXACT_INTEGER = 2**53
 _INTEGERS = range(-(2**63), 2**63)
 
 # Polars writes an exponent outside of these bounds.
-_LEAST_PLAIN, _LEAST_EXPONENT = 1e-4, 1e16
+_LEAST_PLAIN, _LEAST_EXPONENT = 1e-5, 1e16
 
 # The digits of the numbers that floats can hold. The exponent of other numbers stays.
 _MOST_DIGITS = 330
@@ -87,8 +87,13 @@ def float_texts(values: pl.Series) -> pl.Series:
 
 def has_exponents(values: pl.Series) -> bool:
     """Return whether Polars writes some floats of 64 bits with an exponent."""
+    return with_exponents(values).any()
+
+
+def with_exponents(values: pl.Series) -> pl.Series:
+    """Return which floats of 64 bits Polars writes with an exponent; NaN and infinities, too."""
     sizes = values.abs()
-    return bool(((sizes >= _LEAST_EXPONENT) | ((sizes < _LEAST_PLAIN) & (sizes > 0))).any())
+    return (sizes >= _LEAST_EXPONENT) | ((sizes < _LEAST_PLAIN) & (sizes > 0))
 
 
 def as_floats(values: pl.Series) -> pl.Series:

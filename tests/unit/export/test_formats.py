@@ -1,5 +1,6 @@
 import gzip
 import json
+import re
 from datetime import date, datetime
 from typing import Any
 
@@ -103,3 +104,21 @@ def test_booleans_are_digits_where_a_format_has_no_booleans() -> None:
     _, word = written(CSV, [[record]]).split()
     assert (digit, word) == (b"null,null,null,1,null,null", b"null,null,null,true,null,null")
     assert json.loads(written(JSON_LINES, [[record]], digits=["isLead"]))["isLead"] is True
+
+
+@pytest.mark.parametrize("number", FORMATS)
+@pytest.mark.parametrize("times", [1, 60])  # few records are written one by one in JSON Lines
+def test_numbers_are_written_in_digits(number: str, times: int) -> None:
+    values = [1e22, 0.5, -1e16, None, 1e-7, -0.0, 140.0, 5e-324]
+    records = [dict.fromkeys(COLUMNS) | {"score": value, "name": "1e22"} for value in values]
+    file = written(FORMATS[number], [records * times])
+    content = TestEveryFormat.content(FORMATS[number], file).decode()
+    lines = content.splitlines()[-len(values) * times :]
+    if "JSONL" in number:
+        texts = [re.sub(r'.*"score":([^,]*),.*', r"\1", line) for line in lines]
+        assert {text for text in texts if "." not in text} == {"null"}
+        texts = [text.removesuffix(".0") for text in texts]
+    else:
+        texts = [re.split(r"[,\t ]", line)[1] for line in lines]
+    expected = ["1" + "0" * 22, "0.5", "-1" + "0" * 16, "null", "0.0000001", "-0", "140"]
+    assert texts == [*expected, "0." + "0" * 323 + "5"] * times

@@ -16,8 +16,11 @@ import polars as pl
 from outhaul.errors import Error
 from outhaul.export.formats.format import Format
 from outhaul.lake.conversions import render
-from outhaul.lake.numbers import float_texts, has_exponents
+from outhaul.lake.numbers import float_texts, with_exponents
 from outhaul.storage.store import Writable
+
+_FEW = 50
+"""Records that are written each by itself, because of a number that would have an exponent."""
 
 
 class JsonLines(Format):
@@ -43,19 +46,40 @@ class JsonLines(Format):
 
     def batch(self, records: pl.DataFrame, headers: Sequence[str], target: Writable) -> None:
         named = records.rename(dict(zip(records.columns, headers, strict=True)))
-        floats = [column for column in named if column.dtype == pl.Float64]
-        scientific = [column for column in floats if has_exponents(column)]
-        if scientific:
-            _write_digits(named, scientific, target)
-        else:
-            named.write_ndjson(cast("IO[bytes]", target))
+        rows = _with_exponents(named)
+        if len(rows) > _FEW:
+            _write_digits(named, target)
+            return
+        first = 0
+        for row in rows:
+            _write(named[first:row], target)
+            _write_digits(named[row : row + 1], target)
+            first = row + 1
+        _write(named[first:], target)
 
 
-def _write_digits(records: pl.DataFrame, columns: Sequence[pl.Series], target: Writable) -> None:
-    """Write records. Some columns of floats, which Polars would write with exponents, have none.
+def _with_exponents(records: pl.DataFrame) -> list[int]:
+    """Return the records of which Polars would write a number with an exponent."""
+    found: set[int] = set()
+    for column in _floats(records):
+        found.update(with_exponents(column).arg_true())
+    return sorted(found)
+
+
+def _floats(records: pl.DataFrame) -> Sequence[pl.Series]:
+    return [column for column in records if column.dtype == pl.Float64]
+
+
+def _write(records: pl.DataFrame, target: Writable) -> None:
+    records.write_ndjson(cast("IO[bytes]", target))
+
+
+def _write_digits(records: pl.DataFrame, target: Writable) -> None:
+    """Write records, in which no number has an exponent. This is slower than `_write`.
 
     Polars writes their digits as texts, with a mark that no other text has; then the quotes go.
     """
+    columns = _floats(records)
     mark = secrets.token_hex(16)
     written = io.BytesIO()
     marked = [(mark + _with_fraction(column)).alias(column.name) for column in columns]
