@@ -5,6 +5,7 @@ table of them, whatever the format of the file; `docs/records.md` shows it.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ _MOMENT = (
     rf"(T[0-9]{{2}}:[0-9]{{2}}(:[0-5][0-9](\.[0-9]{{1,6}}0{{0,3}})?)?(Z|{_OFFSET})?)?$"
 )
 _INSTANT_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%dT%H:%M%z")
+_FIRST, _LAST = date(1, 1, 1), date(9999, 12, 31)
 _EXACT_FORMAT = "%Y-%m-%dT%H:%M:%S%.fZ"
 """Polars writes as many digits below the second as are needed: none, three, six or nine."""
 
@@ -124,7 +126,7 @@ def _words(given: pl.Series) -> pl.Series:
 
 
 def _exact_datetimes(given: pl.Series) -> pl.Series:
-    return _universal(given).dt.to_string(_EXACT_FORMAT)
+    return _in_calendar(_universal(given)).dt.to_string(_EXACT_FORMAT)
 
 
 def _universal(given: pl.Series) -> pl.Series:
@@ -137,7 +139,17 @@ def _universal(given: pl.Series) -> pl.Series:
 
 def _in_calendar(typed: pl.Series) -> pl.Series:
     """Return days or moments. Those whose year does not have four digits become null."""
-    return typed.set(~typed.dt.year().is_between(1, 9999), None)
+    of = typed.dtype
+    if isinstance(of, pl.Datetime):
+        if of.time_unit == "ns":
+            return typed  # these do not reach such years
+        moments = pl.Series([_FIRST, _LAST]).cast(pl.Datetime(of.time_unit))
+        first, last = moments.dt.replace_time_zone(of.time_zone)
+        last += timedelta(days=1, microseconds=-1)
+    else:
+        first, last = _FIRST, _LAST
+    # Polars cannot tell the year of the largest values.
+    return typed.set(~typed.is_between(first, last), None)
 
 
 def _text_to_boolean(given: pl.Series) -> pl.Series:
@@ -204,7 +216,9 @@ CONVERSIONS: Mapping[str, Mapping[Given, Conversion]] = {
         Given.TEXT: Conversion("any", _words),
         Given.NUMBER: Conversion("any, as its digits", number_texts),
         Given.BOOLEAN: Conversion("`true`, `false`", _words),
-        Given.DATE: Conversion("`2026-01-31`", lambda days: days.dt.to_string(DATE_FORMAT)),
+        Given.DATE: Conversion(
+            "`2026-01-31`", lambda days: _in_calendar(days).dt.to_string(DATE_FORMAT)
+        ),
         Given.DATETIME: Conversion(
             "`2026-01-31T23:59:59Z`, with the digits below the second", _exact_datetimes
         ),

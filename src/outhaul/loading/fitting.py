@@ -101,9 +101,15 @@ def _unconverted(column: Column, given: pl.Series, where: pl.Series) -> list[Inv
     texts = convert(given.filter(where), pl.String())
     of = data_type(column.type)
     return [
-        Invalid(record, f"{column.name}: {_shown(text)} is not {_expected(text, of)}{column.hint}")
+        Invalid(record, f"{column.name}: {_misfit(text, of)}{column.hint}")
         for record, text in zip(records, texts, strict=True)
     ]
+
+
+def _misfit(text: str | None, of: str) -> str:
+    if text is None:
+        return "its year is none from 1 to 9999"
+    return f"{_shown(text)} is not {_expected(text, of)}"
 
 
 def _expected(text: str, of: str) -> str:

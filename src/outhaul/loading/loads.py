@@ -168,7 +168,8 @@ class _Load:
         fitted, invalid = fit(batch, columns.values())
         if invalid and (narrow := self._types.misfits(batch, fitted)):
             raise _TooNarrowError(narrow)
-        for value in invalid:
+        texts, beyond = fit(batch, [Column(name=name, type=pl.String()) for name in unknown])
+        for value in sorted([*invalid, *beyond]):
             if len(self._problems) < PROBLEMS_SHOWN:
                 line = reader.line_of(first + value.record)
                 self._problems.append(Problem(line, value.reason))
@@ -181,7 +182,8 @@ class _Load:
             noted = fitted.with_columns(absent).select(self._note).unique()
             self._noted |= set(noted.iter_rows())
         if not self._problems and fitted.height:
-            staging.add(fitted.with_columns(_text(batch[name]) for name in unknown))
+            # As texts, because the types of these columns are not known yet.
+            staging.add(fitted.with_columns(texts.get_columns()))
             deleting = self._loading.deleting
             if deleting is not None and not self._has_deletions:
                 self._has_deletions = fitted.select(deleting.condition.any()).item()
@@ -220,9 +222,3 @@ class _Load:
             return f"the catalog has no field {listed}; --infer-fields would add it"
         known = ", ".join(self._types.columns)
         return f"{self._table.name} have no column {listed}; they have {known}"
-
-
-def _text(given: pl.Series) -> pl.Series:
-    """Return values as text, because the type of their column is not known yet."""
-    fitted, _ = fit(pl.DataFrame(given), [Column(name=given.name, type=pl.String())])
-    return fitted.to_series()

@@ -176,7 +176,6 @@ MICROSECONDS = pa.timestamp("us", "Europe/Berlin")
             "string",
             ["1970-01-01T00:00:01Z", "1970-01-01T00:00:01.500Z"],
         ),
-        (pa.array([2**40], pa.timestamp("s")), "string", None),  # beyond the year 9999
         (pa.array([True, None]), "boolean", ["true", None]),
         (pa.array([DAY], pa.date64()), "date", ["2026-01-31"]),
         (pa.array(["1", "x"]).dictionary_encode(), "string", ["1", "x"]),
@@ -237,3 +236,30 @@ def test_every_type_takes_texts_and_names_what_it_takes() -> None:
     for conversions in CONVERSIONS.values():
         assert Given.TEXT in conversions
         assert all(conversion.takes for conversion in conversions.values())
+
+
+@pytest.mark.parametrize("of", CONVERSIONS)
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    "array",
+    [
+        pa.array([2**31 - 1], pa.int32()).cast(pa.date32()),
+        *(pa.array([2**58], pa.timestamp(unit)) for unit in ("ms", "us")),
+        pa.array([2**60], pa.timestamp("us", "UTC")),
+        pa.array([2**50], pa.timestamp("s", "Europe/Berlin")),
+    ],
+)
+def test_dates_beyond_the_calendar_are_refused(
+    of: str, sign: int, array: pa.Array, tmp_path: Path
+) -> None:
+    if sign < 0:
+        whole = pa.int32() if pa.types.is_date32(array.type) else pa.int64()
+        array = pa.array([-array.cast(whole)[0].as_py()], whole).cast(array.type)
+    path = tmp_path / "a.parquet"
+    pa_parquet.write_table(pa.table({"x": array}), path)
+    (batch,) = open_reader(path).batches(lambda _: None)
+    _, invalid = fit(batch, [Column(name="x", type=column_type(of))])
+    assert [found.reason for found in invalid] == ["x: its year is none from 1 to 9999"]
+    narrowest = Narrowest()
+    narrowest.look(batch["x"])
+    assert narrowest.type == pl.String()
