@@ -25,7 +25,7 @@ from outhaul.loading.readers.sources import BOM, RECORD_BYTES, TOO_LONG, check_t
 _PEEKED = 8
 _ONE_A_LINE = "one object on each line is expected"
 
-_NUMBER_STARTS = b"-0123456789"
+_QUOTE, _N, _NINE = b'"n9'
 
 # Half of a surrogate pair, which JSON can contain and UTF-8 cannot.
 _HALF_PAIR = re.compile(
@@ -117,11 +117,13 @@ class JsonLinesReader:
         return None
 
     def _value(self, raw: bytes) -> str | None:
-        if raw == b"null":
-            return None
-        if raw[:1] == b'"':
+        first = raw[0]  # tells the type of a value; numbers begin with a digit or a minus
+        if first == _QUOTE:
             return self._text.decode(raw)
-        return number_text(raw.decode()) if raw[:1] in _NUMBER_STARTS else raw.decode()
+        if first == _N:
+            return None
+        text = raw.decode()
+        return text if first > _NINE or text.isdigit() else number_text(text)
 
 
 def _may_repeat(content: bytes, names: Iterable[str], values: Sequence[bytes]) -> bool:
