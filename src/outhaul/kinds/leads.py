@@ -112,32 +112,27 @@ def _inferred(catalog: "Catalog", found: Mapping[str, pl.DataType]) -> Entries:
     )
 
 
-def stored_fields(
-    fields: Mapping[str, LeadField], columns: Mapping[str, pl.DataType]
-) -> Mapping[str, LeadField]:
-    """Return lead fields with the types of the columns that the table of leads has."""
-    return {
-        name: replace(entry, data_type=shown_type(entry.data_type, columns.get(name)))
-        for name, entry in fields.items()
-    }
-
-
 def describe(query: DescribeQuery) -> Found:
     """List lead fields, with their names in the API."""
     return Found([described_field(entry) for entry in _described(query).values()])
 
 
 def _described(query: DescribeQuery) -> Mapping[str, LeadField]:
-    return stored_fields(query.catalog.lead_fields(), query.columns(TABLE))
+    """Return lead fields with the types of the columns that the table of leads has."""
+    columns = query.columns(TABLE)
+    return {
+        name: replace(entry, data_type=shown_type(entry.data_type, columns.get(name)))
+        for name, entry in query.catalog.lead_fields().items()
+    }
 
 
 def describe2(query: DescribeQuery) -> Found:
     """List lead fields, and the fields by which leads can be looked up."""
-    fields = _described(query)
+    known = query.catalog.lead_fields()
     lead = {
         "name": "API Lead",
-        "searchableFields": [[name] for name in searchable(fields)],
-        "fields": [described_again(entry) for entry in fields.values()],
+        "searchableFields": [[name] for name in searchable(known)],
+        "fields": [described_again(entry) for entry in _described(query).values()],
     }
     return Found([lead])
 

@@ -11,7 +11,7 @@ from outhaul.api.lookups.query import Query, token_after
 from outhaul.api.lookups.shown import named_fields, shown
 from outhaul.catalog.entries import AssetType
 from outhaul.errors import Error
-from outhaul.kinds.leads import searchable, stored_fields
+from outhaul.kinds.leads import searchable
 from outhaul.lake.clauses import MemberOf, OneOf
 from outhaul.lake.snapshot import Snapshot
 from outhaul.lake.tables import LEADS as TABLE
@@ -42,9 +42,7 @@ def leads(query: Query) -> Found:
     """List the leads whose field has one of some values, by id."""
     name = query.required("filterType")
     query.some_texts("filterValues")
-    snapshot = query.lake.snapshot(TABLE)
-    columns = TABLE.columns if snapshot is None else snapshot.columns
-    fields = stored_fields(query.catalog.lead_fields(), columns)
+    fields = query.catalog.lead_fields()
     names = searchable(fields)
     if name not in names:
         raise Error.INVALID(
@@ -52,6 +50,8 @@ def leads(query: Query) -> Found:
             problem=f"leads cannot be looked up by '{name}'; they can by {', '.join(names)}",
         )
     values = filter_values(query)
+    snapshot = query.lake.snapshot(TABLE)
+    columns = TABLE.columns if snapshot is None else snapshot.columns
     # The type of a column stays as it is, even if the catalog changes.
     of = columns.get(name, column_type(fields[name].data_type))
     return _page(query, snapshot, by_values(name, of, values))
