@@ -7,6 +7,7 @@ empty cell. Quotes are read strictly (`quoting.py`).
 import csv
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,7 +67,7 @@ class CsvReader:
         with opened(self.path) as source:
             text = _Text(self.path, source)
             names = self._header(text)
-            for records in text.records(self._delimiter):
+            for records in _ahead(text.records(self._delimiter)):
                 frame = self._frame(records, names)
                 lines = (line for line, _ in self._rows(records))
                 self._walk = enumerate(lines, first)
@@ -188,15 +189,20 @@ class _Text:
         """Yield the records, many at a time. Raises `FileError` for the first flaw."""
         quoting = Quoting(delimiter, returns=self._returns)
         while self._content or not self._is_end:
-            end = quoting.cut(self._content)
-            if self._is_end:
-                if not self._content.endswith(quoting.last):
-                    self._content += quoting.last
-                end = len(self._content)
-            content, self._content = self._content[:end], self._content[end:]
-            yield from self._checked(content, quoting)
+            if self._is_end and not self._content.endswith(quoting.last):
+                self._content += quoting.last
+            content = self._take(self._content.rfind(quoting.last) + 1)
+            if not quoting.is_strict(content):
+                # The last line may end within quotes, or the quotes are wrong.
+                self._content = content + self._content
+                content = self._take(
+                    len(self._content) if self._is_end else quoting.cut(self._content)
+                )
+                yield from self._right(content, quoting)
+            elif content.strip(b"\r\n"):
+                yield _Records(self._line, content)
             self._line += _lines(content)
-            if not end:
+            if not content:
                 self._check_beginning(quoting)
             self._read_more()
 
@@ -215,9 +221,14 @@ class _Text:
         """Return the error for the line that comes next."""
         return FileError(self._path, [Problem(self._line, reason)])
 
-    def _checked(self, content: bytes, quoting: Quoting) -> Iterator[_Records]:
-        """Yield the records, or those before the first flaw."""
-        flaw = None if quoting.is_strict(content) else quoting.flaw(content, is_end=True)
+    def _take(self, end: int) -> bytes:
+        """Return the content up to a position, and go on to what follows."""
+        content, self._content = self._content[:end], self._content[end:]
+        return content
+
+    def _right(self, content: bytes, quoting: Quoting) -> Iterator[_Records]:
+        """Yield the records, or those before the first flaw. Raises `FileError` for the flaw."""
+        flaw = quoting.flaw(content, is_end=True)
         right = content if flaw is None else content[: flaw.start]
         if right.strip(b"\r\n"):
             yield _Records(self._line, right)
@@ -239,6 +250,15 @@ class _Text:
         read = self._source.content.read(size)
         self._is_end = len(read) < size
         self._content += read
+
+
+def _ahead(records: Iterator[_Records]) -> Iterator[_Records]:
+    """Yield records while a thread reads and checks those that come next."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reading:
+        following = reading.submit(next, records, None)
+        while (found := following.result()) is not None:
+            following = reading.submit(next, records, None)
+            yield found
 
 
 def _width(row: Row | Flaw) -> int:
