@@ -246,7 +246,7 @@ class _Text:
         if len(self._content) > RECORD_BYTES:
             raise self.refused(f"{TOO_LONG}, or {UNCLOSED}")
         # As much again as there is, so that the bytes of a long record are not copied too often.
-        size = min(max(BATCH_BYTES, len(self._content)), RECORD_BYTES + 1)
+        size = min(max(BATCH_BYTES, len(self._content)), RECORD_BYTES + 1 - len(self._content))
         read = self._source.content.read(size)
         self._is_end = len(read) < size
         self._content += read

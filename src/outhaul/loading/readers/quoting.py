@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 UNCLOSED = "a quote that is never closed"
 
 _QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
+_LINES_TRIED = 1_000
 _BARE = r'[^"{mark}\r\n]*+'
 
 
@@ -67,9 +68,10 @@ class Quoting:
 
         `content` begins with a record. Its quotes are taken as correct.
         """
+        # Most often, one of the last lines ends a record.
         end = len(content)
         in_quotes = content.count(b'"') % 2 == 1
-        while True:
+        for _ in range(_LINES_TRIED):
             found = content.rfind(self.last, 0, end)
             if found < 0:
                 return 0
@@ -78,6 +80,7 @@ class Quoting:
             if not in_quotes:
                 return found + 1
             end = found
+        return _end(self._records, content, 0)
 
     def is_strict(self, records: bytes) -> bool:
         """Return whether these are complete records, with correct quotes. This is fast."""

@@ -174,6 +174,19 @@ def test_a_record_that_is_too_long_is_refused_before_all_of_it_is_read(
     assert problem == ":3: a record longer than 256 MiB, or a quote that is never closed"
 
 
+def test_a_record_may_have_just_as_many_bytes_as_are_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delimited, "BATCH_BYTES", 256)
+    monkeypatch.setattr(delimited, "RECORD_BYTES", 1_024)
+    for size, is_valid in ((1_000, True), (1_100, False), (1_900, False)):
+        path = write(tmp_path, "a.csv", b"a,b\n1," + b"x" * size + b"\n" + b"2,y\n" * 500)
+        if is_valid:
+            assert len(read(path)) == 501
+        else:
+            assert refused(path).startswith(":2: a record longer than")
+
+
 def test_the_first_quote_of_a_long_cell_that_is_wrong_ends_the_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

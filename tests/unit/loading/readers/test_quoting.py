@@ -196,3 +196,12 @@ def test_lines_that_end_in_cr_have_lf_in_quotes_only() -> None:
 )
 def test_the_first_row(content: bytes, row: Row | Flaw | None) -> None:
     assert read_row(content, ",", is_end=False) == row
+
+
+@pytest.mark.parametrize("lines", [5, 5_000])
+def test_the_last_complete_record_is_found_before_a_long_cell(lines: int) -> None:
+    records, beginning = b'1,"a\n"\n' * 3, b'2,"' + b'""\n' * lines
+    quoting = Quoting(",")
+    assert quoting.cut(records + beginning) == len(records)
+    assert quoting.cut(beginning) == 0
+    assert quoting.cut(records + beginning + b'"\n') == len(records + beginning) + 2
