@@ -33,6 +33,7 @@ LONGEST = (
     "acceptance/",
     "integration/test_",
     "integration/",
+    "integration/client/test_outputs.py",
 )
 """How the longest modules begin, the longest first."""
 
