@@ -21,7 +21,10 @@ class ApiError(Exception):
 class Error(Enum):
     """The table. Calling a member with the values of its message's placeholders gives the error."""
 
-    TOKEN_MISSING = ("600", "Access token not specified")
+    TOKEN_MISSING = (
+        "603",
+        "Access denied: the access token must be in the header, as 'Authorization: Bearer <token>'",
+    )
     TOKEN_INVALID = ("601", "Access token invalid")
     TOKEN_EXPIRED = ("602", "Access token expired")
     ACCESS_DENIED = ("603", "Access denied")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -9,7 +10,7 @@ from urllib.parse import quote
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from outhaul.declaration import PREFIX, Computed, Declared, Entries, Option
-from outhaul.limits import LIMIT_SETS, Limits, LimitSet
+from outhaul.limits import NEWEST, Limits, LimitSet, limit_set
 from outhaul.store_access import S3, AzureStorage, GoogleStorage
 from outhaul.store_url import FILE, StoreUrl
 
@@ -43,8 +44,9 @@ class Settings(Declared):
         description="Export jobs that run at a time. With 0, a server runs no jobs.",
     )
     limits: Annotated[LimitSet, Option()] = Field(
-        default="marketo",
-        description="Limits of every subscription: those of the original, or no quotas (open). "
+        default=NEWEST,
+        description="Limits of every subscription: those of the original that are in force "
+        "(marketo), those of a date (marketo-2026-08), or no quotas (open). "
         "OUTHAUL_LIMIT_<NAME> overrides a single limit, such as OUTHAUL_LIMIT_QUEUED_JOBS=20.",
     )
     limit_overrides: Annotated[Mapping[str, Any], Entries(f"{PREFIX}LIMIT_")] = Field(
@@ -231,12 +233,12 @@ class Settings(Declared):
             raise LocationMissingError(f"--data or --{what}-url is needed")
         return self.data / what
 
-    def limits_of(self, overrides: Mapping[str, Any]) -> Limits:
-        """Return the limits of a subscription with these overrides.
+    def limits_of(self, overrides: Mapping[str, Any], moment: datetime) -> Limits:
+        """Return the limits at a moment of a subscription with these overrides.
 
         Raises `pydantic.ValidationError` if an override names no limit or has a wrong value.
         """
-        chosen = LIMIT_SETS[self.limits].model_dump() | dict(self.limit_overrides)
+        chosen = limit_set(self.limits, moment).model_dump() | dict(self.limit_overrides)
         return Limits.model_validate(chosen | dict(overrides))
 
 

@@ -166,10 +166,11 @@ class Worker:
         """Return the stored plan of the job. Without one, make it from the lake, and store it."""
         if (pinned := queue.plan(job.id)) is not None:
             return Plan.from_json(pinned)
+        moment = self._clock()
         context = Context(
             catalog=Catalog(self._database, job.subscription),
-            limits=limits_of(self._database, self._settings, job.subscription),
-            moment=self._clock(),
+            limits=limits_of(self._database, self._settings, job.subscription, moment),
+            moment=moment,
         )
         plan = make_plan(
             find_kind(job.kind, context),

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from outhaul.cli import app
 from outhaul.cli import serve as commands
+from outhaul.clock import now
 from outhaul.declaration import group_of, option_name
 from outhaul.limits import Limits
 from outhaul.server import service
@@ -39,7 +40,12 @@ LIMITS: Mapping[str, Any] = {
     "bulk_body_bytes": 10_000_001,
     "uri_bytes": 8_193,
     "token_seconds": 3_601,
-    "query_token": False,
+    "query_token": True,
+    "gzip_bytes": 1_025,
+    "list_id_leads": 10_001,
+    "delete_lead_days": 14,
+    "frequent_activity_days": 90,
+    "activity_months": 25,
     "updated_at_filter": False,
     "delete_lead_type": False,
     "smart_list_filters": False,
@@ -190,7 +196,7 @@ def test_all_that_serve_is_told_is_found_in_its_worker(
     for name, text in OTHERS.variables().items():
         monkeypatch.setenv(name, text)
     found = start(settings)
-    limits = found.limits_of({})
+    limits = found.limits_of({}, now())
     assert {name: getattr(limits, name) for name in LIMITS} == LIMITS
     for name, value in values.items():
         if name != "limit_overrides":

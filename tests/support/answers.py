@@ -3,6 +3,7 @@
 The rules are those of `clients.md`, in the folder of the protocol's schemas.
 """
 
+import gzip
 import json
 import posixpath
 import re
@@ -44,7 +45,8 @@ def check(call: Call, contract: Contract | None) -> None:
     assert content_type == JSON_TYPE, shown
     if call.status == 401:
         assert "www-authenticate" in call.headers, shown
-    body = json.loads(call.body)
+    compressed = call.headers.get("content-encoding") == "gzip"
+    body = json.loads(gzip.decompress(call.body) if compressed else call.body)
     if contract is not None:
         contract.check(call.method, path, call.status, body)
     if path.startswith("/bulk/"):

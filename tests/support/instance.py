@@ -1,5 +1,6 @@
 """An instance of the service in this process: the real app, over a data folder of its own."""
 
+import gzip
 import json
 import posixpath
 import threading
@@ -198,7 +199,9 @@ class Instance:
         }
         assert self.client.portal is not None
         answer: RawAnswer = self.client.portal.call(_exchange, self._app, scope, body)
-        self._hold(method, path, answer.status, answer.headers, answer.body)
+        compressed = answer.headers.get("content-encoding") == "gzip"
+        content = gzip.decompress(answer.body) if compressed else answer.body
+        self._hold(method, path, answer.status, answer.headers, content)
         return answer
 
     def token(self, user: str) -> str:

@@ -47,6 +47,10 @@ ALIASES = {
 # The value of an attribute is said to be an object, and is a text or a number in all examples.
 ANY_VALUE = {"name": {"type": "string"}, "value": {}}
 
+# A usage `date` is a moment in the extract, and a day in the page "Usage", which is newer.
+DAYS = {"UsageData", "ErrorsData"}
+DAY = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}
+
 ASSETS = "/rest/asset/"
 NO_ASSETS = "No assets found for the given search criteria."
 
@@ -130,6 +134,8 @@ class Contract:
     def _add(self, extract: Mapping[str, Any]) -> None:
         definitions = deepcopy(extract["definitions"])
         definitions.get("Attribute", {}).get("properties", {}).update(ANY_VALUE)
+        for name in DAYS & set(definitions):
+            definitions[name]["properties"]["date"] = DAY
         for definition in definitions.values():
             required = set(definition.pop("required", ())) - OFTEN_LEFT_OUT
             if required:

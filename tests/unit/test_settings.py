@@ -1,3 +1,4 @@
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -5,11 +6,14 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from outhaul.database.engine import Database
-from outhaul.limits import LIMIT_SETS, Limits
+from outhaul.limits import LIMIT_SETS, Limits, limit_set
 from outhaul.settings import Settings
 from outhaul.store_access import S3, AzureStorage, GoogleStorage
 
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
+
+@pytest.mark.parametrize("moment", [NOW, NOW + timedelta(days=365)])
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -29,17 +33,54 @@ from outhaul.store_access import S3, AzureStorage, GoogleStorage
         ("bulk_body_bytes", 10_000_000),
         ("uri_bytes", 8_192),
         ("token_seconds", 3_600),
-        ("query_token", True),
+        ("query_token", False),
+        ("gzip_bytes", 1_024),
+        ("delete_lead_type", True),
+        ("delete_lead_days", None),
+        ("frequent_activity_days", None),
+        ("activity_months", None),
         ("updated_at_filter", True),
         ("ssv_delimiter", "space"),
     ],
 )
-def test_the_set_marketo_is_the_table_of_the_design(name: str, value: object) -> None:
-    assert getattr(LIMIT_SETS["marketo"], name) == value
+def test_the_set_marketo_is_the_table_of_the_design(
+    name: str, value: object, moment: datetime
+) -> None:
+    assert getattr(limit_set("marketo", moment), name) == value
+
+
+@pytest.mark.parametrize(
+    ("moment", "name"),
+    [
+        ("2026-01-20T12:00:00+00:00", "marketo-2026-08"),
+        ("2026-11-28T12:00:00+00:00", "marketo-2026-08"),
+        # The day begins at midnight in America/Chicago.
+        ("2026-12-30T05:59:59+00:00", "marketo-2026-08"),
+        ("2026-12-30T06:00:00+00:00", "marketo-2026-12"),
+        ("2031-01-01T00:00:00+00:00", "marketo-2026-12"),
+    ],
+)
+def test_the_set_marketo_is_the_newest_in_force(moment: str, name: str) -> None:
+    assert limit_set("marketo", datetime.fromisoformat(moment)) == LIMIT_SETS[name]
+
+
+@pytest.mark.parametrize("moment", [NOW, NOW + timedelta(days=365)])
+def test_a_dated_set_is_the_same_on_any_day(moment: datetime) -> None:
+    for name, most in (("marketo-2026-08", None), ("marketo-2026-12", 10_000), ("open", None)):
+        settings = Settings(data=Path("d"), limits=name)
+        assert settings.limits_of({}, moment).list_id_leads == most
+        assert settings.limits_of({}, moment) == LIMIT_SETS[name]
+
+
+def test_the_dated_sets_differ_in_what_was_announced_for_their_dates() -> None:
+    first, second = LIMIT_SETS["marketo-2026-08"], LIMIT_SETS["marketo-2026-12"]
+    assert second == first.model_copy(update={"list_id_leads": 10_000})
+    assert LIMIT_SETS["open"].query_token
+    assert not first.query_token
 
 
 def test_the_set_open_has_no_quotas() -> None:
-    limits = Settings(data=Path("d"), limits="open").limits_of({})
+    limits = Settings(data=Path("d"), limits="open").limits_of({}, NOW)
     assert (limits.queued_jobs, limits.processing_jobs, limits.daily_export_mb) == (None,) * 3
     assert (limits.calls_in_20_seconds, limits.calls_at_once, limits.calls_per_day) == (None,) * 3
     assert limits.list_page == 300
@@ -49,13 +90,15 @@ def test_a_subscription_overrides_the_process_which_overrides_the_set() -> None:
     settings = Settings(
         data=Path("d"), limits="open", limit_overrides={"queued_jobs": "5", "list_page": "10"}
     )
-    limits = settings.limits_of({"list_page": 20})
+    limits = settings.limits_of({"list_page": 20}, NOW)
     assert (limits.queued_jobs, limits.list_page, limits.processing_jobs) == (5, 20, None)
 
 
 @pytest.mark.parametrize("text", ["none", "None", "NONE"])
 def test_a_limit_is_lifted_by_the_word_none(text: str) -> None:
-    assert Settings(data=Path("d")).limits_of({"daily_export_mb": text}).daily_export_mb is None
+    assert (
+        Settings(data=Path("d")).limits_of({"daily_export_mb": text}, NOW).daily_export_mb is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,21 +124,21 @@ def test_a_limit_that_is_none_is_refused_when_the_process_starts(
     with pytest.raises(ValidationError, match=next(iter(overrides)) or "limit_overrides"):
         Settings(data=Path("d"), limit_overrides=overrides)
     with pytest.raises(ValidationError):
-        Settings(data=Path("d")).limits_of(overrides)
+        Settings(data=Path("d")).limits_of(overrides, NOW)
 
 
 def test_limits_are_read_from_the_environment() -> None:
     environ = {
         "OUTHAUL_LIMIT_QUEUED_JOBS": "none",
-        "OUTHAUL_LIMIT_QUERY_TOKEN": "false",
+        "OUTHAUL_LIMIT_QUERY_TOKEN": "true",
         "OUTHAUL_LIMITS": "open",
         "PATH": "/bin",
     }
     given = Settings.given_by(environ, ["limit_overrides"])
-    overrides = {"queued_jobs": "none", "query_token": "false"}
+    overrides = {"queued_jobs": "none", "query_token": "true"}
     assert given == {"limit_overrides": overrides}
-    limits = Settings(data=Path("d"), limit_overrides=overrides).limits_of({})
-    assert (limits.queued_jobs, limits.query_token) == (None, False)
+    limits = Settings(data=Path("d"), limit_overrides=overrides).limits_of({}, NOW)
+    assert (limits.queued_jobs, limits.query_token) == (None, True)
 
 
 @pytest.mark.parametrize("model", [Limits, Settings, S3, GoogleStorage, AzureStorage])
@@ -109,7 +152,7 @@ def test_settings_do_not_change_and_know_no_others() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         settings.port = 1  # type: ignore[misc]
     with pytest.raises(ValidationError, match="frozen"):
-        settings.limits_of({}).list_page = 1  # type: ignore[misc]
+        settings.limits_of({}, NOW).list_page = 1  # type: ignore[misc]
     with pytest.raises(ValidationError, match="prot"):
         Settings(data=Path("d"), prot=1)  # type: ignore[call-arg]
 

@@ -115,7 +115,7 @@ def issue_token(
 
 
 def authenticate(database: Database, text: str | None, moment: datetime) -> Caller:
-    """Return the caller with this access token. Raises 600, 601 and 602."""
+    """Return the caller with this access token. Raises 601, 602 and 603."""
     if not text:
         raise Error.TOKEN_MISSING()
     with database.read() as connection:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from outhaul import __version__
 from outhaul.api.bulk import bulk_calls
 from outhaul.api.calls import Call
+from outhaul.api.compression import Compression
 from outhaul.api.counting import Counting
 from outhaul.api.description import describe
 from outhaul.api.docs import DOCS, docs_page
@@ -49,8 +50,9 @@ def create_app(
     app.openapi = cache(partial(describe, calls))  # type: ignore[method-assign]
     app.add_api_route(DOCS, docs_page(app.openapi), methods=["GET"], response_model=None)
     install_error_handlers(app)
+    app.add_middleware(Compression, limits=lambda: settings.limits_of({}, clock()))
     app.add_middleware(Counting, meter=service.meter)
-    app.add_middleware(Gate, limits=settings.limits_of({}))
+    app.add_middleware(Gate, limits=settings.limits_of({}, clock()))
     return app
 
 

@@ -1,4 +1,4 @@
-"""Bulk export: the six calls that each kind has."""
+"""Bulk export: the calls that each kind has."""
 
 import uuid
 from collections.abc import Sequence
@@ -13,6 +13,8 @@ from outhaul.api.bulk_shapes import (
     BATCH_SIZE,
     EXPORT_ID,
     FILE,
+    FILE_HEAD,
+    FILE_HEAD_HEADERS,
     FILE_HEADERS,
     JOBS,
     LISTING,
@@ -22,7 +24,7 @@ from outhaul.api.bulk_shapes import (
     request_shape,
 )
 from outhaul.api.calls import JSON, Call, Endpoint
-from outhaul.api.download import file_response, redirect_response
+from outhaul.api.download import Method, file_response, redirect_response
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service, call_id
 from outhaul.errors import ApiError, Error
@@ -37,12 +39,12 @@ from outhaul.protocol.states import State, parse_state
 
 
 def bulk_calls(service: Service, kind: AnyKind) -> list[Call]:
-    """Return the six calls of one kind."""
+    """Return the calls of one kind."""
     routes = _Routes(service, kind)
     typed = () if kind.type_parameter is None else (kind.type_parameter,)
 
     def call(
-        method: Literal["GET", "POST"],
+        method: Literal["GET", "HEAD", "POST"],
         path: str,
         endpoint: Endpoint,
         *parameters: Parameter,
@@ -67,6 +69,7 @@ def bulk_calls(service: Service, kind: AnyKind) -> list[Call]:
         call("POST", "/{exportId}/cancel", routes.cancel, EXPORT_ID),
         call("GET", "/{exportId}/status", routes.status, EXPORT_ID),
         call("GET", "/{exportId}/file", routes.file, EXPORT_ID, *FILE_HEADERS, replies=FILE),
+        call("HEAD", "/{exportId}/file", routes.file_head, *FILE_HEAD_HEADERS, replies=FILE_HEAD),
     ]
 
 
@@ -126,16 +129,24 @@ class _Routes:
 
     async def file(self, request: Request) -> Response:
         """Send the file of a Completed export job, or the bytes of it that `Range` names."""
+        return await self._send(request, "GET")
+
+    async def file_head(self, request: Request) -> Response:
+        """Show the size, the checksum and the type of the file of a Completed export job."""
+        answer = await self._send(request, "HEAD")
+        return Response(status_code=answer.status_code, headers=answer.headers)
+
+    async def _send(self, request: Request, method: Method) -> Response:
         service = self._service
         try:
             job, parts = await run_in_threadpool(self._file, request)
         except LookupError as error:
             return PlainTextResponse(f"Not Found: {error}\n", status_code=404)
         if service.settings.files_redirect:
-            redirect = await redirect_response(service.files, parts)
+            redirect = await redirect_response(service.files, parts, method)
             if redirect is not None:
                 return redirect
-        return await file_response(service.files, job, parts, request.headers)
+        return await file_response(service.files, job, parts, request.headers, method)
 
     def _file(self, request: Request) -> tuple[Job, Sequence[tuple[str, int]]]:
         """Return a job and the parts of its file. Raises `LookupError` if there is no file."""

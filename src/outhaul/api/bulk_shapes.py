@@ -1,5 +1,6 @@
 """The description of export calls: parameters, request bodies, and answers with files."""
 
+from dataclasses import replace
 from typing import Any
 
 from outhaul.api.calls import TEXT, Reply
@@ -54,6 +55,7 @@ IF_NONE_MATCH = Parameter(
     location="header",
 )
 FILE_HEADERS = (RANGE, IF_RANGE, IF_NONE_MATCH)
+FILE_HEAD_HEADERS = (EXPORT_ID, IF_NONE_MATCH)
 
 JOBS = {200: Reply(description="The jobs, or a failure.", models=(JobPage, Failure))}
 
@@ -91,6 +93,11 @@ FILE = {
         headers=_FILE | {"Content-Range": "`bytes */` and the size of the file."},
     ),
     503: Reply(description="The store of files cannot be reached.", models=(Failure,)),
+}
+
+
+FILE_HEAD = {
+    status: replace(FILE[status], models=(), media_types=()) for status in (200, 304, 307, 404, 503)
 }
 
 

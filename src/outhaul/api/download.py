@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from typing import Literal, TypeAlias
 
 import structlog
 from starlette.concurrency import run_in_threadpool
@@ -14,13 +15,22 @@ from outhaul.protocol.conditions import has_tag
 from outhaul.protocol.ranges import ByteRange, UnsatisfiableRangeError, parse_range
 from outhaul.storage.store import FileStore, SignsAddresses
 
+Method: TypeAlias = Literal["GET", "HEAD"]
+
 log = structlog.get_logger()
 
 
 async def file_response(
-    files: FileStore, job: Job, parts: Sequence[tuple[str, int]], headers: Headers
+    files: FileStore,
+    job: Job,
+    parts: Sequence[tuple[str, int]],
+    headers: Headers,
+    method: Method = "GET",
 ) -> Response:
     """Return the file of a Completed job, or the bytes of it that a `Range` header asks for.
+
+    For HEAD it is the answer to GET without the file. `Range` then counts for nothing (RFC 9110,
+    14.2).
 
     If `If-None-Match` has the tag of the file, the status is 304. If `If-Range` has another tag,
     `Range` is ignored (RFC 9110, 13.1.5). A failure of the store before the first byte is an
@@ -31,7 +41,8 @@ async def file_response(
     common = {"Accept-Ranges": "bytes", "ETag": tag}
     if has_tag(headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=common)
-    wanted = headers.get("range") if headers.get("if-range", tag) == tag else None
+    ranged = method == "GET" and headers.get("if-range", tag) == tag
+    wanted = headers.get("range") if ranged else None
     try:
         found = parse_range(wanted, size)
     except UnsatisfiableRangeError:
@@ -44,7 +55,8 @@ async def file_response(
     common["Content-Length"] = str(sent.length)
     if found:
         common["Content-Range"] = found.content_range(size)
-    content = files.stream(parts, sent)
+    # For HEAD a byte is read, so that a file that is gone is 404 as for GET.
+    content = files.stream(parts, sent if method == "GET" else ByteRange(0, min(1, size)))
     try:
         first = await anext(content, b"")
     except FileNotFoundError as error:
@@ -55,15 +67,21 @@ async def file_response(
     except OSError as error:
         log.error("a file cannot be read", job=job.id, error=str(error))  # noqa: TRY400
         raise Error.FILE_UNAVAILABLE() from error
+    media_type = job.request.format.media_type
+    if method == "HEAD":
+        await content.aclose()
+        return Response(headers=common, media_type=media_type)
     return StreamingResponse(
         _all_of(first, content, job),
         status_code=206 if found else 200,
         headers=common,
-        media_type=job.request.format.media_type,
+        media_type=media_type,
     )
 
 
-async def redirect_response(files: FileStore, parts: Sequence[tuple[str, int]]) -> Response | None:
+async def redirect_response(
+    files: FileStore, parts: Sequence[tuple[str, int]], method: Method = "GET"
+) -> Response | None:
     """Return a redirect to a signed address of the file; `None` if that is not possible.
 
     It is possible if the file has one part, and the store can sign addresses. The bucket answers
@@ -72,7 +90,7 @@ async def redirect_response(files: FileStore, parts: Sequence[tuple[str, int]]) 
     if len(parts) != 1 or not isinstance(files, SignsAddresses):
         return None
     try:
-        url = await run_in_threadpool(files.signed_url, parts[0][0])
+        url = await run_in_threadpool(files.signed_url, parts[0][0], method)
     except OSError as error:
         log.error("the address of a file cannot be signed", error=str(error))  # noqa: TRY400
         raise Error.FILE_UNAVAILABLE() from error

@@ -25,9 +25,10 @@ from outhaul.protocol.answers.envelope import request_id
 from outhaul.settings import Settings
 from outhaul.storage.opening import open_files
 
-# Attributes of a request's state, which `outhaul.api.counting` reads.
+# Attributes of a request's state, which middleware reads.
 TICKET = "ticket"
 ERROR_CODE = "error_code"
+LIMITS = "limits"
 
 log = structlog.get_logger()
 
@@ -60,7 +61,7 @@ class Service:
     def caller(self, request: Request) -> Caller:
         """Authenticate a request, and count the call; a second time, return the same caller.
 
-        The call counts as concurrent until its answer is sent. Raises 600, 601 and 602 for a bad
+        The call counts as concurrent until its answer is sent. Raises 601, 602 and 603 for a bad
         token, and 606, 607 and 615 if the subscription exceeds a limit on calls.
         """
         known = getattr(request.state, _CALLER, None)
@@ -77,6 +78,7 @@ class Service:
             raise Error.TOKEN_MISSING()
         ticket = self.meter.enter(caller.subscription, caller.user, limits, moment)
         setattr(request.state, TICKET, ticket)
+        setattr(request.state, LIMITS, limits)
         setattr(request.state, _CALLER, caller)
         return caller
 
@@ -94,7 +96,7 @@ class Service:
 
     def limits(self, caller: Caller) -> Limits:
         """Return the limits of the caller's subscription."""
-        return self.settings.limits_of(caller.limit_overrides)
+        return self.settings.limits_of(caller.limit_overrides, self.clock())
 
     def jobs(self, caller: Caller) -> JobStore:
         """Return the caller's jobs."""

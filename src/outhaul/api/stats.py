@@ -1,7 +1,7 @@
 """Usage and errors: the numbers of calls of a subscription, and of their errors."""
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,7 +10,6 @@ from outhaul.accounts.meter import REPORT_DAYS
 from outhaul.api.calls import Call, Reply
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service, call_id
-from outhaul.clock import QUOTA_ZONE, day_begin
 from outhaul.protocol.answers.envelope import Failure, Found, Success
 from outhaul.protocol.answers.usage import ErrorCount, ErrorDay, UsageDay, UserCount
 
@@ -79,16 +78,11 @@ def stats_calls(service: Service) -> list[Call]:
     ]
 
 
-def _begin(day: date) -> datetime:
-    """Return the beginning of a quota day, in its time zone, so that its text has the date."""
-    return day_begin(day).astimezone(QUOTA_ZONE)
-
-
 def _usage_day(day: date, counts: Mapping[str, int]) -> UsageDay:
     users = [UserCount(user_id=who, count=count) for who, count in counts.items()]
-    return UsageDay(date=_begin(day), total=sum(counts.values()), users=users)
+    return UsageDay(date=day, total=sum(counts.values()), users=users)
 
 
 def _error_day(day: date, counts: Mapping[str, int]) -> ErrorDay:
     errors = [ErrorCount(error_code=code, count=count) for code, count in counts.items()]
-    return ErrorDay(date=_begin(day), total=sum(counts.values()), errors=errors)
+    return ErrorDay(date=day, total=sum(counts.values()), errors=errors)

@@ -110,7 +110,8 @@ def limits(
             found = override_limits(database, name, given, unset or ())
         else:
             found = subscription_named(database, name)
-    _show(name, settings.limits_of(found.limit_overrides), set(found.limit_overrides), as_json=json)
+    current = settings.limits_of(found.limit_overrides, now())
+    _show(name, current, set(found.limit_overrides), as_json=json)
 
 
 def _show(name: str, limits: Limits, own: set[str], *, as_json: bool) -> None:

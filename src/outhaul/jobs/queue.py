@@ -61,7 +61,11 @@ class Queue:
                 return job
             with self._database.read() as connection:
                 waiting = subscriptions_in_turn(connection)  # without the jobs that were given up
-        free = [row.name for row in waiting if self._may_run(row.processing, row.limit_overrides)]
+        free = [
+            row.name
+            for row in waiting
+            if self._may_run(row.processing, row.limit_overrides, moment)
+        ]
         # Locked subscriptions come last. This worker then waits for their locks, because it may get
         # no notification of a job that the other transaction leaves behind.
         locked = []
@@ -284,7 +288,7 @@ class Queue:
                 .scalar_subquery(),
             ).where(subscription.c.name == name)
         ).one()
-        if not self._may_run(processing, overrides):
+        if not self._may_run(processing, overrides, moment):
             return None
         for user in users_in_turn(connection, name):
             # A locked job is about to be cancelled: the next one is taken instead.
@@ -311,8 +315,8 @@ class Queue:
         row = connection.execute(sa.select(*JOB_COLUMNS).where(export_job.c.id == job_id)).one()
         return to_job(row)
 
-    def _may_run(self, processing: int, overrides: Mapping[str, Any]) -> bool:
-        limit = self._settings.limits_of(overrides).processing_jobs
+    def _may_run(self, processing: int, overrides: Mapping[str, Any], moment: datetime) -> bool:
+        limit = self._settings.limits_of(overrides, moment).processing_jobs
         return limit is None or processing < limit
 
 

@@ -38,7 +38,7 @@ class Retention:
         cancelled, or does not exist.
         """
         found: dict[str, frozenset[str] | None] = dict.fromkeys(jobs, frozenset())
-        limits = self._limits()
+        limits = self._limits(moment)
         with self._database.read() as connection:
             for some in _batches(sorted(jobs)):
                 rows = connection.execute(
@@ -72,7 +72,7 @@ class Retention:
         For a job that was never enqueued, the days count from its creation.
         """
         removed = 0
-        for name, limits in self._limits().items():
+        for name, limits in self._limits(moment).items():
             last = moment - timedelta(days=limits.status_days)
             expired = (
                 sa.select(export_job.c.id)
@@ -111,12 +111,12 @@ class Retention:
             )
             return found.scalars().all()
 
-    def _limits(self) -> Mapping[str, Limits]:
+    def _limits(self, moment: datetime) -> Mapping[str, Limits]:
         with self._database.read() as connection:
             rows = connection.execute(
                 sa.select(subscription.c.name, subscription.c.limit_overrides)
             )
-            return {row.name: self._settings.limits_of(row.limit_overrides) for row in rows}
+            return {row.name: self._settings.limits_of(row.limit_overrides, moment) for row in rows}
 
 
 def _batches(jobs: list[str]) -> Iterator[list[str]]:

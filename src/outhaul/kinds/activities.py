@@ -10,6 +10,7 @@ from outhaul.catalog import entries
 from outhaul.catalog.entries import AssetType
 from outhaul.errors import Error
 from outhaul.kinds.describing import DescribeQuery, Description
+from outhaul.kinds.expiry import DELETE_LEAD, unexpired
 from outhaul.kinds.filter import Context, Filter, FiltersError, Rule
 from outhaul.kinds.kind import Kind
 from outhaul.kinds.loading import Column, Deleting, Loading
@@ -25,9 +26,6 @@ from outhaul.protocol.shapes import TEXT, WRITTEN_INTEGER, array_of, described
 
 if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog
-
-DELETE_LEAD = 37
-"""The type of activities that delete a lead."""
 
 DEFAULT_FIELDS = (
     "marketoGUID",
@@ -255,6 +253,7 @@ ACTIVITIES = Kind(
     fields_example="leadId,activityDate,attributes",
     default_fields=DEFAULT_FIELDS,
     stand_ins=_STAND_INS,
+    always=unexpired,
     extract_help="""Extract activities of a period, all of them or of some types.
 
     Example: `outhaul extract activities --activity-type-ids 1,12,13

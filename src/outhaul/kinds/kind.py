@@ -5,7 +5,7 @@ of its records; the types are entries of the catalog.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -146,6 +146,8 @@ class Kind(PlainRecords, Exported):
 
     The argument is the filters of the request.
     """
+    always: Callable[[Context], Sequence[Clause]] = lambda _: ()
+    """Returns clauses that hold for the records of every export."""
     join: Join | None = None
     """Another table, whose fields a request may name too."""
     own_fields: Callable[[Context], Collection[str]] = lambda _: ()
@@ -163,8 +165,12 @@ class Kind(PlainRecords, Exported):
         return Wanted(fields=fields, filter=filters)
 
     def clauses(self, filters: Mapping[str, Any], context: Context) -> list[Clause]:
-        """Return the clauses of stored filters. An exported record matches all of them."""
-        return [entry.clause(filters, context) for entry in self.filters if entry.name in filters]
+        """Return the clauses of stored filters, and those of every export.
+
+        An exported record matches all of them.
+        """
+        given = (entry for entry in self.filters if entry.name in filters)
+        return [*(entry.clause(filters, context) for entry in given), *self.always(context)]
 
     def _filters(self, value: object, context: Context) -> Mapping[str, Any]:
         # Clients write a filter that they do not use as null or as an empty array.

@@ -200,6 +200,68 @@ class OneOf(Clause):
 
 
 @dataclass(frozen=True)
+class NoneOf(Clause):
+    """The value in a column is none of some integers."""
+
+    tag = "noneOf"
+
+    column: str
+    values: tuple[int, ...]
+
+    @property
+    def columns(self) -> frozenset[str]:
+        return frozenset({self.column})
+
+    def to_json(self) -> dict[str, Any]:
+        return {self.tag: {"column": self.column, "values": list(self.values)}}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        return cls(content["column"], tuple(content["values"]))
+
+    def expression(self, scope: Scope) -> pl.Expr:  # noqa: ARG002
+        return ~pl.col(self.column).is_in(pl.Series(self.values, dtype=pl.Int64).implode())
+
+    def may_match(self, bounds: Bounds) -> bool:
+        least, greatest = bounds.get(self.column, (None, None))
+        return least is None or least != greatest or least not in self.values
+
+
+@dataclass(frozen=True)
+class AllOf(Clause):
+    """All of some clauses are true."""
+
+    tag = "allOf"
+
+    clauses: tuple[Clause, ...]
+
+    @property
+    def columns(self) -> frozenset[str]:
+        return frozenset().union(*(clause.columns for clause in self.clauses))
+
+    def to_json(self) -> dict[str, Any]:
+        return {self.tag: [clause.to_json() for clause in self.clauses]}
+
+    @classmethod
+    def from_json(cls, content: Sequence[Mapping[str, Any]]) -> Self:
+        return cls(tuple(parse_clause(clause) for clause in content))
+
+    def expression(self, scope: Scope) -> pl.Expr:
+        return all_of(self.clauses, scope)
+
+    def may_match(self, bounds: Bounds) -> bool:
+        return all(clause.may_match(bounds) for clause in self.clauses)
+
+    def pin(self, snapshots: "Snapshots") -> Clause:
+        return AllOf(tuple(clause.pin(snapshots) for clause in self.clauses))
+
+    @property
+    def files(self) -> Iterator[TableFile]:
+        for clause in self.clauses:
+            yield from clause.files
+
+
+@dataclass(frozen=True)
 class AnyOf(Clause):
     """At least one of some clauses is true."""
 
@@ -292,6 +354,13 @@ def member_files(snapshots: "Snapshots", list_id: int) -> list[str]:
     snapshot = snapshots.of(LIST_MEMBERS)
     files = () if snapshot is None else snapshot.files
     return [file.path for file in files if file.partition == list_id]
+
+
+def member_count(lake: "Lake", list_id: int) -> int:
+    """Return how many leads a static list has. Only statistics are read."""
+    snapshot = lake.snapshot(LIST_MEMBERS)
+    files = () if snapshot is None else snapshot.files
+    return sum(file.records for file in files if file.partition == list_id)
 
 
 def members_of(scope: Scope, paths: Sequence[str]) -> pl.Series:

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import ExitStack, aclosing, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
-from typing import IO
+from typing import IO, Literal
 
 import obstore
 from obstore.exceptions import BaseError
@@ -133,10 +133,10 @@ class BucketStore:
         with self._named("read"):
             self._location.check()
 
-    def signed_url(self, key: str) -> str:
+    def signed_url(self, key: str, method: Literal["GET", "HEAD"] = "GET") -> str:
         """Return an address by which anyone can read an object. It is valid for ten minutes."""
         with self._named("sign for"):
-            return obstore.sign(self._hasty, "GET", key, SIGNED_FOR)
+            return obstore.sign(self._hasty, method, key, SIGNED_FOR)
 
     def close(self) -> None:
         self._close_copies([*self._copies])

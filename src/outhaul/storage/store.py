@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from outhaul.protocol.ranges import ByteRange
 
@@ -106,6 +106,9 @@ class SignsAddresses(Protocol):
     Callers test for it with `isinstance`.
     """
 
-    def signed_url(self, key: str) -> str:
-        """Return an address by which anyone can read a part for some time. Raises `OSError`."""
+    def signed_url(self, key: str, method: Literal["GET", "HEAD"] = "GET") -> str:
+        """Return an address by which anyone can read a part for some time, by one method.
+
+        Raises `OSError`.
+        """
         ...

@@ -166,8 +166,8 @@ def test_a_caller_is_the_user_with_its_subscription_and_permissions(
 
 
 def test_a_missing_token_is_600(database: Database) -> None:
-    assert code(database, None) == "600"
-    assert code(database, "") == "600"
+    assert code(database, None) == "603"
+    assert code(database, "") == "603"
 
 
 def test_an_unknown_token_is_601_whatever_characters_it_has(

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 import anyio
 import pytest
@@ -156,8 +155,8 @@ class TestAtOnce:
             "path": path,
             "raw_path": path.encode(),
             "root_path": "",
-            "query_string": urlencode({"access_token": token}).encode(),
-            "headers": [],
+            "query_string": b"",
+            "headers": [(b"authorization", f"Bearer {token}".encode())],
             "client": ("127.0.0.1", 50_000),
             "server": ("testserver", 80),
         }

@@ -21,6 +21,7 @@ from tests.support.instance import (
     only,
 )
 
+from outhaul.accounts.subscriptions import override_limits
 from outhaul.database.schema import export_part
 from outhaul.storage.folder import FolderStore
 
@@ -295,6 +296,7 @@ def test_members_of_a_static_list(shared: Instance, name: str) -> None:
 
 
 def test_a_query_token_fetches_a_file(shared: Instance) -> None:
+    override_limits(shared.database, "default", {"query_token": True})
     export_id = shared.completed()["exportId"]
     params = {"access_token": shared.token("etl")}
     path = f"{base('leads')}/{export_id}/file.json"

@@ -16,6 +16,13 @@ from tests.support.instance import (
     result,
 )
 
+from outhaul.accounts.subscriptions import override_limits
+
+NO_TOKEN = (
+    "603",
+    "Access denied: the access token must be in the header, as 'Authorization: Bearer <token>'",
+)
+
 CALLS = (
     ("POST", "/create.json"),
     ("POST", f"/{UNKNOWN_ID}/enqueue.json"),
@@ -135,7 +142,7 @@ def test_a_token_lives_as_long_as_the_limit_says(serve: Serve) -> None:
 class TestEveryBulkCall:
     def test_needs_a_token(self, shared: Instance, kind: str, method: str, path: str) -> None:
         answer = shared.call(method, base(kind) + path, user=None)
-        assert refusal(answer) == ("600", "Access token not specified")
+        assert refusal(answer) == NO_TOKEN
 
     @pytest.mark.parametrize("text", ["wrong", "\N{LATIN SMALL LETTER E WITH ACUTE}"])
     def test_refuses_an_unknown_token(
@@ -167,11 +174,12 @@ def test_either_permission_of_a_kind_is_enough(shared: Instance, kind: str) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_token_may_come_in_the_query(shared: Instance, kind: str) -> None:
-    params = {"access_token": shared.token("etl")}
-    answer = shared.post(f"{base(kind)}/create.json", user=None, params=params, json=BODIES[kind])
+def test_the_token_may_come_in_the_query_if_a_limit_says_so(serve: Serve, kind: str) -> None:
+    instance = serve(query_token=True)
+    params = {"access_token": instance.token("etl")}
+    answer = instance.post(f"{base(kind)}/create.json", user=None, params=params, json=BODIES[kind])
     export_id = only(answer)["exportId"]
-    assert only(shared.status(export_id, kind, user=None, params=params))["exportId"] == export_id
+    assert only(instance.status(export_id, kind, user=None, params=params))["exportId"] == export_id
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
@@ -182,13 +190,29 @@ def test_the_header_comes_before_the_query(shared: Instance, scheme: str) -> Non
 
 def test_a_header_of_another_scheme_is_no_token(shared: Instance) -> None:
     headers = {"Authorization": "Basic YTpi"}
-    assert refusal(shared.jobs(headers=headers)) == ("600", "Access token not specified")
-    params = {"access_token": shared.token("etl")}
-    assert result(shared.jobs(headers=headers, params=params)) is not None
+    assert refusal(shared.jobs(headers=headers)) == NO_TOKEN
 
 
-def test_the_token_in_the_query_can_be_switched_off(serve: Serve) -> None:
-    instance = serve(query_token=False)
-    answer = instance.jobs(user=None, params={"access_token": instance.token("etl")})
-    assert refusal(answer) == ("600", "Access token not specified")
+@pytest.mark.parametrize(
+    ("name", "accepted"),
+    [("marketo", False), ("marketo-2026-08", False), ("marketo-2026-12", False), ("open", True)],
+)
+def test_only_the_set_open_accepts_a_token_in_the_query(
+    serve: Serve, name: str, accepted: bool
+) -> None:
+    instance = serve(limits=name)
+    params = {"access_token": instance.token("etl")}
+    for headers in ({}, {"Authorization": "Basic YTpi"}):
+        answer = instance.call(
+            "GET", f"{base('leads')}.json", user=None, params=params, headers=headers
+        )
+        assert accepted == answer.json()["success"]
+        if not accepted:
+            assert refusal(answer) == NO_TOKEN
     assert result(instance.jobs()) == []
+
+
+def test_a_subscription_can_accept_a_token_in_the_query(serve: Serve) -> None:
+    instance = serve()
+    override_limits(instance.database, "default", {"query_token": True})
+    assert result(instance.jobs(user=None, params={"access_token": instance.token("etl")})) == []

@@ -114,4 +114,4 @@ def test_tokens_in_the_header(shared: Instance, shape: str) -> None:
 def test_other_headers_have_no_token(shared: Instance, shape: str) -> None:
     headers = [(b"authorization", shape.format(shared.token("etl")).encode())]
     found = shared.raw("GET", "/bulk/v1/leads/export.json", headers=headers).json()
-    assert found["errors"][0]["code"] == "600"
+    assert found["errors"][0]["code"] == "603"

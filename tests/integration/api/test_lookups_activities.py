@@ -121,7 +121,7 @@ def of_types(*types: int) -> list[dict[str, Any]]:
 def test_each_needs_a_permission(shared: Instance, lookup: Lookup) -> None:
     for user in ("leads", "marketer", "objects"):
         assert refusal(shared.get(lookup.path, user=user)) == ("603", "Access denied")
-    assert refusal(shared.get(lookup.path, user=None))[0] == "600"
+    assert refusal(shared.get(lookup.path, user=None))[0] == "603"
     for user in ("etl", "writer", "activities"):
         answer = shared.get(lookup.path, user=user, params=parameters(shared, lookup))
         assert answer.json()["success"] is True

@@ -100,7 +100,7 @@ def test_each_takes_a_body_and_ignores_it(shared: Instance, lookup: Lookup) -> N
 def test_each_needs_a_permission(shared: Instance, lookup: Lookup) -> None:
     other = "marketer" if user_of(lookup) == "etl" else "leads"
     assert refusal(shared.get(url_of(lookup), user=other)) == ("603", "Access denied")
-    assert refusal(shared.get(url_of(lookup), user=None))[0] == "600"
+    assert refusal(shared.get(url_of(lookup), user=None))[0] == "603"
 
 
 @EACH

@@ -103,7 +103,7 @@ def walk(instance: Instance, path: str, **params: Any) -> list[int]:
 def test_each_needs_a_permission(shared: Instance, lookup: Lookup) -> None:
     for user in ("activities", "marketer", "objects"):
         assert refusal(shared.get(url_of(lookup), user=user)) == ("603", "Access denied")
-    assert refusal(shared.get(url_of(lookup), user=None))[0] == "600"
+    assert refusal(shared.get(url_of(lookup), user=None))[0] == "603"
     for user in ("etl", "writer", "leads"):
         answer = shared.get(url_of(lookup), user=user, params=parameters(lookup))
         assert answer.json()["success"] is True

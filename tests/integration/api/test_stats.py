@@ -11,7 +11,7 @@ ERRORS = "/rest/v1/stats/errors.json"
 USAGE_OF_A_WEEK = "/rest/v1/stats/usage/last7days.json"
 ERRORS_OF_A_WEEK = "/rest/v1/stats/errors/last7days.json"
 ALL = (USAGE, ERRORS, USAGE_OF_A_WEEK, ERRORS_OF_A_WEEK)
-TODAY = "2026-01-20T00:00:00-06:00"
+TODAY = "2026-01-20"
 
 
 def today(instance: Instance, path: str, **request: Any) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def test_the_last_seven_days_begin_with_today(instance: Instance) -> None:
     errors = result(instance.get(ERRORS_OF_A_WEEK))
     dates = [day["date"] for day in usage]
     assert dates == [day["date"] for day in errors]
-    assert (dates[0], dates[-1]) == ("2026-03-11T00:00:00-05:00", "2026-03-05T00:00:00-06:00")
+    assert (dates[0], dates[-1]) == ("2026-03-11", "2026-03-05")
     assert len(dates) == 7
     assert [day["total"] for day in usage] == [0, 0, 0, 0, 0, 0, 1]
     assert [day["total"] for day in errors] == [0, 0, 0, 0, 0, 1, 0]
@@ -89,5 +89,5 @@ def test_the_last_seven_days_begin_with_today(instance: Instance) -> None:
 def test_whoever_has_a_token_may_ask(shared: Instance, path: str) -> None:
     for user in USERS:
         assert result(shared.get(path, user=user, params={"batchSize": "x"}))
-    assert refusal(shared.get(path, user=None))[0] == "600"
+    assert refusal(shared.get(path, user=None))[0] == "603"
     assert refusal(shared.post(path))[0] == "605"

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 
 from outhaul.lake.clauses import (
+    AllOf,
     AnyOf,
     AtLeast,
     Between,
     Clause,
     MemberOf,
+    NoneOf,
     OneOf,
     Scope,
     UnpinnedError,
@@ -50,13 +52,19 @@ TEXTS = st.lists(st.sampled_from(["", "a", "c", "é", "😀"]), min_size=1, max_
 SIMPLE = st.one_of(
     WINDOWS,
     NUMBERS.map(lambda values: OneOf("number", tuple(values))),
+    NUMBERS.map(lambda values: NoneOf("number", tuple(values))),
     TEXTS.map(lambda values: OneOf("text", tuple(values))),
     st.integers(1, 2).map(MemberOf),
     st.builds(Between, st.just("number"), st.integers(-3, 3), st.integers(-3, 3)),
     st.builds(AtLeast, st.just("text"), st.sampled_from(["", "a", "b", "é", "\0", "😀"])),
 )
-CLAUSES: st.SearchStrategy[Clause] = SIMPLE | st.lists(SIMPLE, min_size=1, max_size=3).map(
-    lambda clauses: AnyOf(tuple(clauses))
+SEVERAL = st.lists(SIMPLE, min_size=1, max_size=3).map(tuple)
+ALL = SEVERAL.map(AllOf)
+CLAUSES: st.SearchStrategy[Clause] = st.one_of(
+    SIMPLE,
+    ALL,
+    SEVERAL.map(AnyOf),
+    st.lists(SIMPLE | ALL, min_size=1, max_size=3).map(tuple).map(AnyOf),
 )
 LISTS = {1: [1, 2], 2: []}
 
@@ -73,14 +81,14 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 def pinned(clause: Clause) -> Clause:
-    if isinstance(clause, AnyOf):
-        return AnyOf(tuple(map(pinned, clause.clauses)))
+    if isinstance(clause, AnyOf | AllOf):
+        return type(clause)(tuple(map(pinned, clause.clauses)))
     if isinstance(clause, MemberOf):
         return replace(clause, pinned=(f"{clause.list_id}.parquet",))
     return clause
 
 
-def fits(clause: Clause, record: dict[str, Any]) -> bool:
+def fits(clause: Clause, record: dict[str, Any]) -> bool:  # noqa: PLR0911 - one for each type
     """Tell whether a record fits, as plain Python has it."""
     match clause:
         case Within(column, start, end):
@@ -88,6 +96,10 @@ def fits(clause: Clause, record: dict[str, Any]) -> bool:
             return moment is not None and start <= moment.replace(microsecond=0) <= end
         case OneOf(column, values):
             return record[column] in values
+        case NoneOf(column, values):
+            return record[column] is not None and record[column] not in values
+        case AllOf(clauses):
+            return all(fits(entry, record) for entry in clauses)
         case AnyOf(clauses):
             return any(fits(entry, record) for entry in clauses)
         case Between(column, least, greatest):
@@ -181,6 +193,15 @@ def test_files_that_none_of_the_values_can_be_in_are_refuted() -> None:
     )
 
 
+def test_files_that_have_only_excluded_values_are_refuted() -> None:
+    clause = NoneOf("number", (1, 9))
+    assert not clause.may_match({"number": (9, 9)})
+    assert clause.may_match({"number": (1, 9)})
+    both = AllOf((clause, OneOf("text", ("a",))))
+    assert not both.may_match({"number": (2, 8), "text": ("b", "c")})
+    assert both.may_match({"number": (2, 8), "text": ("a", "c")})
+
+
 @pytest.mark.parametrize("content", [{}, {"no": 1}, {"within": {}, "oneOf": {}}])
 def test_what_is_no_clause_is_refused(content: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="not a clause"):
@@ -188,10 +209,10 @@ def test_what_is_no_clause_is_refused(content: dict[str, Any]) -> None:
 
 
 def test_a_clause_within_another_is_pinned_too(lake: Lake) -> None:
-    clause = AnyOf((OneOf("number", (1,)), AnyOf((MemberOf(1), MemberOf(2)))))
+    clause = AnyOf((OneOf("number", (1,)), AllOf((MemberOf(1), MemberOf(2)))))
     made = clause.pin(Snapshots(lake, {LIST_MEMBERS.name: None}))
     assert made == AnyOf(
-        (OneOf("number", (1,)), AnyOf((MemberOf(1, "id", ()), MemberOf(2, "id", ()))))
+        (OneOf("number", (1,)), AllOf((MemberOf(1, "id", ()), MemberOf(2, "id", ()))))
     )
     named = [TableFile(LIST_MEMBERS.name, f"{n}.parquet") for n in (1, 2)]
     assert list(pinned(clause).files) == named

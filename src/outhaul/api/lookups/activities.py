@@ -19,8 +19,9 @@ from outhaul.api.lookups.parameters import BATCH_SIZE
 from outhaul.api.lookups.query import Query, no_token
 from outhaul.catalog.entries import ID_RANGE, AssetType, LeadField
 from outhaul.errors import Error
-from outhaul.kinds.activities import DELETE_LEAD, check_types
-from outhaul.lake.clauses import AnyOf, Clause, MemberOf, OneOf
+from outhaul.kinds.activities import check_types
+from outhaul.kinds.expiry import DELETE_LEAD, NEW_LEAD, unexpired
+from outhaul.lake.clauses import AnyOf, Clause, MemberOf, OneOf, member_count
 from outhaul.lake.numbers import float_of, whole_number
 from outhaul.lake.tables import ACTIVITIES as TABLE
 from outhaul.protocol.answers.envelope import ActivityPage, Found, TokenOnly
@@ -35,7 +36,6 @@ MOST_TYPES = 10
 MOST_LEADS = 30
 """The most leads that a call may name."""
 
-NEW_LEAD = 12
 CHANGE_DATA_VALUE = 13
 _NEW_VALUE, _OLD_VALUE = "New Value", "Old Value"
 
@@ -124,8 +124,23 @@ def _of_leads(query: Query) -> list[Clause]:
     if list_id is not None:
         if list_id not in ID_RANGE or query.catalog.asset(AssetType.STATIC_LIST, list_id) is None:
             raise Error.INVALID(parameter="listId", problem=f"there is no static list {list_id}")
+        _check_size(query, list_id)
         clauses.append(MemberOf(list_id, "leadId"))
     return clauses
+
+
+def _check_size(query: Query, list_id: int) -> None:
+    """Raise 1003 if a list has too many leads for a look-up (activities, query)."""
+    most = query.context.limits.list_id_leads
+    if most is None:
+        return
+    leads = member_count(query.lake, list_id)
+    if leads >= most:
+        raise Error.INVALID(
+            parameter="listId",
+            problem=f"static list {list_id} has {leads:,} leads, and lists of {most:,} leads or "
+            "more are refused; use leadIds, or an export",
+        )
 
 
 def _fields(query: Query) -> list[LeadField]:
@@ -146,7 +161,7 @@ def _page(
         query.lake,
         TABLE,
         query.lake.snapshot(TABLE),
-        clauses,
+        [*clauses, *unexpired(query.context)],
         _COLUMNS,
         size=query.batch_size(),
         after=after,

@@ -104,11 +104,6 @@ AssetInstant: TypeAlias = Annotated[
 ]
 """A moment in the form of calls under `/rest/asset`."""
 
-LocalInstant: TypeAlias = Annotated[
-    datetime, PlainSerializer(datetime.isoformat), _schema("2026-01-31T00:00:00-06:00")
-]
-"""A moment that is written with the offset of its time zone."""
-
 PossibleInstant: TypeAlias = Annotated[Instant | None, BeforeValidator(_read_optional)]
 """A moment that may be missing: null and an empty text are read as missing."""
 

@@ -1,6 +1,8 @@
 """Answers about calls and errors of a subscription, by quota day."""
 
-from outhaul.protocol.answers.model import Answer, Count, LocalInstant
+from datetime import date
+
+from outhaul.protocol.answers.model import Answer, Count
 
 
 class UserCount(Answer):
@@ -11,9 +13,9 @@ class UserCount(Answer):
 
 
 class UsageDay(Answer):
-    """The calls of a quota day, which begins at `date`."""
+    """The calls of a quota day."""
 
-    date: LocalInstant
+    date: date
     total: Count
     users: list[UserCount]
 
@@ -26,8 +28,8 @@ class ErrorCount(Answer):
 
 
 class ErrorDay(Answer):
-    """The errors of a quota day, which begins at `date`."""
+    """The errors of a quota day."""
 
-    date: LocalInstant
+    date: date
     total: Count
     errors: list[ErrorCount]
