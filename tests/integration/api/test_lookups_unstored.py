@@ -93,7 +93,7 @@ def test_each_needs_a_permission(shared: Instance, lookup: Lookup) -> None:
         answer = shared.get(url_of(lookup), user=user, params=needed(lookup))
         if not lookup.permissions & {*areas}:
             assert refusal(answer) == ("603", "Access denied")
-    assert refusal(shared.get(url_of(lookup), user=None))[0] == "600"
+    assert refusal(shared.get(url_of(lookup), user=None))[0] == "603"
 
 
 @pytest.mark.parametrize("lookup", FILTERED, ids=lambda lookup: lookup.path)
