@@ -173,12 +173,11 @@ class Kind(PlainRecords, Exported):
         return [*(entry.clause(filters, context) for entry in given), *self.always(context)]
 
     def _filters(self, value: object, context: Context) -> Mapping[str, Any]:
+        written = _one_object(value)
         # Clients write a filter that they do not use as null or as an empty array.
-        given = {
-            name: content
-            for name, content in _one_object(value).items()
-            if content not in (None, [])
-        }
+        given = {name: content for name, content in written.items() if content not in (None, [])}
+        # If no other filter is left, an empty one was meant: its reader says that it is missing.
+        given = given or dict(written)
         known = {entry.name: entry for entry in self.filters}
         for name in given:
             if name not in known:

@@ -12,7 +12,7 @@ def test_every_call_is_in_the_published_descriptions(
     if contract is None:
         pytest.skip(MISSING)
     ours = {
-        # A look-up can be a POST that says `_method=GET` (clients.md). HEAD shows the headers of GET.
+        # A look-up can be a POST that says `_method=GET` (clients.md). HEAD is of any GET.
         ("GET" if operation["operationId"].endswith(("_posted", "_head")) else method.upper(), path)
         for path, methods in shared.openapi()["paths"].items()
         for method, operation in methods.items()
