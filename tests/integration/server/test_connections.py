@@ -2,6 +2,7 @@
 
 import resource
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -133,14 +134,31 @@ def test_the_connection_that_waits_longest_gives_way(monkeypatch: pytest.MonkeyP
             client.close()
 
 
-def test_each_new_connection_replaces_one(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("sent", [b"", b"G", request("/")], ids=["silent", "begun", "idle"])
+def test_each_new_connection_replaces_one(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
     monkeypatch.setattr(listener, "connections_possible", lambda: 4)
     with listening() as server:
-        clients = [server.connect() for _ in range(100)]
+        clients = []
+        for _ in range(100):
+            clients.append(server.connect(sent))
+            if sent.endswith(b"\r\n\r\n"):
+                answer(clients[-1])
         with server.connect(request("/new")) as caller:
             assert answer(caller) == (200, b"/new")
         wait_for(lambda: server.open <= 4)
         assert all(rest(client) == b"" for client in clients[:96])
+        for client in clients:
+            client.close()
+
+
+def test_a_burst_of_connections_replaces_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "connections_possible", lambda: 50)
+    with listening() as server:
+        clients = [server.connect() for _ in range(50)]
+        wait_for(lambda: server.open == 50)
+        server.loop.call_soon_threadsafe(time.sleep, 0.2)  # so that all are accepted at once
+        clients += [server.connect() for _ in range(50)]
+        assert all(rest(client) == b"" for client in clients[:50])
         for client in clients:
             client.close()
 

@@ -39,6 +39,15 @@ def test_an_early_answer_reaches_a_client_that_sends_everything_first(
     assert answer(client) == (200, b"/next")
 
 
+def test_an_early_answer_is_not_lost_where_the_connection_closes(client: socket.socket) -> None:
+    length = f"Content-Length: {100 * MEGABYTE}"
+    client.sendall(request("/early", length, "Connection: close", method="POST"))
+    for _ in range(100):
+        client.sendall(bytes(MEGABYTE))
+    assert answer(client) == (200, b"/early")
+    assert rest(client) == b""
+
+
 @pytest.mark.parametrize("bound", [{"discard_bytes": MEGABYTE}, {"discard_seconds": 0.1}])
 def test_no_more_than_the_bound_is_taken_in(bound: dict[str, float]) -> None:
     with listening(**bound) as server:
