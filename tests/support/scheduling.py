@@ -30,10 +30,10 @@ LONGEST = (
     "acceptance/test_tap_marketo.py",
     "integration/export/ray/",
     "integration/export/test_executors.py",
+    "integration/client/test_outputs.py",
     "acceptance/",
     "integration/test_",
     "integration/",
-    "integration/client/test_outputs.py",
 )
 """How the longest modules begin, the longest first."""
 
