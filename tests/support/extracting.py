@@ -143,7 +143,10 @@ def play(scenario: Scenario, folder: Path) -> Endpoint:
     endpoint = Endpoint(
         script=scenario.script, faults=scenario.faults, clock=clock.moment, **scenario.endpoint
     )
-    endpoint.on_hang = partial(clock.pause, HANG_SECONDS)
+    if scenario.stops:
+        endpoint.clock = partial(datetime.now, UTC)  # another process has the time of day
+    else:
+        endpoint.on_hang = partial(clock.pause, HANG_SECONDS)
     for state in scenario.others:
         endpoint.add_job(state, age=86_400)
     with endpoint.serving() as url:

@@ -119,8 +119,10 @@ class Run:
 
     def _enqueued(self, job: Job) -> Job:
         """Enqueue a new job, also if the endpoint gives it a state of its own."""
+        if not isinstance(job.status, UnknownState):
+            return job
         self._see(job)
-        return self._enqueue(job) if isinstance(job.status, UnknownState) else job
+        return self._enqueue(job)
 
     def _follow(self, job: Job) -> Job:
         self._see(job)
