@@ -152,7 +152,7 @@ class Queue:
                 connection,
                 job_id,
                 state=State.COMPLETED.value,
-                finished_at=moment,
+                finished_at=_not_before(export_job.c.started_at, moment),
                 records=manifest.records,
                 file_size=manifest.size,
                 checksum=manifest.checksum,
@@ -181,7 +181,7 @@ class Queue:
                 connection,
                 job_id,
                 state=State.FAILED.value,
-                finished_at=moment,
+                finished_at=_not_before(export_job.c.started_at, moment),
                 error_message=message,
                 lease_owner=None,
                 lease_until=None,
@@ -261,7 +261,7 @@ class Queue:
             .where(export_job.c.id.in_(jobs))
             .values(
                 state=State.FAILED.value,
-                finished_at=moment,
+                finished_at=_not_before(export_job.c.started_at, moment),
                 error_message=f"Gave up after {MAX_ATTEMPTS} attempts: "
                 "each time the worker stopped before the export was done",
                 lease_owner=None,
@@ -306,7 +306,9 @@ class Queue:
             .where(export_job.c.id == job_id)
             .values(
                 state=State.PROCESSING.value,
-                started_at=sa.func.coalesce(export_job.c.started_at, moment),
+                started_at=sa.func.coalesce(
+                    export_job.c.started_at, _not_before(export_job.c.queued_at, moment)
+                ),
                 attempts=export_job.c.attempts + 1,
                 lease_owner=self._worker,
                 lease_until=moment + self._lease,
@@ -318,6 +320,14 @@ class Queue:
     def _may_run(self, processing: int, overrides: Mapping[str, Any], moment: datetime) -> bool:
         limit = self._settings.limits_of(overrides, moment).processing_jobs
         return limit is None or processing < limit
+
+
+def _not_before(earlier: sa.Column[datetime], moment: datetime) -> sa.Case[datetime]:
+    """Return a moment, or that of an earlier event of the job if it is later.
+
+    The moment was read before the transaction, by a clock that may be slow.
+    """
+    return sa.case((earlier > moment, earlier), else_=moment)
 
 
 def _row(job_id: str, part: Part) -> dict[str, Any]:

@@ -109,6 +109,16 @@ def test_a_claimed_job_is_in_processing(queue: Queue, put: Put) -> None:
     assert queue.plan(job.id) is None
 
 
+def test_the_moments_of_a_job_are_in_order_though_a_worker_has_a_slow_clock(
+    queue: Queue, jobs: JobStore, put: Put
+) -> None:
+    put(5)
+    job = claimed(queue, later(3))
+    assert (job.queued_at, job.started_at) == (later(5), later(5))
+    queue.publish(job.id, manifest(job), later(4))
+    assert jobs.get("leads", job.id, later(9)).finished_at == later(5)
+
+
 def test_jobs_are_claimed_in_the_order_in_which_they_were_queued(queue: Queue, put: Put) -> None:
     waiting = [put(seconds) for seconds in (3, 1, 2, 1)]
     expected = sorted(waiting, key=lambda job: (job.queued_at, job.id))

@@ -245,7 +245,7 @@ class Endpoint:
 
     def _check_token(self, call: Call) -> None:
         if not call.token:
-            raise RefusedError("600", "Access token not specified")
+            raise RefusedError("603", "Access denied: no access token was sent")
         if call.token not in self._tokens:
             raise RefusedError("601", "Access token invalid")
         if not self._tokens[call.token]:
