@@ -42,7 +42,8 @@ class Clause(ABC):
     _by_tag: ClassVar[dict[str, type["Clause"]]] = {}
 
     def __init_subclass__(cls) -> None:
-        Clause._by_tag[cls.tag] = cls
+        if "tag" in vars(cls):
+            Clause._by_tag[cls.tag] = cls
 
     @property
     @abstractmethod
@@ -228,10 +229,8 @@ class NoneOf(Clause):
 
 
 @dataclass(frozen=True)
-class AllOf(Clause):
-    """All of some clauses are true."""
-
-    tag = "allOf"
+class Combination(Clause):
+    """Several clauses as one."""
 
     clauses: tuple[Clause, ...]
 
@@ -246,14 +245,8 @@ class AllOf(Clause):
     def from_json(cls, content: Sequence[Mapping[str, Any]]) -> Self:
         return cls(tuple(parse_clause(clause) for clause in content))
 
-    def expression(self, scope: Scope) -> pl.Expr:
-        return all_of(self.clauses, scope)
-
-    def may_match(self, bounds: Bounds) -> bool:
-        return all(clause.may_match(bounds) for clause in self.clauses)
-
     def pin(self, snapshots: "Snapshots") -> Clause:
-        return AllOf(tuple(clause.pin(snapshots) for clause in self.clauses))
+        return replace(self, clauses=tuple(clause.pin(snapshots) for clause in self.clauses))
 
     @property
     def files(self) -> Iterator[TableFile]:
@@ -262,37 +255,29 @@ class AllOf(Clause):
 
 
 @dataclass(frozen=True)
-class AnyOf(Clause):
+class AllOf(Combination):
+    """All of some clauses are true."""
+
+    tag = "allOf"
+
+    def expression(self, scope: Scope) -> pl.Expr:
+        return all_of(self.clauses, scope)
+
+    def may_match(self, bounds: Bounds) -> bool:
+        return all(clause.may_match(bounds) for clause in self.clauses)
+
+
+@dataclass(frozen=True)
+class AnyOf(Combination):
     """At least one of some clauses is true."""
 
     tag = "anyOf"
-
-    clauses: tuple[Clause, ...]
-
-    @property
-    def columns(self) -> frozenset[str]:
-        return frozenset().union(*(clause.columns for clause in self.clauses))
-
-    def to_json(self) -> dict[str, Any]:
-        return {self.tag: [clause.to_json() for clause in self.clauses]}
-
-    @classmethod
-    def from_json(cls, content: Sequence[Mapping[str, Any]]) -> Self:
-        return cls(tuple(parse_clause(clause) for clause in content))
 
     def expression(self, scope: Scope) -> pl.Expr:
         return pl.any_horizontal([clause.expression(scope) for clause in self.clauses])
 
     def may_match(self, bounds: Bounds) -> bool:
         return any(clause.may_match(bounds) for clause in self.clauses)
-
-    def pin(self, snapshots: "Snapshots") -> Clause:
-        return AnyOf(tuple(clause.pin(snapshots) for clause in self.clauses))
-
-    @property
-    def files(self) -> Iterator[TableFile]:
-        for clause in self.clauses:
-            yield from clause.files
 
 
 @dataclass(frozen=True)
