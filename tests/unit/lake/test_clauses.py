@@ -104,6 +104,8 @@ def fits(clause: Clause, record: dict[str, Any]) -> bool:  # noqa: PLR0911 - one
             return any(fits(entry, record) for entry in clauses)
         case Between(column, least, greatest):
             return record[column] is not None and least <= record[column] <= greatest
+        case AtLeast(column, text):
+            return record[column] is not None and record[column] >= text
         case MemberOf(list_id):
             return record["id"] in LISTS[list_id]
     raise AssertionError(clause)
