@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-CLIENTS := $(patsubst %/requirements.txt,%/.venv/installed,$(wildcard tests/acceptance/clients/*/requirements.txt))
+REAL   := $(patsubst %/requirements.txt,%/.venv/installed,$(wildcard tests/acceptance/clients/*/requirements.txt))
 NODE   := tests/acceptance/node_modules/.installed tests/support/node_modules/.installed
 PORT   ?= 8750
 # What `make load` does: for how long, and with how many clients.
@@ -21,7 +21,7 @@ demo: $(VENV)/installed ## a sample subscription, a server and two extracts, sho
 serve: $(VENV)/installed ## the sample subscription, kept running on port 8750
 	@$(BIN)/outhaul demo --serve --data sample --port $(PORT)
 
-test: $(VENV)/developing $(NODE) $(CLIENTS) ## every test
+test: $(VENV)/developing $(NODE) $(REAL) ## every test
 	$(BIN)/pytest -n auto --durations 12
 
 test-fast: $(VENV)/developing ## what needs no server and no network: for while you work
@@ -53,7 +53,7 @@ constraints: $(VENV)/developing ## resolve the versions anew
 
 clean: ## remove what was installed and what tests leave
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-		tests/acceptance/node_modules tests/support/node_modules $(CLIENTS:/installed=)
+		tests/acceptance/node_modules tests/support/node_modules $(REAL:/installed=)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -91,7 +91,9 @@ def _load(database: Database, settings: Settings) -> None:
         TaskProgressColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=errors, transient=True) as progress:
+    with Progress(
+        *columns, console=errors, disable=not errors.is_terminal, transient=True
+    ) as progress:
         task = progress.add_task("the sample", total=1.0)
         counts = load_sample(
             database,

@@ -284,6 +284,7 @@ def _progress() -> Progress:
         TaskProgressColumn(),
         TimeElapsedColumn(),
         console=errors,
+        disable=not errors.is_terminal,  # it would print empty lines
         transient=True,
     )
 

@@ -40,7 +40,7 @@ def test_no_progress_is_shown_elsewhere(tmp_path: Path) -> None:
         words(path, tmp_path / "data"), capture_output=True, text=True, check=True
     )
     assert done.stdout == ""
-    assert done.stderr.strip() == f"{path}: {RECORDS} leads added, 0 changed, 0 unchanged"
+    assert done.stderr == f"{path}: {RECORDS} leads added, 0 changed, 0 unchanged\n"
 
 
 def read_all(terminal: int) -> str:
