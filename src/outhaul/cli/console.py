@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 import structlog
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.processors import ExceptionRenderer, JSONRenderer
 from structlog.tracebacks import ExceptionDictTransformer
@@ -51,9 +51,19 @@ def set_up_logging() -> None:
     )
 
 
+def print_message(message: str, style: str | None = None) -> None:
+    """Print a message on standard error as it is: a path in it may look like markup."""
+    errors.print(message, markup=False, style=style)
+
+
+def print_error(message: str) -> None:
+    """Print the message of a failed command on standard error."""
+    errors.print(Text.assemble(("error:", "bold red"), " ", message))
+
+
 def fail(message: str) -> NoReturn:
     """Print a message on standard error, and exit with status 1."""
-    errors.print(f"[bold red]error:[/] {escape(message)}")
+    print_error(message)
     raise typer.Exit(1)
 
 

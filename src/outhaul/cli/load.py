@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from outhaul.accounts.services import DEFAULT_SUBSCRIPTION
 from outhaul.catalog.entries import CatalogError, Entries, parse_catalog
 from outhaul.catalog.store import Catalog
-from outhaul.cli.console import Json, errors, fail, named_errors, print_json
+from outhaul.cli.console import Json, errors, fail, named_errors, print_json, print_message
 from outhaul.cli.generated import Makers, group_of, type_parameter
 from outhaul.cli.options import (
     Command,
@@ -169,7 +169,7 @@ def catalog(
         print_json({"files": counts})
         return
     for path, entries in read:
-        errors.print(escape(f"{path}: {len(entries)} entries of the catalog"))
+        print_message(f"{path}: {len(entries)} entries of the catalog")
         _tell(path, differences[path])
 
 
@@ -197,7 +197,7 @@ def _tell(path: Path, decisions: Iterable[Decision]) -> None:
     for decision in decisions:
         did = "becomes" if decision.widened else "stays"
         told = f"field {decision.field!r} {did} {data_type(decision.type)}: {decision.reason}"
-        errors.print(escape(f"{path}: {told}"))
+        print_message(f"{path}: {told}")
 
 
 def _field_types(decisions: Sequence[Decision]) -> dict[str, Any]:
@@ -251,10 +251,10 @@ def _load(  # noqa: PLR0913 - all commands share it
         counts = loaded.merged
         did = f"{counts.added} {what} added, {counts.changed} changed"
         skipped = f", {counts.deleted} of deleted leads skipped" if counts.deleted else ""
-        errors.print(escape(f"{loaded.path}: {did}, {counts.unchanged} unchanged{skipped}"))
+        print_message(f"{loaded.path}: {did}, {counts.unchanged} unchanged{skipped}")
         if loaded.left_out:
             names = ", ".join(loaded.left_out)
-            errors.print(escape(f"{loaded.path}: not loaded, as they are fields of leads: {names}"))
+            print_message(f"{loaded.path}: not loaded, as they are fields of leads: {names}")
         _tell(loaded.path, loaded.decisions)
 
 

@@ -79,6 +79,12 @@ class Label:
     def __init__(self, partial: Path) -> None:
         self._path = partial.with_name(partial.name + _LABEL)
 
+    def check(self) -> None:
+        """Raise `OutputError` if there is something at the path that is no label."""
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(self._path.lstat().st_mode):
+                raise OutputError(f"{self._path} is in the way: it is no regular file")
+
     def read(self, job: Job) -> str | None:
         """Return the validator, or an empty text, if the label names this job."""
         try:

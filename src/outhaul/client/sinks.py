@@ -161,6 +161,7 @@ class FileSink:
         existing = self._existing()
         # The bytes of a file that others may not read are not shown to them in the meantime.
         mode = _NEW_FILE if existing is None else existing.st_mode & _NEW_FILE
+        self._label.check()
         self._file = claim(self._path, mode, self._name)
         self._seen = _version(self._file)
         return self

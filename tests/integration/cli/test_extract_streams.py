@@ -65,6 +65,20 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
             process.wait()
 
 
+@pytest.mark.parametrize("output", ["-", "/dev/stdout"])
+def test_a_reader_that_does_not_read_does_not_stop_the_clock(output: str) -> None:
+    endpoint = Endpoint(script=Script(file=b"id\n" + b"1\n" * 2_000_000))
+    with endpoint.serving() as url:
+        words = [*command(url, output), "--timeout", "2"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            try:
+                assert process.wait(SECONDS) == 1
+                assert process.stderr is not None
+                assert b"The time for the run is up: 2 s" in process.stderr.read()
+            finally:
+                process.kill()
+
+
 def test_a_reader_that_does_not_read_does_not_hold_up_the_end() -> None:
     """What is left in the buffer of standard output is dropped."""
     endpoint = Endpoint(script=Script(file=b"id\n" + b"1\n" * 2_000_000))

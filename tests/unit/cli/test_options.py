@@ -72,7 +72,7 @@ def test_the_help_shows_bounds_choices_and_defaults() -> None:
     for shown in (
         "--port <int range>",
         "default: 8750; 0<=x<=65535",
-        "--limits <marketo|open>",
+        "--limits <marketo|marketo-2026-08|",
         "--database-url URL",
         "default: (`outhaul.db` in the data folder)",
     ):
@@ -100,7 +100,7 @@ def test_variables_alone_set_what_has_no_option_and_what_is_named_so() -> None:
         ([], {}, "error: --data or --database-url is needed"),
         (["--files-redirect"], {}, "valid: --files-redirect: needs"),
         (["--port", "65536"], {}, "Invalid value for '--port'"),
-        (["--limits", "none"], {}, "'none' is not one of 'marketo', 'open'"),
+        (["--limits", "none"], {}, "'none' is not one of 'marketo', 'marketo-2026-08'"),
         ([], {"OUTHAUL_POLL_SECONDS": "0"}, "valid: OUTHAUL_POLL_SECONDS: Input"),
         (
             [],

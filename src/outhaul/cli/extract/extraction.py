@@ -20,8 +20,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from outhaul.cli.console import errors
-from outhaul.cli.extract.interrupts import Interrupted, raised_signals
+from outhaul.cli.console import errors, print_error, print_message
+from outhaul.cli.extract.interrupts import Interrupted, raised_signals, time_limit
 from outhaul.cli.extract.results import show_result
 from outhaul.client import (
     Checked,
@@ -30,6 +30,7 @@ from outhaul.client import (
     Exports,
     Fate,
     Job,
+    OutOfTimeError,
     OutputError,
     Patience,
     Session,
@@ -100,7 +101,8 @@ def extract(order: Order, kind_path: str, filters: Mapping[str, Any]) -> None:
         exports = Exports(session, kind_path)
         job = _run(exports, order, filters, progress)
         path = exports.file_path(job.export_id)
-        checked = _fetch(session, path, job, sink, is_old=progress.was_completed)
+        with time_limit(session.patience):
+            checked = _fetch(session, path, job, sink, is_old=progress.was_completed)
     show_result(job, checked, order.output, as_json=order.json)
 
 
@@ -179,6 +181,8 @@ def _ends(order: Order, progress: _Progress) -> Iterator[None]:
         # Typer exits with 1, and drops what is left in the buffer of standard output.
         raise
     except (ClientError, OSError) as error:
+        if isinstance(error, OutOfTimeError) and order.output == STDOUT:
+            _give_up_stdout()
         _show_problem(progress.told(one_line(_words(error), _LONGEST_PROBLEM)))
         raise typer.Exit(1) from None
     except MemoryError:
@@ -206,12 +210,12 @@ def _give_up_stdout() -> None:
 
 def _show_problem(message: str) -> None:
     with contextlib.suppress(OSError):
-        errors.print(f"[bold red]error:[/] {escape(message)}")
+        print_error(message)
 
 
 def _show_notice(line: str) -> None:
     with contextlib.suppress(OSError):
-        errors.print(escape(line), style="dim")
+        print_message(line, style="dim")
 
 
 def _run(exports: Exports, order: Order, filters: Mapping[str, Any], progress: _Progress) -> Job:

@@ -1,4 +1,4 @@
-"""Signals that end a command. They become an exception, so that the command can tidy up."""
+"""What ends a command from outside: signals, and the end of its time. Both become an exception."""
 
 import signal
 import threading
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+from outhaul.client import OutOfTimeError, Patience
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _SAME_SECONDS = 0.5
@@ -60,3 +62,26 @@ def raised_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def time_limit(patience: Patience) -> Iterator[None]:
+    """Raise `OutOfTimeError` in the main thread when the time is over, whatever it is doing then.
+
+    This ends what has no timeout of its own, such as a write to a stream whose reader has stalled.
+    """
+    if patience.limit is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    limit = patience.limit
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise OutOfTimeError(limit)
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, patience.at_most(limit))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,8 +1,6 @@
 """What an extraction says at its end."""
 
-from rich.markup import escape
-
-from outhaul.cli.console import errors, print_json
+from outhaul.cli.console import print_json, print_message
 from outhaul.client import Checked, Job, is_standard_output
 
 _SHA256 = "sha256:"
@@ -25,7 +23,7 @@ def show_result(job: Job, checked: Checked, output: str, *, as_json: bool) -> No
     records = "records" if checked.records is None else f"{checked.records:,} records"
     target = "standard output" if is_standard_output(output) else output
     found = f"{records} ({checked.size:,} bytes, {_verdict(job, checked)})"
-    errors.print(escape(f"{found} of job {job.export_id} written to {target}"))
+    print_message(f"{found} of job {job.export_id} written to {target}")
 
 
 def _verdict(job: Job, checked: Checked) -> str:
