@@ -4,6 +4,8 @@ BIN    := $(VENV)/bin
 REAL   := $(patsubst %/requirements.txt,%/.venv/installed,$(wildcard tests/acceptance/clients/*/requirements.txt))
 NODE   := tests/acceptance/node_modules/.installed tests/support/node_modules/.installed
 PORT   ?= 8750
+# One more process than processors: tests often wait for the programs that they start.
+TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # What `make load` does: for how long, and with how many clients.
 SECONDS := 60
 CLIENTS := 500
@@ -22,7 +24,7 @@ serve: $(VENV)/installed ## the sample subscription, kept running on port 8750
 	@$(BIN)/outhaul demo --serve --data sample --port $(PORT)
 
 test: $(VENV)/developing $(NODE) $(REAL) ## every test
-	$(BIN)/pytest -n auto --durations 12
+	$(BIN)/pytest -n $(TESTERS) --durations 12
 
 test-fast: $(VENV)/developing ## what needs no server and no network: for while you work
 	$(BIN)/pytest -q -n auto --hypothesis-profile fast tests/unit

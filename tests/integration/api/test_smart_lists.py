@@ -149,7 +149,7 @@ def test_a_name_that_several_lists_have(instance: Instance) -> None:
 
 
 def test_values_of_wrong_types(shared: Instance) -> None:
-    assert refusal(shared.create(filter={"smartListId": "1001"}))[0] == "1001"
+    assert refusal(shared.create(filter={"smartListId": "first"}))[0] == "1001"
     assert refusal(shared.create(filter={"smartListName": 7}))[0] == "1001"
     assert refusal(shared.create(filter={"smartListName": ""}))[0] == "1002"
 

@@ -53,6 +53,7 @@ def test_gzip_members_hold_the_file_of_the_format_inside(
 
 def test_formats_are_named_in_any_case_and_csv_is_the_default() -> None:
     assert read_format(None) is CSV
+    assert read_format("") is CSV
     assert [read_format(text) for text in ("csv", "Tsv", "SSV", "jsonl")] == [
         CSV,
         TSV,
@@ -62,7 +63,7 @@ def test_formats_are_named_in_any_case_and_csv_is_the_default() -> None:
     assert read_format("csv.gz") == Gzipped(CSV)
 
 
-@pytest.mark.parametrize(("value", "code"), [("xml", "1003"), (1, "1001"), ("", "1002")])
+@pytest.mark.parametrize(("value", "code"), [("xml", "1003"), (1, "1001")])
 def test_what_is_no_format_is_refused(value: object, code: str) -> None:
     with pytest.raises(ApiError, match="format") as refused:
         read_format(value)
