@@ -42,7 +42,7 @@ from outhaul.janitor import Janitor
 from outhaul.protocol.states import State
 from outhaul.storage.opening import open_files
 
-SECONDS = int(os.environ.get("OUTHAUL_KILL_SECONDS", "6"))
+SECONDS = int(os.environ.get("OUTHAUL_KILL_SECONDS", "4"))
 JOBS = SECONDS * 200 // 60
 USERS = 3
 """API users of each subscription: its jobs take turns."""

@@ -23,6 +23,7 @@ from tests.support.schemas import HEALTH, Contract
 from outhaul import sample
 from outhaul.accounts.services import Credentials
 from outhaul.api import create_app
+from outhaul.api.lookups.unstored import UNSTORED
 from outhaul.database.engine import Database
 from outhaul.jobs.queue import Queue
 from outhaul.settings import Settings
@@ -348,6 +349,14 @@ async def _exchange(app: Any, scope: dict[str, Any], body: Sequence[bytes]) -> R
 
 def base(kind: str) -> str:
     return f"/bulk/v1/{kind}/export"
+
+
+def different_calls(instance: Instance) -> dict[str, Any]:
+    """Return the described paths. Of the look-ups of what is not stored, all alike, only some."""
+    alike = {lookup.path for lookup in UNSTORED[3:]}
+    paths = instance.openapi()["paths"]
+    assert alike <= paths.keys()
+    return {path: methods for path, methods in paths.items() if path not in alike}
 
 
 def result(answer: httpx2.Response | RawAnswer) -> list[dict[str, Any]]:

@@ -10,7 +10,16 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from tests.support.instance import KINDS, LEADS, TOKEN, WINDOW, Instance, base, refusal
+from tests.support.instance import (
+    KINDS,
+    LEADS,
+    TOKEN,
+    WINDOW,
+    Instance,
+    base,
+    different_calls,
+    refusal,
+)
 
 from outhaul.protocol.paging import encode_token
 
@@ -51,7 +60,7 @@ def users(shared: Instance) -> dict[str, str]:
     ids=named,
 )
 def test_in_every_place_of_every_call(shared: Instance, users: dict[str, str], value: str) -> None:
-    for path, methods in shared.openapi()["paths"].items():
+    for path, methods in different_calls(shared).items():
         for method, about in methods.items():
             names = [each["name"] for each in about.get("parameters", ()) if each["in"] == "query"]
             names += ["status", "batchSize", "nextPageToken", "client_id", "client_secret"]
@@ -59,7 +68,8 @@ def test_in_every_place_of_every_call(shared: Instance, users: dict[str, str], v
             places = re.sub(r"\{\w+\}", sendable, path)
             shared.raw(method.upper(), places, user="etl")
             plain = re.sub(r"\{\w+\}", "1", path)
-            for name in sorted(set(names)):
+            # The values are of a few sorts: each tries every second name, the next one the others.
+            for name in sorted(set(names))[VALUES.index(value) % 2 :: 2]:
                 query = b"grant_type=client_credentials&" + name.encode() + b"=" + encoded(value)
                 shared.raw(method.upper(), plain, query=query, user=users[plain])
 

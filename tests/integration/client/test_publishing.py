@@ -164,10 +164,8 @@ def test_a_folder_in_the_place_of_the_partial_file(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_place_of_the_label(tmp_path: Path) -> None:
-    """It is met after the job: the file can be fetched still."""
     (tmp_path / LABEL).mkdir()
-    said = [LABEL, TAKE_UP]
-    play(Scenario(name="folder", status=1, says=said, disk=NOTHING, may_leave=[PART]), tmp_path)
+    play(Scenario(name="folder", status=1, says=[LABEL], disk=NOTHING, left=[]), tmp_path)
 
 
 def test_a_link_in_the_place_of_the_partial_file_is_not_followed(tmp_path: Path) -> None:
