@@ -39,6 +39,9 @@ def test_records_without_anything_are_records(tmp_path: Path) -> None:
         b'{"a": 1, "a": 1}',
         b'{"a":1,"b":{},"\\u0061":2}',
         b'{"e":1,"a":12,"b":1,"c":1,"d":1,"a":13}',
+        b'{"a" :1,"a":2}',
+        b'{"a"\t:1,"a":2}',
+        b'{"a"\r:1,"a":2}',
         b' {"a" : {"a":1,"a":1} , "a" : [1e400, 1%s] }' % (b"0" * 5000),
     ],
 )
