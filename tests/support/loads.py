@@ -12,7 +12,7 @@ from outhaul.kinds.list_members import LIST_MEMBERS
 from outhaul.kinds.program_members import PROGRAM_MEMBERS
 from outhaul.lake.snapshot import Lake
 from outhaul.loading.loads import Loaded, load_file
-from outhaul.loading.readers import Report
+from outhaul.records.readers import Report
 
 load_activities = partial(load_file, ACTIVITIES.loading)
 load_leads = partial(load_file, LEADS.loading)

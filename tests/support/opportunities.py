@@ -8,16 +8,17 @@ import polars as pl
 from outhaul.kinds.describing import DescribeQuery, Description, described_field
 from outhaul.kinds.filter import Context, Filter
 from outhaul.kinds.kind import Kind
-from outhaul.kinds.loading import Column, Loading
+from outhaul.kinds.loading import Loading
 from outhaul.kinds.options import texts_option
 from outhaul.kinds.shared_filters import created_at, exactly_one_of, static_list_id
 from outhaul.lake.clauses import Clause, OneOf
-from outhaul.lake.conversions import data_type
-from outhaul.lake.tables import INSTANT, Table
+from outhaul.lake.tables import Table
 from outhaul.protocol.answers.descriptions import RecordDescription
 from outhaul.protocol.answers.envelope import Found
 from outhaul.protocol.body import read_texts
 from outhaul.protocol.shapes import TEXT, array_of
+from outhaul.records.columns import INSTANT, Column
+from outhaul.records.conversions import data_type
 
 if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
-from outhaul.loading.readers import FileError, open_reader
+from outhaul.records.readers import FileError, open_reader
 
 Row = tuple[Any, ...]
 

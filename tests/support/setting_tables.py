@@ -11,8 +11,8 @@ from pydantic.fields import FieldInfo
 from tests.support.paths import DOCS
 
 from outhaul.declaration import Computed, Declared, Entries, Option, group_of, marked, option_name
-from outhaul.lake.conversions import CONVERSIONS, Given
 from outhaul.limits import LIMIT_SETS, Limits
+from outhaul.records.conversions import CONVERSIONS, Given
 from outhaul.settings import Settings
 
 PAGE = DOCS / "settings.md"

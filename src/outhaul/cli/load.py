@@ -32,12 +32,12 @@ from outhaul.kinds.loading import Loading
 from outhaul.kinds.program_members import PROGRAM_MEMBERS
 from outhaul.kinds.registry import REGISTRY
 from outhaul.lake.commits import TableChangedError
-from outhaul.lake.conversions import data_type
 from outhaul.lake.failures import LakeError
 from outhaul.lake.snapshot import Lake, location_of_lakes, open_lake
 from outhaul.loading.column_types import ColumnTypes, Decision
 from outhaul.loading.loads import Loaded, load_file
-from outhaul.loading.readers import FileError, Report
+from outhaul.records.conversions import data_type
+from outhaul.records.readers import FileError, Report
 from outhaul.settings import LocationMissingError, Settings
 from outhaul.smart_lists.stored import store_entries
 

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from outhaul.export.formats import Format
 from outhaul.export.output import Output
-from outhaul.lake.tables import INSTANT
+from outhaul.records.columns import INSTANT
 
 COLUMNS: dict[str, pl.DataType] = {
     "id": pl.Int64(),

@@ -13,7 +13,7 @@ from outhaul.kinds.describing import DescribeQuery, Description
 from outhaul.kinds.expiry import DELETE_LEAD, unexpired
 from outhaul.kinds.filter import Context, Filter, FiltersError, Rule
 from outhaul.kinds.kind import Kind
-from outhaul.kinds.loading import Column, Deleting, Loading
+from outhaul.kinds.loading import Deleting, Loading
 from outhaul.kinds.options import WINDOW, integers_option, texts_option
 from outhaul.kinds.shared_filters import created_at
 from outhaul.lake.clauses import AnyOf, Clause, OneOf
@@ -23,6 +23,7 @@ from outhaul.protocol.answers.envelope import Found
 from outhaul.protocol.body import read_integers, read_texts
 from outhaul.protocol.parameters import OFFSET
 from outhaul.protocol.shapes import TEXT, WRITTEN_INTEGER, array_of, described
+from outhaul.records.columns import Column
 
 if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog

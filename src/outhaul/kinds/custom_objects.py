@@ -10,7 +10,7 @@ from outhaul.errors import Error
 from outhaul.kinds.describing import DescribeQuery, Description, described_field, shown_type
 from outhaul.kinds.filter import Context, Filter, Rule
 from outhaul.kinds.kind import Kind, KindFamily
-from outhaul.kinds.loading import Column, Loading
+from outhaul.kinds.loading import Loading
 from outhaul.kinds.options import TypeOption
 from outhaul.kinds.shared_filters import (
     exactly_one_of,
@@ -20,11 +20,12 @@ from outhaul.kinds.shared_filters import (
     static_list_name,
     updated_at,
 )
-from outhaul.lake.tables import CHANGED_AT, INSTANT, Table, column_type
+from outhaul.lake.tables import CHANGED_AT, Table
 from outhaul.protocol.answers.descriptions import CustomObjectDescription
 from outhaul.protocol.answers.envelope import Found
 from outhaul.protocol.parameters import path_parameter, texts
 from outhaul.protocol.shapes import TEXT
+from outhaul.records.columns import INSTANT, Column, column_type
 
 if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import polars as pl
 
 from outhaul.catalog.objects import INFERRED
-from outhaul.lake.conversions import data_type as data_type_of
-from outhaul.lake.tables import Table, column_type
+from outhaul.lake.tables import Table
 from outhaul.protocol.answers.envelope import Found
 from outhaul.protocol.parameters import Parameter
+from outhaul.records.columns import column_type
+from outhaul.records.conversions import data_type as data_type_of
 
 if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog

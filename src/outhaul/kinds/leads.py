@@ -12,7 +12,7 @@ from outhaul.catalog.objects import INFERRED
 from outhaul.kinds.describing import DescribeQuery, Description, shown_type
 from outhaul.kinds.filter import Context
 from outhaul.kinds.kind import Kind
-from outhaul.kinds.loading import Column, Inferring, Loading
+from outhaul.kinds.loading import Inferring, Loading
 from outhaul.kinds.shared_filters import (
     created_at,
     exactly_one_of,
@@ -22,11 +22,11 @@ from outhaul.kinds.shared_filters import (
     static_list_name,
     updated_at,
 )
-from outhaul.lake.conversions import data_type
 from outhaul.lake.tables import LEADS as TABLE
-from outhaul.lake.tables import column_type
 from outhaul.protocol.answers import descriptions as answers
 from outhaul.protocol.answers.envelope import Found
+from outhaul.records.columns import Column, column_type
+from outhaul.records.conversions import data_type
 
 if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog

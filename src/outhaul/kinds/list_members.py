@@ -7,8 +7,9 @@ import polars as pl
 
 from outhaul.catalog.entries import AssetType
 from outhaul.kinds.kind import PlainRecords
-from outhaul.kinds.loading import Column, Loading
+from outhaul.kinds.loading import Loading
 from outhaul.lake.tables import LIST_MEMBERS as TABLE
+from outhaul.records.columns import Column
 
 if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog

@@ -8,34 +8,10 @@ import polars as pl
 
 from outhaul.catalog.entries import Entries
 from outhaul.lake.tables import Table
+from outhaul.records.columns import Column
 
 if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """A column that a file may have, and its valid values."""
-
-    name: str
-    type: pl.DataType
-    required: bool = False
-    positive: bool = False
-    members: Collection[int] | None = None
-    """All valid values; `None` if any value is valid."""
-    members_of: str = ""
-    """What `members` are, for the message about another value."""
-    json_object: bool = False
-    """Whether a value must be a JSON object, as text."""
-    hint: str = ""
-    """What a message about a value of another type says at its end."""
-    inferred: bool = False
-    """Whether the type was inferred from a file. Then `--infer-fields` may widen it."""
-
-    @property
-    def has_rules(self) -> bool:
-        """Whether valid values are restricted by more than the type."""
-        return self.required or self.positive or self.json_object or self.members is not None
 
 
 @dataclass(frozen=True, kw_only=True)

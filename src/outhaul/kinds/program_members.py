@@ -13,12 +13,11 @@ from outhaul.kinds.describing import DescribeQuery, Description, described_field
 from outhaul.kinds.filter import Context, Filter, Rule
 from outhaul.kinds.kind import Kind
 from outhaul.kinds.leads import ECIDS, lead_columns
-from outhaul.kinds.loading import Column, Inferring, Loading, Noting
+from outhaul.kinds.loading import Inferring, Loading, Noting
 from outhaul.kinds.options import Option, integers_option, text_option, texts_option
 from outhaul.kinds.shared_filters import updated_at
 from outhaul.lake.clauses import Clause, OneOf
-from outhaul.lake.conversions import data_type
-from outhaul.lake.tables import CHANGED_AT, INSTANT, LEADS, Join, Table, column_type
+from outhaul.lake.tables import CHANGED_AT, LEADS, Join, Table
 from outhaul.protocol.answers.descriptions import RecordDescription
 from outhaul.protocol.answers.envelope import Found
 from outhaul.protocol.body import (
@@ -37,6 +36,8 @@ from outhaul.protocol.shapes import (
     described,
     one_of,
 )
+from outhaul.records.columns import INSTANT, Column, column_type
+from outhaul.records.conversions import data_type
 
 if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-INSTANT = pl.Datetime("us", "UTC")
+from outhaul.records.columns import INSTANT
 
 CHANGED_AT = "outhaul_changed_at"
 """The moment of the last change of any field, which the filter `updatedAt` tests.
@@ -25,17 +25,6 @@ DELETED_A_RANGE = 1_000_000
 
 It is large because deleted leads are few, and every load reads all of them.
 """
-
-_TYPES: Mapping[str, pl.DataType] = {
-    "boolean": pl.Boolean(),
-    "integer": pl.Int64(),
-    "score": pl.Int64(),
-    "currency": pl.Float64(),
-    "float": pl.Float64(),
-    "percent": pl.Float64(),
-    "date": pl.Date(),
-    "datetime": INSTANT,
-}
 
 _DELTA_TYPES: Mapping[str, pl.DataType] = {
     "string": pl.String(),
@@ -159,11 +148,6 @@ DELETED_LEADS = Table(
     columns={"leadId": pl.Int64(), "deletedAt": INSTANT},
     statistics=("leadId", "deletedAt"),
 )
-
-
-def column_type(data_type: str) -> pl.DataType:
-    """Return the type of the column for a field with this `dataType`, by default text."""
-    return _TYPES.get(data_type, pl.String())
 
 
 def type_name(of: pl.DataType) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 import polars as pl
 
 from outhaul.lake.commits import replace_all, write_file
-from outhaul.lake.conversions import convert
-from outhaul.lake.numbers import to_floats
 from outhaul.lake.snapshot import Lake, Snapshot
-from outhaul.lake.tables import INSTANT, Table
+from outhaul.lake.tables import Table
+from outhaul.records.columns import INSTANT
+from outhaul.records.conversions import convert
+from outhaul.records.numbers import to_floats
 
 _UNEVEN = 2**53
 """Floats do not hold every integer from here on."""

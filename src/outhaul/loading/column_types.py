@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from outhaul.kinds.loading import Column
-from outhaul.lake.conversions import data_type
 from outhaul.lake.snapshot import Snapshot
 from outhaul.lake.tables import Table
 from outhaul.lake.widening import fits, wider
-from outhaul.loading.fitting import Narrowest
+from outhaul.records.columns import Column
+from outhaul.records.conversions import data_type
+from outhaul.records.fitting import Narrowest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,15 +9,16 @@ from typing import Any
 import polars as pl
 
 from outhaul.catalog.store import Catalog
-from outhaul.kinds.loading import Column, Deleting, Loading
+from outhaul.kinds.loading import Deleting, Loading
 from outhaul.kinds.registry import all_tables
 from outhaul.lake.deletions import delete_leads
 from outhaul.lake.snapshot import Lake
 from outhaul.loading.column_types import ColumnTypes, Decision
-from outhaul.loading.fitting import fit
 from outhaul.loading.merge import ColumnChangedError, Merged, merge
-from outhaul.loading.readers import FileError, Problem, Reader, Report, open_reader
 from outhaul.loading.staging import Staging, staging_folder
+from outhaul.records.columns import Column
+from outhaul.records.fitting import fit
+from outhaul.records.readers import FileError, Problem, Reader, Report, open_reader
 
 RESERVED = "outhaul_"
 """The prefix of columns that outhaul adds to tables."""

@@ -19,9 +19,10 @@ from outhaul.lake.commits import commit, make_snapshot, write_file
 from outhaul.lake.deletions import deleted_leads, without
 from outhaul.lake.files import LakeFile, by_partition
 from outhaul.lake.snapshot import Lake, Snapshot
-from outhaul.lake.tables import CHANGED_AT, INSTANT, Table
+from outhaul.lake.tables import CHANGED_AT, Table
 from outhaul.lake.widening import fits, widen, wider
 from outhaul.loading.staging import Staging
+from outhaul.records.columns import INSTANT
 
 MANY_FILES = 8
 """The number of files at which the next load writes the whole partition again."""

@@ -11,9 +11,9 @@ from typing import Any
 
 import polars as pl
 
-from outhaul.lake.conversions import convert
 from outhaul.lake.failures import named_failures
 from outhaul.lake.tables import Table
+from outhaul.records.conversions import convert
 
 _PREFIX = ".staging-"
 _RECORD = "outhaul_record"

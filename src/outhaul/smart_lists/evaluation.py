@@ -13,8 +13,9 @@ from datetime import date, datetime
 import polars as pl
 
 from outhaul.lake.clauses import Clause, Scope, all_of, members_of
-from outhaul.lake.conversions import convert
-from outhaul.lake.tables import ACTIVITIES, LEADS, LEADS_A_RANGE, column_type, parse_type
+from outhaul.lake.tables import ACTIVITIES, LEADS, LEADS_A_RANGE, parse_type
+from outhaul.records.columns import column_type
+from outhaul.records.conversions import convert
 from outhaul.smart_lists.pinned import PinnedRecords, wanted_activities
 from outhaul.smart_lists.rules import (
     ActivityRule,

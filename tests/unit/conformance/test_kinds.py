@@ -18,12 +18,12 @@ from outhaul.kinds.activities import ACTIVITIES
 from outhaul.kinds.custom_objects import CUSTOM_OBJECTS
 from outhaul.kinds.kind import Kind
 from outhaul.kinds.leads import LEADS
-from outhaul.kinds.loading import Column
 from outhaul.kinds.options import text_option, texts_option
 from outhaul.kinds.program_members import PROGRAM_MEMBERS
 from outhaul.lake.clauses import OneOf
 from outhaul.protocol.answers.descriptions import ActivityType
 from outhaul.protocol.shapes import TEXT
+from outhaul.records.columns import Column
 
 JANUARY = {"startAt": "2026-01-01T00:00:00Z", "endAt": "2026-01-31T23:59:59Z"}
 CREATED = "2026-01-20T00:00:00Z"

@@ -10,8 +10,8 @@ from outhaul.catalog.built_in import standard_entries
 from outhaul.kinds.expiry import DELETE_LEAD, FREQUENT, NEW_LEAD, unexpired
 from outhaul.kinds.filter import Context
 from outhaul.lake.clauses import Scope, all_of
-from outhaul.lake.tables import INSTANT
 from outhaul.limits import Limits
+from outhaul.records.columns import INSTANT
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 LIVE = Limits(delete_lead_days=14, frequent_activity_days=90, activity_months=25)

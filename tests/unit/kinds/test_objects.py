@@ -29,7 +29,7 @@ from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import LEADS_A_RANGE
 from outhaul.limits import Limits
 from outhaul.loading.loads import Loaded
-from outhaul.loading.readers import FileError
+from outhaul.records.readers import FileError
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 FAR = 3 * LEADS_A_RANGE

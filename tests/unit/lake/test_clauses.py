@@ -26,7 +26,8 @@ from outhaul.lake.clauses import (
 )
 from outhaul.lake.files import TableFile
 from outhaul.lake.snapshot import Lake, Snapshots
-from outhaul.lake.tables import INSTANT, LIST_MEMBERS
+from outhaul.lake.tables import LIST_MEMBERS
+from outhaul.records.columns import INSTANT
 
 EXAMPLES = examples(150)
 LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)

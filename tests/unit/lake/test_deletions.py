@@ -44,7 +44,7 @@ from outhaul.lake.tables import (
 )
 from outhaul.loading import loads, merge
 from outhaul.loading.merge import MANY_FILES, Merged
-from outhaul.loading.readers import FileError, json_lines
+from outhaul.records.readers import FileError, json_lines
 
 TABLES = (*WITH_LEADS, ACTIVITIES, DELETED_LEADS)
 

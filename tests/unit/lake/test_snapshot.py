@@ -9,8 +9,9 @@ from tests.support.loads import load_activities, load_leads
 
 from outhaul.catalog.store import Catalog
 from outhaul.lake.snapshot import Lake, Snapshot
-from outhaul.lake.tables import ACTIVITIES, LEADS, LIST_MEMBERS, column_type, parse_type, type_name
+from outhaul.lake.tables import ACTIVITIES, LEADS, LIST_MEMBERS, parse_type, type_name
 from outhaul.loading.merge import MANY_FILES
+from outhaul.records.columns import column_type
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

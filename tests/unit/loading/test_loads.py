@@ -12,8 +12,8 @@ from outhaul.catalog.store import Catalog
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import ACTIVITIES, LEADS, Table
 from outhaul.loading.loads import PROBLEMS_SHOWN, Loaded
-from outhaul.loading.readers import FileError, json_lines
 from outhaul.loading.staging import staging_folder
+from outhaul.records.readers import FileError, json_lines
 
 Write = Callable[[str, str], Path]
 

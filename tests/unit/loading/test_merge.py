@@ -20,8 +20,8 @@ from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import ACTIVITIES, CHANGED_AT, LEADS, LIST_MEMBERS, Table
 from outhaul.loading import staging
 from outhaul.loading.merge import MANY_FILES, ColumnChangedError, Merged, merge
-from outhaul.loading.readers import FileError
 from outhaul.loading.staging import Staging
+from outhaul.records.readers import FileError
 
 Record = dict[str, Any]
 

@@ -14,7 +14,7 @@ from outhaul.catalog.store import Catalog
 from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake
 from outhaul.limits import Limits
-from outhaul.loading.readers import parquet
+from outhaul.records.readers import parquet
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TODAY = {"createdAt": {"startAt": "2026-01-31T00:00:00Z", "endAt": "2026-01-31T23:59:59Z"}}

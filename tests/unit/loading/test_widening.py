@@ -17,12 +17,12 @@ from outhaul.catalog.entries import Entries, LeadField
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
 from outhaul.kinds.filter import Context
-from outhaul.lake.conversions import data_type
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import LEADS, LEADS_A_RANGE
 from outhaul.limits import Limits
 from outhaul.loading.loads import Loaded
-from outhaul.loading.readers import FileError
+from outhaul.records.conversions import data_type
+from outhaul.records.readers import FileError
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 BODY = {

@@ -22,13 +22,13 @@ from outhaul.errors import Error
 from outhaul.kinds.activities import check_types
 from outhaul.kinds.expiry import DELETE_LEAD, NEW_LEAD, unexpired
 from outhaul.lake.clauses import AnyOf, Clause, MemberOf, OneOf, member_count
-from outhaul.lake.numbers import float_of, whole_number
 from outhaul.lake.tables import ACTIVITIES as TABLE
 from outhaul.protocol.answers.envelope import ActivityPage, Found, TokenOnly
 from outhaul.protocol.answers.records import Activity, Attribute, FieldChange, LeadChange
 from outhaul.protocol.paging import encode_token
 from outhaul.protocol.parameters import instant, integer, integers, text, texts
 from outhaul.reading.pages import read_page
+from outhaul.records.numbers import float_of, whole_number
 
 MOST_TYPES = 10
 """The most activity types that a call may name."""

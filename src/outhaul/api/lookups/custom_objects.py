@@ -21,13 +21,13 @@ from outhaul.catalog.objects import CustomObjectType
 from outhaul.errors import Error
 from outhaul.kinds.custom_objects import known_type, table_of
 from outhaul.lake.clauses import OneOf
-from outhaul.lake.tables import column_type
 from outhaul.protocol.answers.envelope import Found, RecordPage
 from outhaul.protocol.answers.records import CustomObject
 from outhaul.protocol.paging import encode_token
 from outhaul.protocol.parameters import path_parameter, text, texts
 from outhaul.protocol.shapes import TEXT
 from outhaul.reading.pages import ALL_RECORDS, read_page
+from outhaul.records.columns import column_type
 
 ID = "marketoGUID"
 DEDUPE_FIELDS = "dedupeFields"

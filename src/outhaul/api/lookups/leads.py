@@ -15,11 +15,11 @@ from outhaul.kinds.leads import searchable
 from outhaul.lake.clauses import MemberOf, OneOf
 from outhaul.lake.snapshot import Snapshot
 from outhaul.lake.tables import LEADS as TABLE
-from outhaul.lake.tables import column_type
 from outhaul.protocol.answers.envelope import Found, Success
 from outhaul.protocol.answers.records import Lead, ProgramLead
 from outhaul.protocol.parameters import text, texts
 from outhaul.reading.pages import ALL_RECORDS, read_page
+from outhaul.records.columns import column_type
 
 DEFAULT_FIELDS = ("id", "email", "updatedAt", "createdAt", "lastName", "firstName")
 """The fields in an answer if a call names none."""

@@ -12,8 +12,8 @@ from outhaul.api.lookups.posted import INPUT
 from outhaul.api.lookups.query import Query
 from outhaul.errors import Error
 from outhaul.lake.clauses import Clause, OneOf
-from outhaul.lake.conversions import convert, render
 from outhaul.protocol.body import read_object, wrong_type
+from outhaul.records.conversions import convert, render
 
 MOST_VALUES = 300
 """The most values that a filter may have, and the most compound keys."""

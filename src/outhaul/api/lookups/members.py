@@ -12,11 +12,12 @@ from outhaul.api.lookups.shown import named_fields, shown, shown_value
 from outhaul.errors import Error
 from outhaul.kinds.program_members import TABLE, searchable
 from outhaul.lake.clauses import OneOf, Within
-from outhaul.lake.tables import CHANGED_AT, column_type
+from outhaul.lake.tables import CHANGED_AT
 from outhaul.protocol.answers.envelope import Found, RecordPage
 from outhaul.protocol.answers.records import ProgramMember
 from outhaul.protocol.parameters import instant, text, texts
 from outhaul.reading.pages import ALL_RECORDS, read_page
+from outhaul.records.columns import column_type
 
 DEFAULT_FIELDS = ("acquiredBy", "leadId", "membershipDate", "programId", "reachedSuccess")
 """The fields in an answer if a call names none."""

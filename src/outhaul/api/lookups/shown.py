@@ -6,8 +6,8 @@ from typing import Any
 
 from outhaul.api.lookups.query import Query
 from outhaul.errors import Error
-from outhaul.lake.numbers import whole_number
 from outhaul.protocol.instants import render_instant
+from outhaul.records.numbers import whole_number
 
 
 def named_fields(query: Query, known: Container[str], default: Sequence[str]) -> list[str]:

@@ -9,9 +9,9 @@ from typing import IO, cast
 import polars as pl
 
 from outhaul.export.formats.format import Format
-from outhaul.lake.numbers import float_texts
 from outhaul.limits import Limits
 from outhaul.protocol.dialects import DATE_FORMAT, DATETIME_FORMAT, MEDIA_TYPE, NULL, line
+from outhaul.records.numbers import float_texts
 from outhaul.storage.store import Writable
 
 _SEMICOLON = ";"

@@ -15,8 +15,8 @@ import polars as pl
 
 from outhaul.errors import Error
 from outhaul.export.formats.format import Format
-from outhaul.lake.conversions import render
-from outhaul.lake.numbers import float_texts, with_exponents
+from outhaul.records.conversions import render
+from outhaul.records.numbers import float_texts, with_exponents
 from outhaul.storage.store import Writable
 
 _FEW = 50

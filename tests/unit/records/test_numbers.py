@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
-from outhaul.lake.numbers import (
+from outhaul.records.numbers import (
     as_floats,
     float_of,
     float_texts,

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from tests.support.reading_files import read, refused, write
 
-from outhaul.loading.readers import FileError, Problem, open_reader
+from outhaul.records.readers import FileError, Problem, open_reader
 
 CSV = b"a,b\n" + b"".join(b"%d,x\n" % n for n in range(5_000))
 ROWS = [(str(n), "x") for n in range(5_000)]
@@ -89,7 +89,7 @@ def test_an_empty_file_is_not_a_compressed_one(
 def test_progress_counts_compressed_bytes(
     ending: str, compress: Compress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("outhaul.loading.readers.delimited.BATCH_BYTES", 10_000)
+    monkeypatch.setattr("outhaul.records.readers.delimited.BATCH_BYTES", 10_000)
     content = b"a,b\n" + b"".join(b"%s,x\n" % os.urandom(20).hex().encode() for _ in range(90_000))
     shares: list[float] = []
     reader = open_reader(write(tmp_path, f"a.csv{ending}", compress(content)))

@@ -11,9 +11,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 
-from outhaul.lake.numbers import number_text
-from outhaul.loading.readers.names import problem_of_names
-from outhaul.loading.readers.reader import (
+from outhaul.records.numbers import number_text
+from outhaul.records.readers.names import problem_of_names
+from outhaul.records.readers.reader import (
     BATCH_BYTES,
     BATCH_RECORDS,
     FileError,
@@ -21,7 +21,7 @@ from outhaul.loading.readers.reader import (
     Report,
     frame_of,
 )
-from outhaul.loading.readers.sources import COMPRESSIONS, opened
+from outhaul.records.readers.sources import COMPRESSIONS, opened
 
 
 class ParquetReader:

@@ -7,11 +7,10 @@ from typing import NamedTuple
 import msgspec
 import polars as pl
 
-from outhaul.kinds.loading import Column
-from outhaul.lake.conversions import convert, data_type, renders_back
-from outhaul.lake.numbers import is_number
-from outhaul.lake.tables import INSTANT
 from outhaul.protocol.texts import shortened
+from outhaul.records.columns import INSTANT, Column
+from outhaul.records.conversions import convert, data_type, renders_back
+from outhaul.records.numbers import is_number
 
 _SHOWN = 60
 

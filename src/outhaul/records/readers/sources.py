@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from outhaul.loading.readers.reader import FileError, Problem
+from outhaul.records.readers.reader import FileError, Problem
 
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 """Compressions by the end of a file's name."""

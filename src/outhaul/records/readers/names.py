@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from outhaul.loading.readers.reader import UNDECODED
+from outhaul.records.readers.reader import UNDECODED
 
 
 def problem_of_names(names: Sequence[str]) -> str | None:

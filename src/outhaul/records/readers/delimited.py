@@ -15,9 +15,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from outhaul.loading.readers.names import is_undecoded, problem_of_names
-from outhaul.loading.readers.quoting import UNCLOSED, Flaw, Quoting, Row, read_row
-from outhaul.loading.readers.reader import (
+from outhaul.protocol.texts import shortened
+from outhaul.records.readers.names import is_undecoded, problem_of_names
+from outhaul.records.readers.quoting import UNCLOSED, Flaw, Quoting, Row, read_row
+from outhaul.records.readers.reader import (
     BATCH_BYTES,
     UNDECODED,
     FileError,
@@ -25,8 +26,7 @@ from outhaul.loading.readers.reader import (
     Report,
     frame_of,
 )
-from outhaul.loading.readers.sources import BOM, RECORD_BYTES, TOO_LONG, Source, check_text, opened
-from outhaul.protocol.texts import shortened
+from outhaul.records.readers.sources import BOM, RECORD_BYTES, TOO_LONG, Source, check_text, opened
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".ssv": " "}
 _SEMICOLON = ";"

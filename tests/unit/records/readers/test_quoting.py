@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
-from outhaul.loading.readers import FileError, delimited, open_reader
-from outhaul.loading.readers.quoting import Flaw, Quoting, Row, read_row
+from outhaul.records.readers import FileError, delimited, open_reader
+from outhaul.records.readers.quoting import Flaw, Quoting, Row, read_row
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".ssv": " "}
 HEADER = "a{mark}b"

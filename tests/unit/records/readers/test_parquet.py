@@ -8,7 +8,7 @@ import pyarrow.parquet as pa_parquet
 import pytest
 from tests.support.reading_files import refused
 
-from outhaul.loading.readers import open_reader, parquet
+from outhaul.records.readers import open_reader, parquet
 
 
 def write_parquet(folder: Path, **columns: pa.Array) -> Path:

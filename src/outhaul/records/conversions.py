@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from outhaul.lake.numbers import float_texts, number_texts, to_floats, to_integers
-from outhaul.lake.tables import INSTANT
 from outhaul.protocol.dialects import DATE_FORMAT, DATETIME_FORMAT
+from outhaul.records.columns import INSTANT
+from outhaul.records.numbers import float_texts, number_texts, to_floats, to_integers
 
 # Polars would also accept a sign, blanks and single digits.
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"

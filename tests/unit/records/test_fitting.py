@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
-from outhaul.kinds.loading import Column
-from outhaul.lake.conversions import convert, data_type, render
-from outhaul.lake.tables import INSTANT, column_type
-from outhaul.loading.fitting import Invalid, Narrowest, fit
+from outhaul.records.columns import INSTANT, Column, column_type
+from outhaul.records.conversions import convert, data_type, render
+from outhaul.records.fitting import Invalid, Narrowest, fit
 
 EXAMPLES = examples(150)
 WHOLE, NUMBER, FLAG, DAY, TEXT = pl.Int64(), pl.Float64(), pl.Boolean(), pl.Date(), pl.String()

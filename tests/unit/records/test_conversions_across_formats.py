@@ -15,11 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
-from outhaul.kinds.loading import Column
-from outhaul.lake.conversions import CONVERSIONS, Given, convert, data_type
-from outhaul.lake.tables import INSTANT, column_type
-from outhaul.loading.fitting import Narrowest, fit
-from outhaul.loading.readers import open_reader
+from outhaul.records.columns import INSTANT, Column, column_type
+from outhaul.records.conversions import CONVERSIONS, Given, convert, data_type
+from outhaul.records.fitting import Narrowest, fit
+from outhaul.records.readers import open_reader
 
 EXAMPLES = examples(60)
 LARGE = 123456789012345678901234567890

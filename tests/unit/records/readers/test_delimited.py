@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.reading_files import CELLS, EXAMPLES, TEXTS, Row, read, refused, write
 
-from outhaul.loading.readers import DELIMITERS, FileError, delimited, open_reader
 from outhaul.protocol.dialects import line
+from outhaul.records.readers import DELIMITERS, FileError, delimited, open_reader
 
 
 def read_csv(folder: Path, content: bytes, name: str = "records.csv") -> list[Row]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.reading_files import CELLS, EXAMPLES, TEXTS, read, refused, write
 
-from outhaul.loading.readers import json_lines, open_reader
+from outhaul.records.readers import json_lines, open_reader
 
 
 def test_json_lines_keep_objects_as_they_are_written_and_numbers_exactly(tmp_path: Path) -> None:

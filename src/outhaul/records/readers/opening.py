@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from outhaul.loading.readers.delimited import DELIMITERS, CsvReader
-from outhaul.loading.readers.json_lines import JsonLinesReader
-from outhaul.loading.readers.parquet import ParquetReader
-from outhaul.loading.readers.reader import FileError, Problem, Reader
-from outhaul.loading.readers.sources import COMPRESSIONS, check_path
+from outhaul.records.readers.delimited import DELIMITERS, CsvReader
+from outhaul.records.readers.json_lines import JsonLinesReader
+from outhaul.records.readers.parquet import ParquetReader
+from outhaul.records.readers.reader import FileError, Problem, Reader
+from outhaul.records.readers.sources import COMPRESSIONS, check_path
 
 JSON_LINES = (".jsonl", ".ndjson")
 PARQUET = ".parquet"

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from outhaul.lake.numbers import number_text
-from outhaul.loading.readers.names import problem_of_names
-from outhaul.loading.readers.reader import (
+from outhaul.records.numbers import number_text
+from outhaul.records.readers.names import problem_of_names
+from outhaul.records.readers.reader import (
     BATCH_BYTES,
     BATCH_RECORDS,
     UNDECODED,
@@ -20,7 +20,7 @@ from outhaul.loading.readers.reader import (
     Problem,
     Report,
 )
-from outhaul.loading.readers.sources import BOM, RECORD_BYTES, TOO_LONG, check_text, opened
+from outhaul.records.readers.sources import BOM, RECORD_BYTES, TOO_LONG, check_text, opened
 
 _PEEKED = 8
 _ONE_A_LINE = "one object on each line is expected"

@@ -3,8 +3,8 @@
 A reader does not convert texts; `fit` does.
 """
 
-from outhaul.loading.readers.delimited import DELIMITERS
-from outhaul.loading.readers.opening import open_reader
-from outhaul.loading.readers.reader import FileError, Problem, Reader, Report
+from outhaul.records.readers.delimited import DELIMITERS
+from outhaul.records.readers.opening import open_reader
+from outhaul.records.readers.reader import FileError, Problem, Reader, Report
 
 __all__ = ["DELIMITERS", "FileError", "Problem", "Reader", "Report", "open_reader"]

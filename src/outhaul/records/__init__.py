@@ -1,0 +1,1 @@
+"""Records in files: readers, the types of columns, conversions of values."""
