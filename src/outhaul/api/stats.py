@@ -1,4 +1,4 @@
-"""Usage and errors: the numbers of calls of a subscription, and of their errors."""
+"""The numbers of calls of a subscription and of their errors, and its limits."""
 
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -11,13 +11,17 @@ from outhaul.api.calls import Call, Reply
 from outhaul.api.json import JsonResponse
 from outhaul.api.service import Service, call_id
 from outhaul.protocol.answers.envelope import Failure, Found, Success
+from outhaul.protocol.answers.limits import SubscriptionLimits
 from outhaul.protocol.answers.usage import ErrorCount, ErrorDay, UsageDay, UserCount
 
 BASE = "/rest/v1/stats"
 
+LIMITS = f"{BASE}/limits.json"
+"""The path of a call that only outhaul has."""
+
 
 def stats_calls(service: Service) -> list[Call]:
-    """Return the usage calls. Any token is sufficient, and shows the usage of its subscription."""
+    """Return these calls. Any token is sufficient, and shows the numbers of its subscription."""
 
     def usage(days: int) -> Callable[[Request], Response]:
         def endpoint(request: Request) -> Response:
@@ -44,6 +48,10 @@ def stats_calls(service: Service) -> list[Call]:
             )
 
         return endpoint
+
+    def limits(request: Request) -> Response:
+        shown = SubscriptionLimits.of(service.limits(service.caller(request)))
+        return JsonResponse(Success[SubscriptionLimits].of(call_id(request), Found([shown])))
 
     def call(path: str, endpoint: Callable[[Request], Response], summary: str) -> Call:
         shown = UsageDay if path.startswith("/usage") else ErrorDay
@@ -74,6 +82,21 @@ def stats_calls(service: Service) -> list[Call]:
             "/errors/last7days",
             errors(REPORT_DAYS),
             "Show how many calls were answered with errors today and on each of six days before.",
+        ),
+        Call(
+            method="GET",
+            path=LIMITS,
+            endpoint=limits,
+            operation_id="stats_limits",
+            tag="usage",
+            summary="Show the limits of the subscription.",
+            description="This call is outhaul's own.",
+            replies={
+                200: Reply(
+                    description="One object, or a failure.",
+                    models=(Success[SubscriptionLimits], Failure),
+                )
+            },
         ),
     ]
 

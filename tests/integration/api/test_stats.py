@@ -1,16 +1,21 @@
-"""Usage and errors: what is counted, for whom, on which day."""
+"""Usage and errors: what is counted, for whom, on which day. The limits of the caller."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic.alias_generators import to_camel
 from tests.support.instance import UNKNOWN_ID, USERS, Instance, Serve, refusal, result
+
+from outhaul.accounts.subscriptions import override_limits
+from outhaul.limits import LIMIT_SETS, Limits
 
 USAGE = "/rest/v1/stats/usage.json"
 ERRORS = "/rest/v1/stats/errors.json"
 USAGE_OF_A_WEEK = "/rest/v1/stats/usage/last7days.json"
 ERRORS_OF_A_WEEK = "/rest/v1/stats/errors/last7days.json"
-ALL = (USAGE, ERRORS, USAGE_OF_A_WEEK, ERRORS_OF_A_WEEK)
+LIMITS = "/rest/v1/stats/limits.json"
+ALL = (USAGE, ERRORS, USAGE_OF_A_WEEK, ERRORS_OF_A_WEEK, LIMITS)
 TODAY = "2026-01-20"
 
 
@@ -91,3 +96,31 @@ def test_whoever_has_a_token_may_ask(shared: Instance, path: str) -> None:
         assert result(shared.get(path, user=user, params={"batchSize": "x"}))
     assert refusal(shared.get(path, user=None))[0] == "603"
     assert refusal(shared.post(path))[0] == "605"
+
+
+def test_each_limit_is_told_by_its_name_in_camel_case(instance: Instance) -> None:
+    (told,) = result(instance.get(LIMITS))
+    limits = instance.settings.limits_of({}, instance.clock()).model_dump()
+    assert told == {to_camel(name): value for name, value in limits.items()}
+    assert (told["queuedJobs"], told["dailyExportMb"], told["queryToken"]) == (10, 500, False)
+
+
+def test_no_limit_is_told_as_null(serve: Serve) -> None:
+    (told,) = result(serve(limits="open").get(LIMITS))
+    unlimited = {name for name, value in LIMIT_SETS["open"].model_dump().items() if value is None}
+    assert {name for name, value in told.items() if value is None} == {*map(to_camel, unlimited)}
+    assert len(told) == len(Limits.model_fields)
+
+
+def test_the_limits_told_are_those_of_the_caller_at_the_moment(serve: Serve) -> None:
+    instance = serve(daily_export_mb=7)
+
+    def told() -> tuple[int | None, ...]:
+        (limits,) = result(instance.get(LIMITS))
+        return limits["dailyExportMb"], limits["queuedJobs"], limits["listIdLeads"]
+
+    assert told() == (7, 10, None)
+    override_limits(instance.database, "default", {"queued_jobs": "3"})
+    assert told() == (7, 3, None)
+    instance.clock.moment = datetime(2026, 12, 30, 6, tzinfo=UTC)
+    assert told() == (7, 3, 10_000)
