@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake.transaction import AddAction, RemoveAction, Transaction
 
 from outhaul.lake.files import LakeFile
 from outhaul.lake.snapshot import Lake, Snapshot, delta_field
@@ -27,6 +27,19 @@ _AT_ONCE = CommitProperties(max_commit_retries=0)
 
 _MILLISECOND = timedelta(milliseconds=1)
 _LAST = datetime.max.replace(microsecond=999_000, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far a stream of records has been read, stored by the commit of its records.
+
+    It is an application transaction of Delta: a table has the last number of each name. Later
+    commits, compaction, checkpoints and the removal of old log files keep it. `Lake.cursor` reads
+    it.
+    """
+
+    name: str
+    number: int
 
 
 class TableChangedError(ValueError):
@@ -87,6 +100,7 @@ def commit(  # noqa: PLR0913 - the table, its version, and the changes
     removes: Sequence[LakeFile],
     new_columns: Mapping[str, pl.DataType] | None = None,
     changes_data: bool = True,
+    cursor: Cursor | None = None,
 ) -> int:
     """Add files to a table and remove others, in one commit, and return the new version.
 
@@ -94,13 +108,13 @@ def commit(  # noqa: PLR0913 - the table, its version, and the changes
     writer that did not hold the table, this raises `TableChangedError` and changes nothing. New
     columns are added before, in a commit of their own; they are null until the files are added.
     `changes_data` is false if the records stay the same: readers of changes then skip the commit.
+    The commit of the files also stores `cursor`.
     """
     adds = [replace(add, data_change=changes_data) for add in adds]
     opened = lake.at(table, version)
     try:
-        return _commit(
-            opened, table, adds, _removals(table, removes, changes_data), new_columns or {}
-        )
+        removals = _removals(table, removes, changes_data)
+        return _commit(opened, table, adds, removals, new_columns or {}, _properties(cursor))
     except CommitFailedError as error:
         raise TableChangedError(f"{table.name}: {TableChangedError.__doc__}") from error
 
@@ -135,12 +149,22 @@ def replace_all(
     return version + 1
 
 
-def _commit(
+def _properties(cursor: Cursor | None) -> CommitProperties:
+    if cursor is None:
+        return _AT_ONCE
+    return CommitProperties(
+        max_commit_retries=_AT_ONCE.max_commit_retries,
+        app_transactions=[Transaction(cursor.name, cursor.number)],
+    )
+
+
+def _commit(  # noqa: PLR0913, PLR0917 - as `commit`
     opened: DeltaTable,
     table: Table,
     adds: Sequence[AddAction],
     removes: Sequence[RemoveAction],
     new_columns: Mapping[str, pl.DataType],
+    properties: CommitProperties,
 ) -> int:
     before = opened.version()
     if new_columns:
@@ -155,7 +179,7 @@ def _commit(
         mode="append",
         schema=opened.schema(),
         partition_by=[table.partition],
-        commit_properties=_AT_ONCE,
+        commit_properties=properties,
     )
     return before + 1
 

@@ -94,6 +94,14 @@ class Lake:
             files=_files(opened, table),
         )
 
+    def cursor(self, table: Table, name: str) -> int | None:
+        """Return the number of a cursor (`outhaul.lake.commits.Cursor`); `None` if it has none."""
+        opened = self.opened(table)
+        if opened is None:
+            return None
+        with named_failures():
+            return opened.transaction_version(name)
+
     def at(self, table: Table, version: int) -> DeltaTable:
         """Return an existing table at a version, for writing."""
         location = self.location / table.name

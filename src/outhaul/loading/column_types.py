@@ -136,6 +136,8 @@ class ColumnTypes:
             for name in self.existing.keys() - self._declared.keys():
                 yield Column(name=name, type=self.existing[name])
         for name, column in self._declared.items():
+            if column.inferred and self._infer and name not in self.existing:
+                continue  # an interrupted load inferred its type from a file that is not here
             of = self.existing.get(name, column.type)
             hint = ""
             if column.inferred and not self._infer:

@@ -11,6 +11,7 @@ import polars as pl
 from outhaul.catalog.store import Catalog
 from outhaul.kinds.loading import Deleting, Loading
 from outhaul.kinds.registry import all_tables
+from outhaul.lake.commits import Cursor
 from outhaul.lake.deletions import delete_leads
 from outhaul.lake.snapshot import Lake
 from outhaul.loading.column_types import ColumnTypes, Decision
@@ -44,8 +45,6 @@ class Loaded:
     """Inferred columns whose type in the catalog is not the one of the table, and that one."""
     decisions: Sequence[Decision] = ()
     """The fields of the file whose type was widened, or is not the one in the catalog."""
-    noted: Collection[tuple[Any, ...]] = ()
-    """The distinct combinations of values in the columns of `Noting`."""
 
 
 def load_file(  # noqa: PLR0913, PLR0917 - what is loaded, into which lake, from which file
@@ -57,6 +56,7 @@ def load_file(  # noqa: PLR0913, PLR0917 - what is loaded, into which lake, from
     report: Report,
     *,
     infer: bool = False,
+    cursor: Cursor | None = None,
 ) -> Loaded:
     """Load a file into a table. Records merge by the key of the table.
 
@@ -65,14 +65,12 @@ def load_file(  # noqa: PLR0913, PLR0917 - what is loaded, into which lake, from
     same text, and as a new entry of the catalog. Records that delete a lead remove the lead, and
     its records in other tables, forever. `moment` is the time of changes. `report` gets the
     progress. Raises `FileError`.
+
+    The commit of the records also stores `cursor`, and nothing is left to do after it: deletions
+    and the entries of the catalog are stored before. If the load is interrupted, the cursor is the
+    previous one, and loading the file again repeats these steps without any change.
     """
-    loaded = _Load(loading, lake, catalog, path, infer=infer).run(moment, report)
-    if loading.noting is not None:
-        loading.noting.store(catalog, loaded.noted)
-    inferred = {**loaded.inferred, **loaded.outdated}
-    if loading.inferring is not None and inferred:
-        catalog.store(loading.inferring.entries(catalog, inferred))
-    return loaded
+    return _Load(loading, lake, catalog, path, infer=infer, cursor=cursor).run(moment, report)
 
 
 class _TooNarrowError(Exception):
@@ -86,8 +84,15 @@ class _TooNarrowError(Exception):
 class _Load:
     """The load of one file."""
 
-    def __init__(
-        self, loading: Loading, lake: Lake, catalog: Catalog, path: Path, *, infer: bool
+    def __init__(  # noqa: PLR0913 - as `load_file`
+        self,
+        loading: Loading,
+        lake: Lake,
+        catalog: Catalog,
+        path: Path,
+        *,
+        infer: bool,
+        cursor: Cursor | None,
     ) -> None:
         self._loading = loading
         self._lake = lake
@@ -101,6 +106,7 @@ class _Load:
             loading.columns(catalog), self._table, lake.snapshot(self._table), infer=infer
         )
         self._infer = infer
+        self._cursor = cursor
         self._problems: list[Problem] = []
         self._more = 0
         others = () if loading.of_leads is None else loading.of_leads(catalog)
@@ -137,6 +143,9 @@ class _Load:
                 # Deletions come first: if they are interrupted, the records are missing too, which
                 # shows that the file must be loaded again.
                 self._delete_leads(staging, self._loading.deleting)
+            inferred = types.inferred(staging.columns)
+            outdated = types.outdated(staging.columns)
+            self._describe({**inferred, **outdated})
             try:
                 merged = merge(
                     self._lake,
@@ -146,16 +155,16 @@ class _Load:
                     self._loading.stand_ins,
                     lambda share: report(_READING + share * (1 - _READING)),
                     types.widening,
+                    self._cursor,
                 )
             except ColumnChangedError as error:
                 raise FileError(self._path, [Problem(0, str(error))]) from error
         return Loaded(
             path=self._path,
             merged=merged,
-            inferred=types.inferred(staging.columns),
-            outdated=types.outdated(staging.columns),
+            inferred=inferred,
+            outdated=outdated,
             decisions=list(types.decisions(staging.columns)),
-            noted=self._noted,
             left_out=[*self._left_out],
         )
 
@@ -200,6 +209,14 @@ class _Load:
         deletions = found.select(leadId=deleting.lead, deletedAt=deleting.moment)
         # Leads are deleted last, so that no record refers to a lead that is missing.
         delete_leads(self._lake, deletions, reversed(all_tables(self._catalog)))
+
+    def _describe(self, inferred: Mapping[str, pl.DataType]) -> None:
+        """Store in the catalog what the file tells: values to note, and inferred columns."""
+        loading, catalog = self._loading, self._catalog
+        if loading.noting is not None:
+            loading.noting.store(catalog, self._noted)
+        if loading.inferring is not None and inferred:
+            catalog.store(loading.inferring.entries(catalog, inferred))
 
     def _problem(self, names: Iterable[str], unknown: Collection[str]) -> str | None:
         """Return the problem with the columns of a batch, or `None`."""

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 from deltalake.transaction import AddAction
 
-from outhaul.lake.commits import commit, make_snapshot, write_file
+from outhaul.lake.commits import Cursor, commit, make_snapshot, write_file
 from outhaul.lake.deletions import deleted_leads, without
 from outhaul.lake.files import LakeFile, by_partition
 from outhaul.lake.snapshot import Lake, Snapshot
@@ -45,7 +45,7 @@ class Merged:
     deleted: int = 0
     """Records that were left out, because they depend on a deleted lead."""
     version: int | None = None
-    """The new version of the table; `None` if nothing changed."""
+    """The new version of the table; `None` if there was no commit."""
 
 
 @dataclass
@@ -66,15 +66,16 @@ def merge(  # noqa: PLR0913, PLR0917 - what is merged into what, when and how
     stand_ins: Mapping[str, str],
     report: Callable[[float], None],
     widening: Collection[str] = (),
+    cursor: Cursor | None = None,
 ) -> Merged:
-    """Merge staged records into a table, in one commit.
+    """Merge staged records into a table, in one commit, which also stores `cursor`.
 
     A record with a known key replaces the columns that the file has; other columns keep their
     values. A value that an export would write for the previous one changes nothing, as do
     `stand_ins` for null. `moment` is the time of the change. `report` gets the share of the
     partitions that are merged, from 0 to 1. Columns in `widening` get their types in `staging`
-    before, in a commit of its own: the table then has the same records. Raises
-    `ColumnChangedError`.
+    before, in a commit of its own: the table then has the same records. If no record changes, a
+    commit without files stores a new `cursor`. Raises `ColumnChangedError`.
     """
     with lake.writing(table):
         snapshot = make_snapshot(lake, table)
@@ -102,6 +103,11 @@ def merge(  # noqa: PLR0913, PLR0917 - what is merged into what, when and how
                 adds=done.adds,
                 removes=done.removes,
                 new_columns=new_columns,
+                cursor=cursor,
+            )
+        elif cursor is not None and lake.cursor(table, cursor.name) != cursor.number:
+            version = commit(
+                lake, table, version=snapshot.version, adds=[], removes=[], cursor=cursor
             )
     return Merged(
         added=done.added,

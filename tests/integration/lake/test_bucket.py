@@ -25,7 +25,7 @@ from outhaul.export.render import render_part
 from outhaul.export.request import read_request
 from outhaul.kinds import KINDS, find_kind
 from outhaul.kinds.filter import Context
-from outhaul.lake.commits import TableChangedError, commit, write_file
+from outhaul.lake.commits import Cursor, TableChangedError, commit, write_file
 from outhaul.lake.failures import LakeError
 from outhaul.lake.snapshot import Lake, check_lakes, location_of_lakes, open_lake
 from outhaul.lake.tables import ACTIVITIES, LEADS
@@ -157,6 +157,15 @@ def test_who_deletes_a_lead_deletes_it_for_good(lake: Lake, put: Loader) -> None
     snapshot = lake.snapshot(LEADS)
     assert snapshot is not None
     assert sorted(snapshot.scan(snapshot.files).collect()["id"]) == [2, 3]
+
+
+def test_the_commit_of_the_records_stores_the_cursor(lake: Lake, put: Loader) -> None:
+    for number, records in enumerate(([{"id": 1}], [{"id": 1}], [{"id": 2}])):
+        put(partial(load_leads, cursor=Cursor("leads", number)), lake, records)
+        assert lake.cursor(LEADS, "leads") == number
+    assert compact(lake, LEADS) == 2
+    assert lake.cursor(LEADS, "leads") == 2
+    assert lake.cursor(LEADS, "other") is None
 
 
 def test_it_is_kept_tidy(lake: Lake, put: Loader, every_bucket: AnyBucket) -> None:
