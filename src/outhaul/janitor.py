@@ -16,7 +16,7 @@ from outhaul.accounts.subscriptions import subscriptions
 from outhaul.accounts.tokens import forget_tokens
 from outhaul.accounts.usage import UsageStore
 from outhaul.catalog.store import Catalog
-from outhaul.clock import now, quota_date
+from outhaul.clock import now
 from outhaul.database.engine import Database, is_unavailable
 from outhaul.export.plan import Plan
 from outhaul.jobs.retention import Retention
@@ -24,6 +24,7 @@ from outhaul.kinds.registry import all_tables
 from outhaul.lake.snapshot import Lake, open_lake
 from outhaul.lake.tables import Table
 from outhaul.lake.upkeep import compact, remove_replaced
+from outhaul.protocol.quota_days import quota_date
 from outhaul.settings import Settings
 from outhaul.storage.store import FileStore
 

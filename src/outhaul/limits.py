@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from outhaul.clock import quota_date
+from outhaul.protocol.quota_days import quota_date
 
 # The most days that a limit may have: with far more, dates would leave the calendar.
 _CENTURY = 36_500

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from outhaul.accounts.usage import Totals, UsageStore
-from outhaul.clock import quota_date
 from outhaul.errors import Error
 from outhaul.limits import Limits
+from outhaul.protocol.quota_days import quota_date
 
 RATE_SECONDS = 20
 REPORT_DAYS = 7

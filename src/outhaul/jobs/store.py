@@ -12,7 +12,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from outhaul.accounts.tokens import Caller
-from outhaul.clock import quota_day
 from outhaul.database.engine import Database
 from outhaul.database.schema import export_job, export_part, subscription
 from outhaul.database.wakeups import wake_workers
@@ -22,6 +21,7 @@ from outhaul.jobs.job import Job, sources
 from outhaul.jobs.plans import drop_plans
 from outhaul.limits import Limits
 from outhaul.protocol.paging import decode_token, encode_token
+from outhaul.protocol.quota_days import quota_day
 from outhaul.protocol.states import State
 
 _OPEN = (State.QUEUED.value, State.PROCESSING.value)
