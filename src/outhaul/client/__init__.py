@@ -8,6 +8,7 @@ with Session("https://123-ABC-456.mktorest.com", client_id, client_secret) as se
 
 from outhaul.client.arrived import Checked
 from outhaul.client.download import download, download_into, download_to
+from outhaul.client.endings import Ending, Fate
 from outhaul.client.errors import (
     AlreadyQueuedError,
     AnswerError,
@@ -24,16 +25,24 @@ from outhaul.client.errors import (
     ProtocolError,
     QueueFullError,
     QuotaExceededError,
+    QuotaSpentError,
     UnreachableError,
 )
 from outhaul.client.exports import Exports
+from outhaul.client.flight import Flight
+from outhaul.client.forecast import Forecast
+from outhaul.client.foresight import Foresight
 from outhaul.client.jobs import Job
 from outhaul.client.outputs import is_standard_output, open_output
 from outhaul.client.partial import OutputError, OutputTakenError
 from outhaul.client.patience import Patience
+from outhaul.client.queueing import Pace
+from outhaul.client.quota import Quota
 from outhaul.client.retries import Backoff
-from outhaul.client.run import Ending, Fate
 from outhaul.client.session import Session
+from outhaul.client.tasks import Landed, Task
+from outhaul.client.told import Told, told_limits
+from outhaul.client.watch import Watch
 
 __all__ = [
     "AlreadyQueuedError",
@@ -49,22 +58,33 @@ __all__ = [
     "Exports",
     "Fate",
     "FileMissingError",
+    "Flight",
+    "Forecast",
+    "Foresight",
     "HttpError",
     "Job",
     "JobFailedError",
+    "Landed",
     "NotAFileError",
     "OutOfTimeError",
     "OutputError",
     "OutputTakenError",
+    "Pace",
     "Patience",
     "ProtocolError",
     "QueueFullError",
+    "Quota",
     "QuotaExceededError",
+    "QuotaSpentError",
     "Session",
+    "Task",
+    "Told",
     "UnreachableError",
+    "Watch",
     "download",
     "download_into",
     "download_to",
     "is_standard_output",
     "open_output",
+    "told_limits",
 ]

@@ -67,18 +67,20 @@ class Calls:
         on = may_pass if exists else is_temporary
         return self.session.ask(_reader(export_id), call, on=on)
 
-    def jobs(self, status: Iterable[State] = ()) -> Iterator[Job]:
+    def jobs(self, status: Iterable[State] = (), *, exists: bool = False) -> Iterator[Job]:
         """Yield the jobs of this API user, from all pages: those in these states, or all.
 
+        If the list certainly exists, the call is also repeated after HTTP errors such as 404.
         Raises `ClientError`.
         """
+        on = may_pass if exists else is_temporary
         params: dict[str, str | int | list[str]] = {"batchSize": _PAGE}
         if states := [state.value for state in status]:
             params["status"] = states
         seen = set()
         while True:
             call = Call(method="GET", path=f"{self._path}.json", params=dict(params))
-            page = self.session.ask(_page, call)
+            page = self.session.ask(_page, call, on=on)
             yield from map(Job.of, page.result)
             token = page.next_page_token
             if not token:

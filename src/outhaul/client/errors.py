@@ -10,6 +10,7 @@ ClientError
 │   ├── QueueFullError
 │   ├── CallsSpentError
 │   └── AlreadyQueuedError
+├── QuotaSpentError          nothing that is left fits into the day's quota
 ├── OutOfTimeError           the limit of the run was reached
 ├── JobFailedError           the job ended without a file
 └── DownloadError            the file could not be fetched
@@ -22,6 +23,10 @@ The first line of a class's docstring is the message; details of the case follow
 
 import inspect
 import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from outhaul.protocol.instants import render_instant
 
 
 class ClientError(Exception):
@@ -97,6 +102,20 @@ class CallsSpentError(ProtocolError):
 
 class AlreadyQueuedError(ProtocolError):
     """The job was put in the queue before."""
+
+
+class QuotaSpentError(ClientError):
+    """What is left does not fit into the day's export quota.
+
+    `until` is when the next day begins, in UTC. `left` are the tasks that were not begun, as far as
+    they were known.
+    """
+
+    def __init__(self, until: datetime, left: Sequence[object]) -> None:
+        count = f"{len(left)} job{'' if len(left) == 1 else 's'} left"
+        super().__init__(f"{count}; the next day begins at {render_instant(until)}")
+        self.until = until
+        self.left = list(left)
 
 
 class OutOfTimeError(ClientError):

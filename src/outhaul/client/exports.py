@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from outhaul.client.calls import Calls
+from outhaul.client.endings import Ending
 from outhaul.client.jobs import Job
-from outhaul.client.run import Ending, Pace, Run
+from outhaul.client.queueing import Pace
+from outhaul.client.run import Run
 
 
 def _quiet(_what: object) -> None:

@@ -19,6 +19,7 @@ from outhaul.client.errors import (
     ProtocolError,
     UnreachableError,
 )
+from outhaul.client.pacing import Pacing
 from outhaul.client.patience import Patience
 from outhaul.client.retries import (
     Backoff,
@@ -81,8 +82,9 @@ class Session:
     `url` is the endpoint's root, or its `/rest` or `/identity` address. `timeout` is how long one
     call waits for the server, in seconds. `patience` limits the time of all calls and of the pauses
     between them; `backoff` says how often a call is repeated, and `notice` gets a line of text
-    before that. `transport` replaces the network, for tests. A session is a context manager that
-    closes its connections. Raises `ValueError` if `url` is not an HTTP address.
+    before that. `calls_in_20_seconds` is the endpoint's limit; calls wait so as to stay below it.
+    `transport` replaces the network, for tests. A session is a context manager that closes its
+    connections. Raises `ValueError` if `url` is not an HTTP address.
     """
 
     def __init__(  # noqa: PLR0913 - each says how an endpoint is reached
@@ -96,6 +98,7 @@ class Session:
         patience: Patience | None = None,
         backoff: Backoff | None = None,
         notice: Callable[[str], None] = _quiet,
+        calls_in_20_seconds: int | None = None,
     ) -> None:
         match = _URL.fullmatch(url.strip())
         if match is None:
@@ -111,6 +114,8 @@ class Session:
             raise ValueError(f"{url!r} is not an address: {error}") from error
         self._tokens = Tokens(client_id, client_secret)
         self._contact = _Contact()
+        self._pacing = Pacing(calls_in_20_seconds)
+        self._paced = True
 
     def __enter__(self) -> Self:
         return self
@@ -135,7 +140,12 @@ class Session:
         other = copy.copy(self)
         other.patience = self.patience.within(seconds)
         other.notice = _quiet
+        other._paced = False  # noqa: SLF001 - an object of this class
         return other
+
+    def pace(self, calls_in_20_seconds: int | None) -> None:
+        """Stay below a limit on calls from now on, such as the one that the endpoint tells."""
+        self._pacing.limit(calls_in_20_seconds)
 
     def endpoint_time(self) -> datetime | None:
         """Return what the endpoint's clock shows now, or `None` if it has not told its time."""
@@ -241,6 +251,7 @@ class Session:
 
     def _exchange(self, call: Call) -> Reply:
         """Send one request, and read the answer to its end."""
+        self._admit()
         asked = self._client.stream(
             call.method,
             call.path,
@@ -256,6 +267,7 @@ class Session:
     def _open(self, path: str, headers: Mapping[str, str], token: str) -> httpx2.Response:
         # Ranges and checksums count bytes of the uncompressed file.
         headers = {**headers, **_bearer(token), "Accept-Encoding": "identity"}
+        self._admit()
         with self._network():
             request = self._client.build_request(
                 "GET", path, headers=headers, timeout=self._limits()
@@ -271,6 +283,10 @@ class Session:
                 response.close()
         unwrap(reply)
         raise AnswerError("the server sent JSON in place of a file")
+
+    def _admit(self) -> None:
+        # What tidies up at the end has too little time to wait for 20 seconds.
+        self._pacing.admit(self.patience, waits=self._paced)
 
     def _limits(self) -> httpx2.Timeout:
         longest = self.patience.at_most(self._timeout)

@@ -23,7 +23,7 @@ from tests.support.misbehaving import (
 from tests.support.misbehaving.faults import Answer
 
 from outhaul.client import ClientError, HttpError, ProtocolError
-from outhaul.client.creation import Sight, Span
+from outhaul.client.doubles import Sight, Span
 
 REQUEST = {"fields": ["id"], "filter": {"staticListId": 1}}
 SHOWN = datetime(2026, 1, 31, 10, tzinfo=UTC)

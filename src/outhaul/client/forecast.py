@@ -1,0 +1,115 @@
+"""When everything will be there: the tasks that are left, spread over the days of the quota."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from outhaul.client.foresight import Size
+from outhaul.protocol.quota_days import day_begin, quota_date
+
+# Dates further away tell nobody anything, and the calendar has an end.
+_LONGEST_DAYS = 36_500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What is left of a flight, and when it will be there. `None` means that it is not known yet.
+
+    The size of a task whose family is not known is taken to be the average of the others.
+    """
+
+    tasks: int
+    """Tasks that are left, those in flight among them."""
+    unknown: int
+    """Those whose size cannot be foreseen yet."""
+    bytes: int | None
+    records: int | None
+    done_at: datetime | None
+    """When the last job will be Completed, in UTC; without a quota only by the measured speed."""
+    days: int | None
+    """How many quota days it takes, today among them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Today:
+    """What a forecast begins with."""
+
+    moment: datetime
+    daily_bytes: int | None
+    used: int
+    """Bytes of the day's quota that are spent."""
+    seconds_a_job: float
+    """The time from one Completed job to the next, as measured."""
+
+
+def forecast(in_flight: Sequence[Size | None], left: Iterable[Size | None], now: Today) -> Forecast:
+    """Return the forecast for jobs in flight, and for tasks in the order of their beginning."""
+    left = list(left)
+    sizes = [*in_flight, *left]
+    known = [size for size in sizes if size is not None]
+    count, unknown = len(sizes), len(sizes) - len(known)
+    if not known and (unknown or now.daily_bytes == 0):
+        return Forecast(
+            tasks=count, unknown=unknown, bytes=None, records=None, done_at=None, days=None
+        )
+    average = _average(known)
+    filled = [size or average for size in sizes]
+    days = _days(filled, len(in_flight), now)
+    whole = {
+        "bytes": sum(size.bytes for size in filled),
+        "records": sum(size.records for size in filled),
+    }
+    if days is None:
+        return Forecast(tasks=count, unknown=unknown, **whole, done_at=None, days=None)
+    return Forecast(
+        tasks=count, unknown=unknown, **whole, done_at=_done_at(days, now), days=len(days) or 1
+    )
+
+
+def _average(sizes: Sequence[Size]) -> Size:
+    count = len(sizes) or 1
+    return Size(
+        bytes=sum(size.bytes for size in sizes) // count,
+        records=sum(size.records for size in sizes) // count,
+        most=sum(size.most for size in sizes) // count,
+    )
+
+
+def _days(sizes: Sequence[Size], in_flight: int, now: Today) -> list[int] | None:
+    """Return how many jobs end on each day from today on, or `None` if they never end.
+
+    Each job goes to the first day that has room for it, as in a flight. One that is larger than a
+    day's quota has a day of its own.
+    """
+    limit = now.daily_bytes
+    if limit is None:
+        return [len(sizes)]
+    if limit <= 0:
+        return None if sizes else []
+    used, jobs = [now.used], [in_flight]
+    used[0] += sum(size.bytes for size in sizes[:in_flight])
+    smallest = min((size.most for size in sizes), default=0)
+    first = 0
+    for size in sizes[in_flight:]:
+        # Days without room for any job are not looked at again.
+        while first < len(used) and used[first] and used[first] + smallest > limit:
+            first += 1
+        day = first
+        while day < len(used) and used[day] and used[day] + size.most > limit:
+            day += 1
+        if day >= _LONGEST_DAYS:
+            return None
+        if day == len(used):
+            used.append(0)
+            jobs.append(0)
+        used[day] += max(size.bytes, 1) if size.most <= limit else limit
+        jobs[day] += 1
+    return jobs
+
+
+def _done_at(jobs: Sequence[int], now: Today) -> datetime:
+    done = now.moment
+    for day, count in enumerate(jobs):
+        begin = day_begin(quota_date(now.moment) + timedelta(days=day))
+        done = max(done, begin) + timedelta(seconds=count * now.seconds_a_job)
+    return done
