@@ -193,7 +193,7 @@ def _differences(lake: Lake, catalog: Catalog, entries: Entries) -> Iterator[Dec
         yield from (found for found in types.differences() if found.field in names)
 
 
-def _tell(path: Path, decisions: Iterable[Decision]) -> None:
+def _tell(path: Path | None, decisions: Iterable[Decision]) -> None:
     for decision in decisions:
         did = "becomes" if decision.widened else "stays"
         told = f"field {decision.field!r} {did} {data_type(decision.type)}: {decision.reason}"

@@ -68,6 +68,11 @@ class Table:
         return self.partition_value.meta.root_names() == [self.lead]
 
     @property
+    def has_members(self) -> bool:
+        """Whether each partition has all members of a list or program, the first of the key."""
+        return self.partition_value.meta.root_names() == [self.key[0]] and len(self.key) > 1
+
+    @property
     def partition_key(self) -> str:
         """The column of the key that differs between the records of one partition."""
         return self.key[-1]

@@ -18,7 +18,7 @@ from outhaul.loading.column_types import ColumnTypes, Decision
 from outhaul.loading.merge import ColumnChangedError, Merged, merge
 from outhaul.loading.staging import Staging, staging_folder
 from outhaul.records.columns import Column
-from outhaul.records.fitting import fit
+from outhaul.records.fitting import Invalid, fit
 from outhaul.records.readers import FileError, Problem, Reader, Report, open_reader
 
 RESERVED = "outhaul_"
@@ -35,7 +35,8 @@ PROBLEMS_SHOWN = 20
 class Loaded:
     """The result of loading a file."""
 
-    path: Path
+    path: Path | None
+    """The file; `None` of a snapshot without a file."""
     merged: Merged
     inferred: Mapping[str, pl.DataType] = field(default_factory=dict)
     """The columns that are new to the catalog, and their types."""
@@ -73,6 +74,29 @@ def load_file(  # noqa: PLR0913, PLR0917 - what is loaded, into which lake, from
     return _Load(loading, lake, catalog, path, infer=infer, cursor=cursor).run(moment, report)
 
 
+def load_snapshot(  # noqa: PLR0913, PLR0917 - as `load_file`
+    loading: Loading,
+    lake: Lake,
+    catalog: Catalog,
+    path: Path | None,
+    moment: datetime,
+    report: Report,
+    *,
+    of: int,
+    infer: bool = False,
+    cursor: Cursor | None = None,
+) -> Loaded:
+    """Load all members of one static list, or of one program, whose id is `of`.
+
+    Members that the file does not have are removed, in the same commit as the others are merged. A
+    file without records removes all, as does `None` in place of a file. The column with the id may
+    be absent. Only the partition of the list or program is read. The rest is as for `load_file`.
+    """
+    assert loading.table.has_members  # noqa: S101 - other tables have no such partitions
+    load = _Load(loading, lake, catalog, path, infer=infer, cursor=cursor, whole=of)
+    return load.run(moment, report)
+
+
 class _TooNarrowError(Exception):
     """Some columns must be widened, because values of the file do not fit them."""
 
@@ -89,10 +113,11 @@ class _Load:
         loading: Loading,
         lake: Lake,
         catalog: Catalog,
-        path: Path,
+        path: Path | None,
         *,
         infer: bool,
         cursor: Cursor | None,
+        whole: int | None = None,
     ) -> None:
         self._loading = loading
         self._lake = lake
@@ -107,6 +132,7 @@ class _Load:
         )
         self._infer = infer
         self._cursor = cursor
+        self._whole = whole
         self._problems: list[Problem] = []
         self._more = 0
         others = () if loading.of_leads is None else loading.of_leads(catalog)
@@ -122,22 +148,15 @@ class _Load:
                 self._types.widen(found.names)
 
     def _run(self, moment: datetime, report: Report) -> Loaded:
-        reader = open_reader(self._path)
+        reader = None if self._path is None else open_reader(self._path)
         types = self._types
         types.begin()
         self._problems, self._more = [], 0
         self._noted, self._has_deletions = set(), False
         with staging_folder(self._lake.folder) as folder:
             staging = Staging(folder, self._table)
-            try:
-                first = 0
-                for batch in reader.batches(lambda share: report(share * _READING)):
-                    self._stage(reader, batch, first, staging)
-                    first += batch.height
-            except FileError as error:
-                self._problems += error.problems
-            if self._problems:
-                raise FileError(self._path, self._problems, self._more)
+            if reader is not None:
+                self._read(reader, staging, report)
             staging.settle(types.settle())
             if self._loading.deleting is not None and self._has_deletions:
                 # Deletions come first: if they are interrupted, the records are missing too, which
@@ -156,9 +175,10 @@ class _Load:
                     lambda share: report(_READING + share * (1 - _READING)),
                     types.widening,
                     self._cursor,
+                    self._whole,
                 )
             except ColumnChangedError as error:
-                raise FileError(self._path, [Problem(0, str(error))]) from error
+                raise self._refused([Problem(0, str(error))]) from error
         return Loaded(
             path=self._path,
             merged=merged,
@@ -168,14 +188,31 @@ class _Load:
             left_out=[*self._left_out],
         )
 
+    def _read(self, reader: Reader, staging: Staging, report: Report) -> None:
+        try:
+            first = 0
+            for batch in reader.batches(lambda share: report(share * _READING)):
+                self._stage(reader, batch, first, staging)
+                first += batch.height
+        except FileError as error:
+            self._problems += error.problems
+        if self._problems:
+            raise self._refused(self._problems, self._more)
+
+    def _refused(self, problems: list[Problem], more: int = 0) -> FileError:
+        return FileError(self._path or Path(self._table.name), problems, more)
+
     def _stage(self, reader: Reader, batch: pl.DataFrame, first: int, staging: Staging) -> None:
         batch = self._without_leads(batch)
+        if self._whole is not None and self._table.key[0] not in batch.columns:
+            batch = batch.with_columns(pl.lit(self._whole).alias(self._table.key[0]))
         columns = self._types.columns
         unknown = [name for name in batch.columns if name not in columns]
         problem = self._problem(batch.columns, unknown)
         if problem:
-            raise FileError(self._path, [Problem(1, problem)])
+            raise self._refused([Problem(1, problem)])
         fitted, invalid = fit(batch, columns.values())
+        invalid += self._others(fitted)
         if invalid and (narrow := self._types.misfits(batch, fitted)):
             raise _TooNarrowError(narrow)
         texts, beyond = fit(batch, [Column(name=name, type=pl.String()) for name in unknown])
@@ -197,6 +234,15 @@ class _Load:
             deleting = self._loading.deleting
             if deleting is not None and not self._has_deletions:
                 self._has_deletions = fitted.select(deleting.condition.any()).item()
+
+    def _others(self, fitted: pl.DataFrame) -> list[Invalid]:
+        """Return the records that are not of the list or program of which this is a snapshot."""
+        if self._whole is None:
+            return []
+        name = self._table.key[0]
+        wrong = (fitted[name] != self._whole).fill_null(value=False).arg_true()
+        reason = f"{name}: {{}} is not {self._whole}, of which this file has all members"
+        return [Invalid(n, reason.format(fitted[name][n])) for n in wrong]
 
     def _without_leads(self, batch: pl.DataFrame) -> pl.DataFrame:
         """Return a batch without the columns that leads are loaded with."""

@@ -44,6 +44,8 @@ class Merged:
     unchanged: int = 0
     deleted: int = 0
     """Records that were left out, because they depend on a deleted lead."""
+    removed: int = 0
+    """Records of the table that a snapshot does not have."""
     version: int | None = None
     """The new version of the table; `None` if there was no commit."""
 
@@ -56,6 +58,7 @@ class _Transaction:
     changed: int = 0
     unchanged: int = 0
     deleted: int = 0
+    removed: int = 0
 
 
 def merge(  # noqa: PLR0913, PLR0917 - what is merged into what, when and how
@@ -67,6 +70,7 @@ def merge(  # noqa: PLR0913, PLR0917 - what is merged into what, when and how
     report: Callable[[float], None],
     widening: Collection[str] = (),
     cursor: Cursor | None = None,
+    whole: int | None = None,
 ) -> Merged:
     """Merge staged records into a table, in one commit, which also stores `cursor`.
 
@@ -75,7 +79,8 @@ def merge(  # noqa: PLR0913, PLR0917 - what is merged into what, when and how
     `stand_ins` for null. `moment` is the time of the change. `report` gets the share of the
     partitions that are merged, from 0 to 1. Columns in `widening` get their types in `staging`
     before, in a commit of its own: the table then has the same records. If no record changes, a
-    commit without files stores a new `cursor`. Raises `ColumnChangedError`.
+    commit without files stores a new `cursor`. Records of the partition `whole` that are not staged
+    are removed in the same commit. Raises `ColumnChangedError`.
     """
     with lake.writing(table):
         snapshot = make_snapshot(lake, table)
@@ -93,7 +98,7 @@ def merge(  # noqa: PLR0913, PLR0917 - what is merged into what, when and how
             snapshot = widen(lake, table, snapshot, changes)
         # Read while the table is held: a sweep of later deletions comes after this merge.
         deleted = None if table.depends_on is None else deleted_leads(lake)
-        done = _Merger(table, snapshot, staging, moment, deleted, stand_ins).run(report)
+        done = _Merger(table, snapshot, staging, moment, deleted, stand_ins, whole).run(report)
         version = None
         if done.adds or done.removes:
             version = commit(
@@ -114,6 +119,7 @@ def merge(  # noqa: PLR0913, PLR0917 - what is merged into what, when and how
         changed=done.changed,
         unchanged=done.unchanged,
         deleted=done.deleted,
+        removed=done.removed,
         version=version,
     )
 
@@ -127,7 +133,9 @@ class _Merger:
         moment: datetime,
         deleted: pl.Series | None,
         stand_ins: Mapping[str, str],
+        whole: int | None,
     ) -> None:
+        self._whole = whole
         self._table = table
         self._snapshot = snapshot
         self._staging = staging
@@ -148,7 +156,8 @@ class _Merger:
         if not self._table.key_decides_partition:
             for keys in self._staging.staged_keys():
                 self._find_moved(keys)
-        partitions = sorted({*self._staging.partitions, *self._leaving})
+        whole = [] if self._whole is None else [self._whole]
+        partitions = sorted({*self._staging.partitions, *self._leaving, *whole})
         for n, partition in enumerate(partitions, 1):
             self._partition(partition)
             report(n / len(partitions))
@@ -179,8 +188,13 @@ class _Merger:
         files = self._files.get(partition, [])
         arriving = self._arriving.get(partition, [])
         written, replaced = [], [*self._leaving.get(partition, [])]
-        if partition in self._staging.partitions:
-            rows = self._read(partition)
+        staged = partition in self._staging.partitions
+        rows = self._read(partition) if staged else None
+        if self._whole is not None and partition == self._whole:
+            removed = self._absent(files, rows)
+            replaced += removed
+            self._done.removed += len(removed)
+        if rows is not None:
             known = pl.concat([self._known(files, rows, rows.columns), *arriving])
             fresh, edited = self._compare(rows, known)
             written = [records for records in (fresh, edited) if records.height]
@@ -209,6 +223,13 @@ class _Merger:
         rows = without(self._deleted, staged, self._table.depends_on)
         self._done.deleted += staged.height - rows.height
         return rows
+
+    def _absent(self, files: Sequence[LakeFile], rows: pl.DataFrame | None) -> list[Any]:
+        """Return the keys of the records in `files` that `rows` does not have."""
+        known = self._scan(files).select(self._key)
+        if rows is not None:
+            known = known.join(rows.lazy().select(self._key), on=self._key, how="anti")
+        return known.collect(engine="streaming")[self._key].to_list()
 
     def _compare(
         self, rows: pl.DataFrame, known: pl.DataFrame
