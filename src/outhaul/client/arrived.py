@@ -2,9 +2,11 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from outhaul.client.counting import counter_of
+from outhaul.client.beside import Beside
+from outhaul.client.counting import RecordCounter, counter_of
 from outhaul.client.errors import ChecksumError
 from outhaul.client.jobs import Job
 
@@ -38,34 +40,48 @@ class Checked:
     """Whether the records were counted, and the job announced their number."""
 
 
+class _Read:
+    """What the bytes of a file have shown so far."""
+
+    def __init__(self, counter: RecordCounter | None) -> None:
+        self.hash = hashlib.sha256()
+        self.counter = counter
+        self.problem = ""
+
+    def take(self, pieces: Sequence[bytes]) -> None:
+        for piece in pieces:
+            self.hash.update(piece)
+            if self.counter is not None:
+                try:
+                    self.counter.update(piece)
+                except ValueError as error:
+                    self.problem, self.counter = str(error), None
+
+
 class Arrived:
     """The bytes of a job's file that have arrived so far.
 
-    Records are counted only if there is no SHA-256 to check: it shows more, and counting is slower.
+    They are read in a thread of their own, beside the receiving. Records are counted only if there
+    is no SHA-256 to check: it shows more, and counting is slower.
     """
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._announced = sha256_of(job.checksum)
-        self._hash = hashlib.sha256()
-        self._counter = None if self._announced else counter_of(job.format)
-        self._problem = ""
+        self._read = _Read(None if self._announced else counter_of(job.format))
+        self._beside = Beside(self._read.take)
         self.size = 0
 
     @property
     def sha256(self) -> str:
         """SHA-256 of the bytes so far, in hexadecimal digits."""
-        return self._hash.hexdigest()
+        self._beside.settle()
+        return self._read.hash.hexdigest()
 
     def update(self, piece: bytes) -> None:
         """Take in the next bytes."""
-        self._hash.update(piece)
+        self._beside.give(piece)
         self.size += len(piece)
-        if self._counter is not None:
-            try:
-                self._counter.update(piece)
-            except ValueError as error:
-                self._problem, self._counter = str(error), None
 
     def check(self) -> Checked:
         """Return what was checked. Raises `ChecksumError` if this is not the announced file."""
@@ -92,13 +108,15 @@ class Arrived:
             return None
         if self.size == 0:
             return self._count_of_nothing()
-        if self._counter is not None:
+        self._beside.settle()
+        problem = self._read.problem
+        if self._read.counter is not None:
             try:
-                return self._counter.records()
+                return self._read.counter.records()
             except ValueError as error:
-                self._problem = str(error)
-        if self._problem:
-            raise ChecksumError(f"{self._job.export_id} is no {self._job.format}: {self._problem}")
+                problem = str(error)
+        if problem:
+            raise ChecksumError(f"{self._job.export_id} is no {self._job.format}: {problem}")
         return None
 
     def _count_of_nothing(self) -> int:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import httpx2
 
+from outhaul.client.bodies import pieces_of
 from outhaul.client.errors import NotAFileError, UnreachableError
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII | re.IGNORECASE)
@@ -70,7 +71,7 @@ def content_of(response: httpx2.Response, file_format: str) -> tuple[Iterator[by
     """
     encoding = _encoding(response)
     if not encoding:
-        return _without_page(response.iter_bytes()), False
+        return _without_page(pieces_of(response)), False
     if encoding not in _GZIP_NAMES:
         return _without_page(response.iter_bytes()), True
     raw = response.iter_raw()

@@ -59,6 +59,28 @@ def test_a_file_appears_whole_and_alone(target: Path) -> None:
     assert left(target) == ["leads.csv"]
 
 
+def test_a_file_is_on_the_disk_before_it_appears(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def note_sync(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        size = os.fstat(descriptor).st_size
+        events.append("folder" if is_folder else f"file of {size} bytes")
+        fsync(descriptor)
+
+    def note_renaming(self: Path, other: Path) -> Path:
+        events.append("renamed")
+        return replace(self, other)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(Path, "replace", note_renaming)
+    publish(target)
+    assert events == [f"file of {len(NEW)} bytes", "renamed", "folder"]
+
+
 def test_a_second_run_is_told_before_it_has_a_job(target: Path) -> None:
     with FileSink(target) as first:
         with pytest.raises(OutputTakenError, match=r"another run is writing .*/leads\.csv$"):
