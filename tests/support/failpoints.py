@@ -1,13 +1,10 @@
-"""`outhaul worker` that is sent a signal at a point of an attempt: by itself, and for real.
-
-    python failpoints.py POINT CALL SIGNAL
+"""A worker that is sent a signal at a point of an attempt: by itself, and for real.
 
 A point is the beginning of a step (`pin:before`) or its end (`pin:after`), at one of its calls,
 counted from 0. What the product does is left as it is but for that.
 """
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +13,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 import outhaul.worker
-from outhaul.cli import main
 from outhaul.database.engine import Database
 from outhaul.export import render
 from outhaul.export.local import LocalExecutor
@@ -56,7 +52,8 @@ def write_in_turn() -> None:
 
 
 def send_at(point: str, call: int, number: signal.Signals) -> None:
-    """Send this process a signal at one of the calls of a step."""
+    """Send this process a signal at one of the calls of a step, in the thread that makes it."""
+    write_in_turn()
     step, _, when = point.partition(":")
     where, name = STEPS[step]
     original = getattr(where, name)
@@ -83,11 +80,3 @@ def send_at(point: str, call: int, number: signal.Signals) -> None:
             signal.pthread_kill(threading.get_ident(), number)
 
     setattr(where, name, watched)
-
-
-if __name__ == "__main__":
-    point, call, number = sys.argv[1:]
-    write_in_turn()
-    send_at(point, int(call), signal.Signals[number])
-    sys.argv = ["outhaul", "worker", "--workers", "1"]
-    main()

@@ -1,25 +1,26 @@
 """A service of two subscriptions with all that it keeps in one place, and its processes.
 
-Servers and workers are real processes, each in a session of its own, that tests may kill.
+Servers and workers are processes, each in a session of its own, that tests may kill.
 """
 
 import itertools
 import json
 import signal
-import subprocess
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
 from tests.support.azure import Container
+from tests.support.failpoints import send_at
+from tests.support.forked import Forked
 from tests.support.loads import load_activities, load_leads, load_list_members, load_program_members
 from tests.support.object_store import Bucket
-from tests.support.processes import COMMAND, SERVES, START_SECONDS, STOP_SECONDS, environment
+from tests.support.processes import SERVES, START_SECONDS, STOP_SECONDS, environment
 
 from outhaul import sample
 from outhaul.accounts.services import Credentials, create_service
@@ -46,6 +47,8 @@ ACTIVITIES = 4_000
 PART_RECORDS = 400
 
 PERMISSIONS = ("Read-Only Lead", "Read-Only Activity")
+
+WORK = ("worker", "--workers", "1")
 
 # They notice what others do soon, and a job that they hold can soon be taken up by others.
 LEASE_SECONDS = 1.0
@@ -144,19 +147,10 @@ def _load(made: Site, subscription: str, leads: int, path: Path) -> None:
         load(lake, catalog, path, MOMENT, lambda _: None)
 
 
-class Process(subprocess.Popen[bytes]):
+class Process(Forked):
     """A server or a worker, which writes its events to a file."""
 
-    def __init__(self, command: Iterable[object], log: Path, variables: Mapping[str, str]) -> None:
-        self.log = log
-        with log.open("wb") as stderr:
-            super().__init__(
-                [*map(str, command)],
-                stdin=subprocess.DEVNULL,
-                stderr=stderr,
-                env=variables,
-                start_new_session=True,
-            )
+    log: Path
 
     def is_serving(self) -> bool:
         """Tell whether a server answers calls. One that ended will not."""
@@ -195,20 +189,29 @@ class Fleet:
 
     def serve(self, port: int) -> Process:
         """Start a server that only answers calls, on a port."""
-        return self._start([*COMMAND, "serve", "--workers", "0", "--port", port])
+        return self._start(["serve", "--workers", "0", "--port", str(port)])
 
     def work(self, **more: str) -> Process:
         """Start a worker that runs one job at a time."""
-        return self._start([*COMMAND, "worker", "--workers", "1"], **more)
+        return self._start(WORK, variables=more)
 
-    def fail(self, *point: object) -> Process:
+    def fail(self, point: str, call: int, number: signal.Signals) -> Process:
         """Start a worker that goes as far as a point; `failpoints.py` says which there are."""
-        script = Path(__file__).with_name("failpoints.py")
-        return self._start([sys.executable, "-P", script, *point])
+        return self._start(WORK, first=partial(send_at, point, call, number))
 
-    def _start(self, command: Iterable[object], **more: str) -> Process:
+    def _start(
+        self,
+        words: Sequence[str],
+        *,
+        variables: Mapping[str, str] | None = None,
+        first: Callable[[], None] | None = None,
+    ) -> Process:
         log = self._logs / f"process-{next(self._numbers)}.log"
-        process = Process(command, log, self._variables | more)
+        log.touch()
+        process = Process.start(
+            words, err=log, variables=self._variables | dict(variables or {}), first=first
+        )
+        process.log = log
         self._started.append(process)
         return process
 

@@ -13,9 +13,11 @@ PATIENCE = 120
 def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """Return what a function gives as soon as it is true."""
     last = time.monotonic() + seconds
+    pause = 0.005
     while time.monotonic() < last:
         found = what()
         if found:
             return found
-        time.sleep(0.005)
+        time.sleep(pause)
+        pause = min(pause * 1.2, 0.05)  # so that waiting leaves the processors to the others
     return pytest.fail(f"not within {seconds} s")
