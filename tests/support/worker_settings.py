@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from outhaul.cli import main, serve
+from outhaul.cli import main, worker
 from outhaul.settings import Settings
 
 FILE = "WORKER_SETTINGS"
@@ -37,6 +37,6 @@ if __name__ == "__main__":
         "Worker": Recorder,
     }
     for name, stand_in in stand_ins.items():
-        assert hasattr(serve, name)
-        setattr(serve, name, stand_in)
+        assert hasattr(worker, name)
+        setattr(worker, name, stand_in)
     main()

@@ -12,7 +12,7 @@ from typer.core import TyperOption
 from typer.main import get_command
 
 from outhaul.catalog.store import Catalog
-from outhaul.cli.serve import serve_app, worker_app
+from outhaul.cli import serve, worker
 from outhaul.errors import Error
 from outhaul.export.formats import FORMATS
 from outhaul.kinds import KINDS
@@ -67,7 +67,7 @@ def test_every_setting_is_in_a_table() -> None:
     assert limits == {*Limits.model_fields}
 
 
-@pytest.mark.parametrize("command", [serve_app, worker_app], ids=["serve", "worker"])
+@pytest.mark.parametrize("command", [serve.app, worker.app], ids=["serve", "worker"])
 def test_the_help_of_options_is_the_text_of_the_documentation(command: Typer) -> None:
     found = [each for each in get_command(command).params if each.name in Settings.model_fields]
     assert found

@@ -11,8 +11,8 @@ from outhaul import __version__
 from outhaul.cli.console import errors, set_up_logging
 
 COMMANDS = {
-    "serve": "outhaul.cli.serve:serve_app",
-    "worker": "outhaul.cli.serve:worker_app",
+    "serve": "outhaul.cli.serve:app",
+    "worker": "outhaul.cli.worker:app",
     "subscription": "outhaul.cli.subscription:app",
     "service": "outhaul.cli.service:app",
     "load": "outhaul.cli.load:app",

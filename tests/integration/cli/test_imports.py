@@ -1,4 +1,4 @@
-"""What commands import: a client's command starts at once."""
+"""What commands import: they start sooner without what they do not use."""
 
 import subprocess
 import sys
@@ -13,6 +13,16 @@ def test_extract_reads_the_kinds_without_a_library_of_the_lake_or_the_server() -
         "from outhaul.kinds import KINDS\n"
         "assert KINDS\n"
         f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout.strip() == b"[]"
+
+
+def test_a_worker_imports_nothing_of_the_server() -> None:
+    script = (
+        "import sys\n"
+        "import outhaul.cli.worker\n"
+        "print([name for name in ('fastapi', 'starlette', 'uvicorn') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert done.stdout.strip() == b"[]"
