@@ -34,7 +34,7 @@ from outhaul.storage.opening import open_files
 from outhaul.storage.store import FilesError
 
 LOOK_SECONDS = 0.25
-"""Interval at which a worker checks that it still has the lease of a job.
+"""Interval at which a worker checks for signals, and that it still has the lease of a job.
 
 It is short enough for a cancelled job to stop within a second.
 """
@@ -86,7 +86,10 @@ class Worker:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            # The system may deliver a signal to any thread, but its handler runs in this one, and
+            # only when it wakes up.
+            while thread.is_alive():
+                thread.join(LOOK_SECONDS)
         self.close()
 
     def close(self) -> None:
@@ -97,7 +100,7 @@ class Worker:
         self._database.close()
 
     def stop(self) -> None:
-        """Make `run` return soon. Safe to call from a signal handler."""
+        """Make `run` return soon. Safe to call from a signal handler that runs only once."""
         self._stop.set()
         self._wakeups.end()
 

@@ -11,7 +11,7 @@ from typing import Any
 import obstore
 import pytest
 import sqlalchemy as sa
-from tests.support.processes import STOP_SECONDS
+from tests.support.failpoints import stop_while_stopping
 from tests.support.sites import PART_RECORDS, Fleet, Process, Site, killed, site
 from tests.support.waiting import wait_for
 
@@ -216,10 +216,9 @@ def test_a_worker_that_has_to_end_hands_a_long_job_back_with_its_parts(
     desk: Desk, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = desk.put()
-    worker = fleet.work(OUTHAUL_PART_RECORDS=str(PART_RECORDS // 40))
+    worker = fleet.work(OUTHAUL_PART_RECORDS=str(PART_RECORDS // 20))
     wait_for(lambda: desk.queue.parts(job.id))
-    worker.terminate()
-    assert worker.wait(STOP_SECONDS) == 0, worker.log.read_text()
+    worker.end()
     handed_back = desk.get(job)
     assert (handed_back.state, handed_back.attempts) == (State.PROCESSING, 0)
     assert desk.content(job) is None
@@ -240,6 +239,22 @@ def test_a_worker_that_has_to_end_hands_a_long_job_back_with_its_parts(
     assert (again.id, again.attempts) == (job.id, 1)
     assert sorted(rendered) == list(range(len(kept), Plan.from_json(pinned).part_count))
     desk.check_whole(job)
+
+
+def test_a_worker_ends_whichever_of_its_threads_the_signal_interrupts(
+    desk: Desk, fleet: Fleet
+) -> None:
+    job = desk.put()
+    worker = fleet.fail("render_part:before", AMID, signal.SIGTERM)
+    assert worker.wait() == 0, worker.log.read_text()
+    desk.attempt()  # unless the worker was done with it
+    desk.check_whole(job)
+
+
+def test_a_worker_that_is_told_twice_to_end_ends(fleet: Fleet) -> None:
+    worker = fleet.work(first=stop_while_stopping)
+    wait_for(worker.handles_signals)
+    worker.end()
 
 
 # The lake

@@ -80,3 +80,15 @@ def send_at(point: str, call: int, number: signal.Signals) -> None:
             signal.pthread_kill(threading.get_ident(), number)
 
     setattr(where, name, watched)
+
+
+def stop_while_stopping() -> None:
+    """Send this process SIGTERM while a thread of it holds the lock of the event that stops it."""
+    original = Worker.stop
+
+    def stop(self: Worker) -> None:
+        with self._stop._cond:  # type: ignore[attr-defined]  # as `Event.set` does
+            signal.raise_signal(signal.SIGTERM)
+        original(self)
+
+    Worker.stop = stop  # type: ignore[method-assign]

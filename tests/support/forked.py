@@ -26,6 +26,7 @@ _FORKS.set_forkserver_preload(
         "tests.support.failpoints",
         "outhaul.cli.extract",
         "outhaul.cli.serve",
+        "outhaul.cli.worker",
         # What a worker and a server import when they need it.
         "outhaul.database.schema",
         "psycopg",

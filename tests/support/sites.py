@@ -5,6 +5,7 @@ Servers and workers are processes, each in a session of its own, that tests may 
 
 import itertools
 import json
+import re
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -164,6 +165,13 @@ class Process(Forked):
         assert self.poll() is None, text
         return f'"event": "{event}"' in text
 
+    def handles_signals(self) -> bool:
+        """Tell whether SIGTERM no longer ends it at once."""
+        assert self.runs, self.log.read_text()
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        (caught,) = re.findall(r"^SigCgt:\s*(\w+)", status, re.MULTILINE)
+        return bool(int(caught, 16) & 1 << (signal.SIGTERM - 1))
+
     def end(self) -> None:
         """End it as a service manager does, and see that it ended well."""
         self.terminate()
@@ -191,9 +199,9 @@ class Fleet:
         """Start a server that only answers calls, on a port."""
         return self._start(["serve", "--workers", "0", "--port", str(port)])
 
-    def work(self, **more: str) -> Process:
+    def work(self, first: Callable[[], None] | None = None, **more: str) -> Process:
         """Start a worker that runs one job at a time."""
-        return self._start(WORK, variables=more)
+        return self._start(WORK, variables=more, first=first)
 
     def fail(self, point: str, call: int, number: signal.Signals) -> Process:
         """Start a worker that goes as far as a point; `failpoints.py` says which there are."""
