@@ -61,6 +61,8 @@ class Call:
     path: str
     params: Params | None = None
     json: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    """Parameters in the body, for those that are too long for a URI."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -257,6 +259,7 @@ class Session:
             call.path,
             params=call.params,
             json=call.json,
+            data=call.form,
             headers=call.headers,
             timeout=self._limits(),
         )
