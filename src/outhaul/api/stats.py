@@ -9,9 +9,9 @@ from starlette.responses import Response
 from outhaul.accounts.meter import REPORT_DAYS
 from outhaul.api.calls import Call, Reply
 from outhaul.api.json import JsonResponse
+from outhaul.api.limits import SubscriptionLimits
 from outhaul.api.service import Service, call_id
 from outhaul.protocol.answers.envelope import Failure, Found, Success
-from outhaul.protocol.answers.limits import SubscriptionLimits
 from outhaul.protocol.answers.usage import ErrorCount, ErrorDay, UsageDay, UserCount
 
 BASE = "/rest/v1/stats"
