@@ -10,10 +10,10 @@ import polars as pl
 from tests.support.loads import load_activities, load_leads, load_list_members, load_program_members
 
 from outhaul.catalog.store import Catalog
-from outhaul.kinds.expiry import DELETE_LEAD
 from outhaul.kinds.program_members import TABLE as PROGRAM_MEMBERS
 from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import (
+    DELETE_LEAD,
     DELETED_LEADS,
     LEADS,
     LIST_MEMBERS,

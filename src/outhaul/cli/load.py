@@ -251,10 +251,13 @@ def _load(  # noqa: PLR0913 - all commands share it
         counts = loaded.merged
         did = f"{counts.added} {what} added, {counts.changed} changed"
         skipped = f", {counts.deleted} of deleted leads skipped" if counts.deleted else ""
+        skipped += f", {counts.merged} of merged leads skipped" if counts.merged else ""
         print_message(f"{loaded.path}: {did}, {counts.unchanged} unchanged{skipped}")
         if loaded.left_out:
             names = ", ".join(loaded.left_out)
             print_message(f"{loaded.path}: not loaded, as they are fields of leads: {names}")
+        for note in loaded.notes:
+            print_message(f"{loaded.path}: {note}")
         _tell(loaded.path, loaded.decisions)
 
 
@@ -293,12 +296,18 @@ def _summary(loaded: Loaded) -> dict[str, Any]:
     counts = loaded.merged
     return {
         "path": str(loaded.path),
-        "records": counts.added + counts.changed + counts.unchanged + counts.deleted,
+        "records": counts.added
+        + counts.changed
+        + counts.unchanged
+        + counts.deleted
+        + counts.merged,
         "added": counts.added,
         "changed": counts.changed,
         "unchanged": counts.unchanged,
         "deleted": counts.deleted,
+        "merged": counts.merged,
         "inferredFields": {name: data_type(of) for name, of in loaded.inferred.items()},
+        **({"notes": list(loaded.notes)} if loaded.notes else {}),
         **({"leftOut": list(loaded.left_out)} if loaded.left_out else {}),
         **_field_types(loaded.decisions),
     }

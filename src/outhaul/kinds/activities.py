@@ -10,14 +10,16 @@ from outhaul.catalog import entries
 from outhaul.catalog.entries import AssetType
 from outhaul.errors import Error
 from outhaul.kinds.describing import DescribeQuery, Description
-from outhaul.kinds.expiry import DELETE_LEAD, unexpired
+from outhaul.kinds.expiry import unexpired
 from outhaul.kinds.filter import Context, Filter, FiltersError, Rule
 from outhaul.kinds.kind import Kind
-from outhaul.kinds.loading import Deleting, Loading
+from outhaul.kinds.loading import Deleting, Loading, Merging
+from outhaul.kinds.merge_ids import losers_of
 from outhaul.kinds.options import WINDOW, integers_option, texts_option
 from outhaul.kinds.shared_filters import created_at
 from outhaul.lake.clauses import AnyOf, Clause, OneOf
 from outhaul.lake.tables import ACTIVITIES as TABLE
+from outhaul.lake.tables import DELETE_LEAD, MERGE_LEADS
 from outhaul.protocol.answers.descriptions import ActivityType
 from outhaul.protocol.answers.envelope import Found
 from outhaul.protocol.body import read_integers, read_texts
@@ -261,7 +263,7 @@ ACTIVITIES = Kind(
     --created-at 2026-01-01T00:00:00Z/2026-01-31T23:59:59Z --output activities.csv`
     """,
     load_help=f"""Load activities; they merge by marketoGUID. Those of type {DELETE_LEAD} delete
-    their leads for good.
+    their leads for good, and those of type {MERGE_LEADS} merge leads.
 
     Example: `outhaul load activities 2026-01.csv 2026-02.csv --data ./data`
     """,
@@ -273,6 +275,14 @@ ACTIVITIES = Kind(
             condition=pl.col("activityTypeId") == DELETE_LEAD,
             lead="leadId",
             moment="activityDate",
+        ),
+        merging=Merging(
+            condition=pl.col("activityTypeId") == MERGE_LEADS,
+            winner="leadId",
+            losers="attributes",
+            read=losers_of,
+            moment="activityDate",
+            name="marketoGUID",
         ),
     ),
     descriptions=(

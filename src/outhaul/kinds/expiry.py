@@ -9,9 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from outhaul.kinds.filter import Context
 from outhaul.lake.clauses import AllOf, AnyOf, Clause, NoneOf, OneOf, Within
-
-DELETE_LEAD = 37
-"""The type of activities that delete a lead."""
+from outhaul.lake.tables import DELETE_LEAD
 
 NEW_LEAD = 12
 """The type of activities that never expire."""

@@ -1,6 +1,6 @@
 """Declarations for loading, which `outhaul.loading` carries out."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,24 @@ class Deleting:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Merging:
+    """Merging of leads by some of the loaded records."""
+
+    condition: pl.Expr
+    """True of a record that says that leads were merged into another."""
+    winner: str
+    """The column with the id of the other lead."""
+    losers: str
+    """The column that says which leads were merged into it."""
+    read: Callable[[str | None], Sequence[int]]
+    """Returns the ids that a value of `losers` has. Raises `ValueError` if it has none."""
+    moment: str
+    """The column with the time of the merge."""
+    name: str
+    """The column that identifies the record in messages."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Loading:
     """How files are loaded into a table."""
 
@@ -58,6 +76,7 @@ class Loading:
     inferring: Inferring | None = None
     noting: Noting | None = None
     deleting: Deleting | None = None
+    merging: Merging | None = None
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     """Texts that exports write instead of null, by field. Loading one again keeps the null."""
     of_leads: Callable[["Catalog"], Collection[str]] | None = None

@@ -16,7 +16,7 @@ from outhaul.kinds.kind import Kind, KindFamily, PlainRecords, Records
 from outhaul.kinds.leads import LEADS
 from outhaul.kinds.list_members import LIST_MEMBERS
 from outhaul.kinds.program_members import PROGRAM_MEMBERS
-from outhaul.lake.tables import DELETED_LEADS, Table
+from outhaul.lake.tables import DELETED_LEADS, MERGED_LEADS, Table
 
 if TYPE_CHECKING:
     from outhaul.catalog.store import Catalog
@@ -168,4 +168,4 @@ def name_jobs(kind: AnyKind, type_name: str | None) -> str:
 def all_tables(catalog: "Catalog") -> list[Table]:
     """Return the tables that the lake of a subscription can have, given its catalog."""
     found = [table for entry in REGISTRY.all() for table in entry.tables(catalog)]
-    return [*found, DELETED_LEADS]
+    return [*found, DELETED_LEADS, MERGED_LEADS]

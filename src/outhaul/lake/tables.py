@@ -17,13 +17,19 @@ CHANGED_AT = "outhaul_changed_at"
 The field `updatedAt` of a record does not count (bulk lead extract).
 """
 
+DELETE_LEAD = 37
+"""The type of activities that delete a lead."""
+
+MERGE_LEADS = 32
+"""The type of activities that merge leads into the lead of the activity."""
+
 LEADS_A_RANGE = 50_000
 """Size of the range of ids in one partition of leads."""
 
 DELETED_A_RANGE = 1_000_000
-"""Size of the range of ids in one partition of deleted leads.
+"""Size of the range of ids in one partition of deleted leads, and of merged leads.
 
-It is large because deleted leads are few, and every load reads all of them.
+It is large because they are few, and every load reads all of them.
 """
 
 _DELTA_TYPES: Mapping[str, pl.DataType] = {
@@ -61,6 +67,34 @@ class Table:
     """The column with a lead's id, if lists of leads can select records."""
     depends_on: str | None = None
     """The column of the lead that a record depends on: deleting the lead deletes the record."""
+    keeps_lead: pl.Expr | None = None
+    """True of a record that still refers to its lead after the lead lost in a merge."""
+
+    @property
+    def lead_column(self) -> str | None:
+        """The column with a lead's id, if the table has one."""
+        return self.lead or self.depends_on
+
+    @property
+    def refers_to_leads(self) -> bool:
+        """Whether the table has a column with a lead's id."""
+        return self.lead_column is not None
+
+    @property
+    def lead_reference(self) -> str:
+        """The column with a lead's id, of a table that has one."""
+        assert self.lead_column is not None, self.name  # noqa: S101 - callers ask first
+        return self.lead_column
+
+    @property
+    def is_of_leads(self) -> bool:
+        """Whether each record is a lead, and does not refer to one."""
+        return self.key == (self.lead_column,)
+
+    @property
+    def lead_decides_partition(self) -> bool:
+        """Whether a record gets to another partition if it refers to another lead."""
+        return self.lead_column in self.partition_value.meta.root_names()
 
     @property
     def ranges_of_leads(self) -> bool:
@@ -114,6 +148,8 @@ ACTIVITIES = Table(
     },
     statistics=("marketoGUID", "leadId", "activityDate", "activityTypeId"),
     lead="leadId",
+    # It says that the loser was deleted, not the winner.
+    keeps_lead=pl.col("activityTypeId") == DELETE_LEAD,
 )
 
 LEADS = Table(
@@ -152,6 +188,16 @@ DELETED_LEADS = Table(
     partition_value=pl.col("leadId") // DELETED_A_RANGE,
     columns={"leadId": pl.Int64(), "deletedAt": INSTANT},
     statistics=("leadId", "deletedAt"),
+)
+
+MERGED_LEADS = Table(
+    name="merged_leads",
+    key=("leadId",),
+    order=("leadId",),
+    partition="outhaul_range",
+    partition_value=pl.col("leadId") // DELETED_A_RANGE,
+    columns={"leadId": pl.Int64(), "winnerId": pl.Int64(), "mergedAt": INSTANT},
+    statistics=("leadId", "winnerId", "mergedAt"),
 )
 
 

@@ -16,6 +16,7 @@ from outhaul.lake.deletions import delete_leads
 from outhaul.lake.snapshot import Lake
 from outhaul.loading.column_types import ColumnTypes, Decision
 from outhaul.loading.merge import ColumnChangedError, Merged, merge
+from outhaul.loading.merging import merge_staged
 from outhaul.loading.staging import Staging, staging_folder
 from outhaul.records.columns import Column
 from outhaul.records.fitting import Invalid, fit
@@ -40,6 +41,8 @@ class Loaded:
     merged: Merged
     inferred: Mapping[str, pl.DataType] = field(default_factory=dict)
     """The columns that are new to the catalog, and their types."""
+    notes: Sequence[str] = ()
+    """What the file says of merged leads, and what was not done."""
     left_out: Sequence[str] = ()
     """The columns that were not loaded, because leads are loaded with them."""
     outdated: Mapping[str, pl.DataType] = field(default_factory=dict)
@@ -127,6 +130,7 @@ class _Load:
         self._note = () if loading.noting is None else loading.noting.columns
         self._noted: set[tuple[Any, ...]] = set()
         self._has_deletions = False
+        self._has_merges = False
         self._types = ColumnTypes(
             loading.columns(catalog), self._table, lake.snapshot(self._table), infer=infer
         )
@@ -152,15 +156,20 @@ class _Load:
         types = self._types
         types.begin()
         self._problems, self._more = [], 0
-        self._noted, self._has_deletions = set(), False
+        self._noted, self._has_deletions, self._has_merges = set(), False, False
         with staging_folder(self._lake.folder) as folder:
             staging = Staging(folder, self._table)
             if reader is not None:
                 self._read(reader, staging, report)
             staging.settle(types.settle())
+            # Merges and deletions come first: if they are interrupted, the records are missing too,
+            # which shows that the file must be loaded again. Merges come before deletions: what
+            # refers to a loser that is deleted goes to its winner before.
+            notes = []
+            if self._loading.merging is not None and self._has_merges:
+                merging = self._loading.merging
+                notes = merge_staged(self._lake, self._catalog, staging, merging, moment)
             if self._loading.deleting is not None and self._has_deletions:
-                # Deletions come first: if they are interrupted, the records are missing too, which
-                # shows that the file must be loaded again.
                 self._delete_leads(staging, self._loading.deleting)
             inferred = types.inferred(staging.columns)
             outdated = types.outdated(staging.columns)
@@ -185,6 +194,7 @@ class _Load:
             inferred=inferred,
             outdated=outdated,
             decisions=list(types.decisions(staging.columns)),
+            notes=notes,
             left_out=[*self._left_out],
         )
 
@@ -231,9 +241,15 @@ class _Load:
         if not self._problems and fitted.height:
             # As texts, because the types of these columns are not known yet.
             staging.add(fitted.with_columns(texts.get_columns()))
-            deleting = self._loading.deleting
-            if deleting is not None and not self._has_deletions:
-                self._has_deletions = fitted.select(deleting.condition.any()).item()
+            self._look_for_leads(fitted)
+
+    def _look_for_leads(self, fitted: pl.DataFrame) -> None:
+        """Note whether a batch deletes or merges leads."""
+        deleting, merging = self._loading.deleting, self._loading.merging
+        if deleting is not None and not self._has_deletions:
+            self._has_deletions = fitted.select(deleting.condition.any()).item()
+        if merging is not None and not self._has_merges:
+            self._has_merges = fitted.select(merging.condition.any()).item()
 
     def _others(self, fitted: pl.DataFrame) -> list[Invalid]:
         """Return the records that are not of the list or program of which this is a snapshot."""

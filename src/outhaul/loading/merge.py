@@ -18,6 +18,7 @@ from deltalake.transaction import AddAction
 from outhaul.lake.commits import Cursor, commit, make_snapshot, write_file
 from outhaul.lake.deletions import deleted_leads, without
 from outhaul.lake.files import LakeFile, by_partition
+from outhaul.lake.merges import Winners, merged_leads
 from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import CHANGED_AT, Table
 from outhaul.lake.widening import fits, widen, wider
@@ -44,6 +45,8 @@ class Merged:
     unchanged: int = 0
     deleted: int = 0
     """Records that were left out, because they depend on a deleted lead."""
+    merged: int = 0
+    """Records that were left out: leads that lost in a merge, and what their winner has already."""
     removed: int = 0
     """Records of the table that a snapshot does not have."""
     version: int | None = None
@@ -58,6 +61,7 @@ class _Transaction:
     changed: int = 0
     unchanged: int = 0
     deleted: int = 0
+    merged: int = 0
     removed: int = 0
 
 
@@ -96,9 +100,14 @@ def merge(  # noqa: PLR0913, PLR0917 - what is merged into what, when and how
                 raise ColumnChangedError(f"{name}: {ColumnChangedError.__doc__}")
         if changes:
             snapshot = widen(lake, table, snapshot, changes)
-        # Read while the table is held: a sweep of later deletions comes after this merge.
+        # Read while the table is held: later merges and deletions of leads come after this.
+        winners = merged_leads(lake) if table.refers_to_leads else None
+        if winners is not None and not _lead_is_key(table):
+            staging.follow(winners)
         deleted = None if table.depends_on is None else deleted_leads(lake)
-        done = _Merger(table, snapshot, staging, moment, deleted, stand_ins, whole).run(report)
+        done = _Merger(table, snapshot, staging, moment, deleted, winners, stand_ins, whole).run(
+            report
+        )
         version = None
         if done.adds or done.removes:
             version = commit(
@@ -119,9 +128,15 @@ def merge(  # noqa: PLR0913, PLR0917 - what is merged into what, when and how
         changed=done.changed,
         unchanged=done.unchanged,
         deleted=done.deleted,
+        merged=done.merged,
         removed=done.removed,
         version=version,
     )
+
+
+def _lead_is_key(table: Table) -> bool:
+    """Return whether the records of one partition differ by their lead."""
+    return table.partition_key == table.lead_column
 
 
 class _Merger:
@@ -132,6 +147,7 @@ class _Merger:
         staging: Staging,
         moment: datetime,
         deleted: pl.Series | None,
+        winners: Winners | None,
         stand_ins: Mapping[str, str],
         whole: int | None,
     ) -> None:
@@ -141,6 +157,7 @@ class _Merger:
         self._staging = staging
         self._moment = moment
         self._deleted = deleted
+        self._winners = winners if _lead_is_key(table) else None
         self._stand_ins = stand_ins
         self._key = staging.key
         self._columns = {**snapshot.columns, **staging.columns}
@@ -188,10 +205,11 @@ class _Merger:
         files = self._files.get(partition, [])
         arriving = self._arriving.get(partition, [])
         written, replaced = [], [*self._leaving.get(partition, [])]
-        staged = partition in self._staging.partitions
-        rows = self._read(partition) if staged else None
+        rows, named = None, None
+        if partition in self._staging.partitions:
+            rows, named = self._read(partition, files)
         if self._whole is not None and partition == self._whole:
-            removed = self._absent(files, rows)
+            removed = self._absent(files, named)
             replaced += removed
             self._done.removed += len(removed)
         if rows is not None:
@@ -215,20 +233,50 @@ class _Merger:
             together = reduce(self._merge_sorted, incoming)
             self._done.adds.append(write_file(location, self._table, partition, together))
 
-    def _read(self, partition: Any) -> pl.DataFrame:  # noqa: ANN401 - a day or a number
-        """Return the staged records of a partition, without those of deleted leads."""
-        staged = self._staging.read(partition)
-        if self._table.depends_on is None or self._deleted is None:
-            return staged
-        rows = without(self._deleted, staged, self._table.depends_on)
-        self._done.deleted += staged.height - rows.height
-        return rows
+    def _read(
+        self,
+        partition: Any,  # noqa: ANN401 - a day or a number
+        files: Sequence[LakeFile],
+    ) -> tuple[pl.DataFrame, pl.Series]:
+        """Return the staged records of a partition, and the keys of all that the file names.
 
-    def _absent(self, files: Sequence[LakeFile], rows: pl.DataFrame | None) -> list[Any]:
-        """Return the keys of the records in `files` that `rows` does not have."""
+        Records of deleted leads are left out. If leads lost in merges, they are left out, too, and
+        other records have the winner, unless the winner has a record of its own.
+        """
+        staged = self._staging.read(partition)
+        among = None if self._winners is None else self._winners.only(staged[self._key])
+        if among is None or among.is_empty:
+            rows = self._without_deleted(staged)
+            return rows, rows[self._key]
+        has_lost = among.has_lost(self._table)
+        own, lost = self._without_deleted(staged.filter(~has_lost)), staged.filter(has_lost)
+        if self._table.is_of_leads:
+            self._done.merged += lost.height
+            return own, own[self._key]
+        lost = self._without_deleted(lost.sort(self._key).with_columns(among.followed(self._table)))
         known = self._scan(files).select(self._key)
-        if rows is not None:
-            known = known.join(rows.lazy().select(self._key), on=self._key, how="anti")
+        known = known.join(lost.lazy().select(self._key), on=self._key, how="semi")
+        new = (
+            lost.unique(self._key, keep="first", maintain_order=True)
+            .join(own, on=self._key, how="anti")
+            .join(known.collect(engine="streaming"), on=self._key, how="anti")
+        )
+        self._done.merged += lost.height - new.height
+        named = pl.concat([own[self._key], lost[self._key]])
+        return pl.concat([own, new]).sort(self._table.order), named
+
+    def _without_deleted(self, rows: pl.DataFrame) -> pl.DataFrame:
+        if self._table.depends_on is None or self._deleted is None:
+            return rows
+        left = without(self._deleted, rows, self._table.depends_on)
+        self._done.deleted += rows.height - left.height
+        return left
+
+    def _absent(self, files: Sequence[LakeFile], named: pl.Series | None) -> list[Any]:
+        """Return the keys of the records in `files` that are not among `named`."""
+        known = self._scan(files).select(self._key)
+        if named is not None:
+            known = known.filter(~pl.col(self._key).is_in(named.implode()))
         return known.collect(engine="streaming")[self._key].to_list()
 
     def _compare(

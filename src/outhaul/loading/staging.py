@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from outhaul.lake.failures import named_failures
+from outhaul.lake.merges import Winners
 from outhaul.lake.tables import Table
 from outhaul.records.conversions import convert
 
@@ -75,6 +76,7 @@ class Staging:
         self._records = 0
         self._types: Mapping[str, pl.DataType] = {}
         self._superseded: dict[Any, list[Any]] = {}
+        self._moved = False
         self.columns: dict[str, pl.DataType] = {}
         """The columns that the file has, without the partition column."""
 
@@ -82,16 +84,44 @@ class Staging:
         """Add a batch. Batches must be in the order of the file."""
         table = self._table
         self.columns |= {name: of for name, of in batch.schema.items() if name != table.partition}
-        by_partition = batch.with_columns(
-            table.partition_value.alias(table.partition)
-        ).with_row_index(_RECORD, offset=self._records)
+        numbered = batch.with_row_index(_RECORD, offset=self._records)
         self._records += batch.height
-        for (value,), records in by_partition.partition_by(
+        self._write(numbered)
+
+    def follow(self, winners: Winners) -> None:
+        """Have records refer to the winner instead of a lead that lost in a merge."""
+        table = self._table
+        if winners.is_empty or table.lead_reference not in self.columns:
+            return
+        for partition, paths in [*self._files.items()]:
+            for path in paths:
+                staged = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+                if table.lead_reference not in staged.collect_schema():
+                    continue
+                leads = staged.select(pl.col(table.lead_reference).unique()).collect()
+                among = winners.only(leads.to_series())
+                if among.is_empty:
+                    continue
+                followed = staged.with_columns(among.followed(table)).collect()
+                if table.lead_decides_partition:
+                    self._files[partition] = [p for p in self._files[partition] if p != path]
+                    self._write(followed)
+                    self._moved = True
+                else:
+                    followed.write_parquet(path, compression="lz4")
+        if self._moved:
+            self._files = {name: paths for name, paths in self._files.items() if paths}
+            self._superseded = {} if table.key_decides_partition else self._find_superseded()
+
+    def _write(self, records: pl.DataFrame) -> None:
+        table = self._table
+        by_partition = records.with_columns(table.partition_value.alias(table.partition))
+        for (value,), found in by_partition.partition_by(
             table.partition, as_dict=True, include_key=False, maintain_order=True
         ).items():
             path = self._folder / f"{self._count:08}.parquet"
             self._count += 1
-            records.write_parquet(path, compression="lz4")
+            found.write_parquet(path, compression="lz4")
             self._files.setdefault(value, []).append(path)
 
     def settle(self, types: Mapping[str, pl.DataType]) -> None:
@@ -113,8 +143,9 @@ class Staging:
             for path in self._files[partition]
         ]
         superseded = pl.Series(self._superseded.get(partition, []), dtype=self.columns[self.key])
+        together = pl.concat(frames, how="diagonal")
         staged = (
-            pl.concat(frames, how="diagonal")
+            (together.sort(_RECORD) if self._moved else together)
             .filter(~pl.col(self.key).is_in(superseded.implode()))
             .unique(subset=self.key, keep="last", maintain_order=True)
             .sort(self._table.order)
@@ -153,10 +184,16 @@ class Staging:
         """
         paths = [path for paths in self._files.values() for path in paths]
         named = sorted({self.key, _RECORD, *columns, *condition.meta.root_names()})
+        scans = [pl.scan_parquet(path, glob=False, hive_partitioning=False) for path in paths]
         everything = pl.concat(
-            pl.scan_parquet(path, glob=False, hive_partitioning=False).select(named)
-            for path in paths
+            [
+                scan.select([name for name in named if name in scan.collect_schema()])
+                for scan in scans
+            ],
+            how="diagonal",
         )
+        absent = [pl.lit(None).alias(name) for name in named if name not in self.columns]
+        everything = everything.with_columns(absent)
         return (
             everything.join(everything.filter(condition), on=self.key, how="semi")
             .collect(engine="streaming")

@@ -126,7 +126,14 @@ def test_loading_a_file_again_changes_nothing(run: Run, write: Write, data: Path
         output(run("activities", path, "--json")),
         output(run("activities", path, "--json")),
     )
-    counts = {"path": str(path), "records": 2, "changed": 0, "deleted": 0, "inferredFields": {}}
+    counts = {
+        "path": str(path),
+        "records": 2,
+        "changed": 0,
+        "deleted": 0,
+        "merged": 0,
+        "inferredFields": {},
+    }
     assert first == {"files": [{**counts, "added": 2, "unchanged": 0}]}
     assert again == {"files": [{**counts, "added": 0, "unchanged": 2}]}
     assert count(data, ACTIVITIES) == 2
@@ -182,6 +189,7 @@ def test_records_of_deleted_leads_are_counted(run: Run, write: Write, data: Path
             "changed": 0,
             "unchanged": 2,
             "deleted": 1,
+            "merged": 0,
             "inferredFields": {},
         }
     ]

@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 
 from outhaul.catalog.built_in import standard_entries
-from outhaul.kinds.expiry import DELETE_LEAD, FREQUENT, NEW_LEAD, unexpired
+from outhaul.kinds.expiry import FREQUENT, NEW_LEAD, unexpired
 from outhaul.kinds.filter import Context
 from outhaul.lake.clauses import Scope, all_of
+from outhaul.lake.tables import DELETE_LEAD
 from outhaul.limits import Limits
 from outhaul.records.columns import INSTANT
 

@@ -20,9 +20,10 @@ from outhaul.api.lookups.query import Query, no_token
 from outhaul.catalog.entries import ID_RANGE, AssetType, LeadField
 from outhaul.errors import Error
 from outhaul.kinds.activities import check_types
-from outhaul.kinds.expiry import DELETE_LEAD, NEW_LEAD, unexpired
+from outhaul.kinds.expiry import NEW_LEAD, unexpired
 from outhaul.lake.clauses import AnyOf, Clause, MemberOf, OneOf, member_count
 from outhaul.lake.tables import ACTIVITIES as TABLE
+from outhaul.lake.tables import DELETE_LEAD
 from outhaul.protocol.answers.envelope import ActivityPage, Found, TokenOnly
 from outhaul.protocol.answers.records import Activity, Attribute, FieldChange, LeadChange
 from outhaul.protocol.paging import encode_token
