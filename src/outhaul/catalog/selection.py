@@ -17,6 +17,9 @@ from outhaul.protocol.instants import render_instant
 WORKSPACE = "Default"
 """The workspace of an asset whose description names none."""
 
+UNDATED = "2000-01-01T00:00:00Z"
+"""The date of an asset whose description has none, because the protocol requires dates."""
+
 DRAFT = "draft"
 TRIGGER = "trigger"
 

@@ -41,16 +41,7 @@ class Catalog:
         A loaded field replaces a standard field of the same name. If it has the id of a standard
         field of another name, that field gets another id.
         """
-        loaded = {
-            row.name: LeadField(
-                id=row.id,
-                name=row.name,
-                display_name=row.display_name,
-                data_type=row.data_type,
-                description=row.description,
-            )
-            for row in self._rows(lead_field, lead_field.c.id)
-        }
+        loaded = {entry.name: entry for entry in self._loaded_lead_fields()}
         taken = {entry.id for entry in loaded.values()}
         standard = standard_entries().lead_fields
         free = max(taken | {entry.id for entry in standard}) + 1
@@ -68,18 +59,13 @@ class Catalog:
     def activity_types(self) -> Mapping[int, ActivityType]:
         """Return all activity types by id; a loaded one replaces a standard one."""
         types = {entry.id: entry for entry in standard_entries().activity_types}
-        for row in self._rows(activity_type, activity_type.c.id):
-            types[row.id] = ActivityType(id=row.id, name=row.name, description=row.description)
+        types |= {entry.id: entry for entry in self._loaded_activity_types()}
         return dict(sorted(types.items()))
 
     def member_fields(self) -> Mapping[str, MemberField]:
         """Return the fields of program members by name; a loaded one replaces a standard one."""
         fields = {entry.name: entry for entry in standard_entries().member_fields}
-        for row in self._rows(member_field, member_field.c.name):
-            fields[row.name] = MemberField(
-                name=row.name, data_type=row.data_type, description=row.description
-            )
-        return fields
+        return fields | {entry.name: entry for entry in self._loaded_member_fields()}
 
     def custom_object_types(self) -> Mapping[str, CustomObjectType]:
         """Return the custom object types by API name."""
@@ -87,6 +73,16 @@ class Catalog:
             row.api_name: CustomObjectType(api_name=row.api_name, description=row.description)
             for row in self._rows(custom_object_type, custom_object_type.c.api_name)
         }
+
+    def loaded(self) -> Entries:
+        """Return all entries that were loaded, without the standard ones."""
+        return Entries(
+            lead_fields=self._loaded_lead_fields(),
+            activity_types=self._loaded_activity_types(),
+            member_fields=self._loaded_member_fields(),
+            custom_object_types=tuple(self.custom_object_types().values()),
+            assets=tuple(_asset(row) for row in self._rows(asset, asset.c.id)),
+        )
 
     def has_program(self, program: int) -> bool:
         """Return whether the catalog has a program with this id, or the lake has members of it."""
@@ -169,32 +165,40 @@ class Catalog:
         """
         with self._database.write() as connection:
             self._lock(connection)
-            for entry in entries.lead_fields:
-                self._put(
-                    connection,
-                    lead_field,
-                    name=entry.name,
-                    id=entry.id,
-                    display_name=entry.display_name,
-                    data_type=entry.data_type,
-                    description=dict(entry.description),
-                )
-            for kind in entries.activity_types:
-                self._put(
-                    connection,
-                    activity_type,
-                    id=kind.id,
-                    name=kind.name,
-                    description=dict(kind.description),
-                )
-            for member in entries.member_fields:
-                self._put(
-                    connection,
-                    member_field,
-                    name=member.name,
-                    data_type=member.data_type,
-                    description=dict(member.description),
-                )
+            self._put(
+                connection,
+                lead_field,
+                (
+                    {
+                        "name": entry.name,
+                        "id": entry.id,
+                        "display_name": entry.display_name,
+                        "data_type": entry.data_type,
+                        "description": entry.description,
+                    }
+                    for entry in entries.lead_fields
+                ),
+            )
+            self._put(
+                connection,
+                activity_type,
+                (
+                    {"id": kind.id, "name": kind.name, "description": kind.description}
+                    for kind in entries.activity_types
+                ),
+            )
+            self._put(
+                connection,
+                member_field,
+                (
+                    {
+                        "name": member.name,
+                        "data_type": member.data_type,
+                        "description": member.description,
+                    }
+                    for member in entries.member_fields
+                ),
+            )
             for declared in entries.custom_object_types:
                 # A file with the list of types has fewer keys than one with their descriptions.
                 known = connection.execute(
@@ -203,22 +207,47 @@ class Catalog:
                         custom_object_type.c.api_name == declared.api_name,
                     )
                 ).scalar()
-                self._put(
-                    connection,
-                    custom_object_type,
-                    api_name=declared.api_name,
-                    description={**(known or {}), **declared.description},
-                )
-            for thing in entries.assets:
-                self._put(
-                    connection,
-                    asset,
-                    type=thing.type.value,
-                    id=thing.id,
-                    name=thing.name,
-                    program=thing.program,
-                    description=dict(thing.description),
-                )
+                description = {**(known or {}), **declared.description}
+                values = {"api_name": declared.api_name, "description": description}
+                self._put(connection, custom_object_type, [values])
+            self._put(
+                connection,
+                asset,
+                (
+                    {
+                        "type": thing.type.value,
+                        "id": thing.id,
+                        "name": thing.name,
+                        "program": thing.program,
+                        "description": thing.description,
+                    }
+                    for thing in entries.assets
+                ),
+            )
+
+    def _loaded_lead_fields(self) -> tuple[LeadField, ...]:
+        return tuple(
+            LeadField(
+                id=row.id,
+                name=row.name,
+                display_name=row.display_name,
+                data_type=row.data_type,
+                description=row.description,
+            )
+            for row in self._rows(lead_field, lead_field.c.id)
+        )
+
+    def _loaded_activity_types(self) -> tuple[ActivityType, ...]:
+        return tuple(
+            ActivityType(id=row.id, name=row.name, description=row.description)
+            for row in self._rows(activity_type, activity_type.c.id)
+        )
+
+    def _loaded_member_fields(self) -> tuple[MemberField, ...]:
+        return tuple(
+            MemberField(name=row.name, data_type=row.data_type, description=row.description)
+            for row in self._rows(member_field, member_field.c.name)
+        )
 
     def _rows(
         self, table: sa.Table, order: sa.Column[Any], *where: sa.ColumnElement[bool]
@@ -239,16 +268,23 @@ class Catalog:
         """
         lock(connection, f"outhaul catalog {self._subscription}")
 
-    def _put(self, connection: sa.Connection, table: sa.Table, **values: object) -> None:
+    def _put(
+        self, connection: sa.Connection, table: sa.Table, entries: Iterable[Mapping[str, Any]]
+    ) -> None:
+        rows = [
+            {
+                "subscription": self._subscription,
+                **values,
+                "description": storable_json(values["description"]),
+            }
+            for values in entries
+        ]
+        if not rows:
+            return
         keys = [column.name for column in table.primary_key]
-        if "description" in values:
-            values["description"] = storable_json(values["description"])
-        others = {name: value for name, value in values.items() if name not in keys}
-        connection.execute(
-            insert(connection, table)
-            .values(subscription=self._subscription, **values)
-            .on_conflict_do_update(index_elements=keys, set_=others)
-        )
+        statement = insert(connection, table)
+        others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), rows)
 
 
 def _with_id(entry: LeadField, field_id: int) -> LeadField:

@@ -5,11 +5,8 @@ from typing import Any
 
 from outhaul.api.lookups.query import Query, token_after
 from outhaul.catalog.entries import ID_RANGE, Asset, AssetType
-from outhaul.catalog.selection import WORKSPACE, Selection
+from outhaul.catalog.selection import UNDATED, WORKSPACE, Selection
 from outhaul.errors import Error
-
-UNDATED = "2000-01-01T00:00:00Z"
-"""The date of an asset whose description has none, because the protocol requires dates."""
 
 
 def in_programs(query: Query, *, triggerable: bool = False) -> Selection:

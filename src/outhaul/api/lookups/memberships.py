@@ -6,13 +6,13 @@ from typing import Any
 import polars as pl
 
 from outhaul.api.lookups.answering import Lookup, allowed
-from outhaul.api.lookups.browsing import UNDATED, asset_in_path
+from outhaul.api.lookups.browsing import asset_in_path
 from outhaul.api.lookups.matching import MOST_VALUES, check_count, input_keys
 from outhaul.api.lookups.members import MEMBERSHIP, membership
 from outhaul.api.lookups.parameters import BATCH_SIZE, LIST_ID, NEXT_PAGE_TOKEN, path_id
 from outhaul.api.lookups.query import Query, token_after
 from outhaul.catalog.entries import AssetType
-from outhaul.catalog.selection import Selection
+from outhaul.catalog.selection import UNDATED, Selection
 from outhaul.errors import Error
 from outhaul.kinds.program_members import TABLE as MEMBERS
 from outhaul.lake.clauses import MemberOf, OneOf
