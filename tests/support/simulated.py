@@ -88,6 +88,8 @@ class Simulated:
         """Called with the name and the number of each call before it has an effect; may raise."""
         self.after: Callable[[str, int], object] = lambda _name, _nth: None
         """Called when a call has had its effect; may raise."""
+        self.queued: Callable[[SimulatedJob], object] = lambda _job: None
+        """Called with each job that the client puts in the queue."""
         self._counts: dict[str, int] = {}
         self._events: list[tuple[datetime, int, Callable[[], object]]] = []
         self._number = itertools.count()
@@ -97,6 +99,10 @@ class Simulated:
     def at(self, moment: datetime, action: Callable[[], object]) -> None:
         """Let something happen at a moment."""
         heapq.heappush(self._events, (moment, next(self._number), action))
+
+    def later(self, seconds: float, action: Callable[[], object]) -> None:
+        """Let something happen so many seconds from now."""
+        self.at(self.now() + timedelta(seconds=seconds), action)
 
     def add(
         self, state: str, kind: str = "leads", user: str = "me", **request: Any
@@ -197,6 +203,7 @@ class Simulated:
                 self._check_quota()
                 if sum(j.state in ("Queued", "Processing") for j in self.jobs) >= self.queue_limit:
                     raise _RefusedError("1029", "Too many jobs in queue")
+                self.queued(job)
                 self._queue(job)
             case "cancel":
                 job = self._find(kind, export_id)

@@ -1,5 +1,6 @@
 """What becomes of the job of a run that broke off."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -11,6 +12,7 @@ from outhaul.protocol.texts import one_line
 
 ENDING_SECONDS = 10.0
 """How long a run that broke off tries to cancel its job."""
+_ALL_SECONDS = 20.0
 _SHOWN = 240
 
 
@@ -35,6 +37,45 @@ class Ending:
     text: str
     interrupted: bool = False
     """Whether the cancel was interrupted, so that its success is not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Open:
+    """A job that has not ended, as far as is known. `is_own`: this run has created it."""
+
+    calls: Calls
+    job: Job
+    is_own: bool
+
+
+def all_ended(jobs: Iterable[Open], error: BaseException | None) -> list[Ending]:
+    """Cancel the jobs of a run that broke off, and return what became of each. Nothing is raised.
+
+    If an interrupt comes meanwhile, or if it takes longer than 20 seconds, the rest is left.
+    """
+    endings: list[Ending] = []
+    end: float | None = None
+    for each in jobs:
+        try:
+            now = each.calls.session.patience.now()
+            end = now + _ALL_SECONDS if end is None else end
+            is_hurried = any(ending.interrupted for ending in endings)
+            endings.append(_ended_within(end - now, each, error, is_hurried=is_hurried))
+        except BaseException:  # noqa: BLE001 - what ended the run is raised
+            endings.append(_interrupted(each.job))
+    return endings
+
+
+def _ended_within(
+    seconds: float, each: Open, error: BaseException | None, *, is_hurried: bool
+) -> Ending:
+    if not each.is_own:
+        return left_to_others(each.job)
+    if is_hurried:
+        return _interrupted(each.job)
+    if seconds <= 0:
+        return _left(each.job, "was not cancelled: there was no time left for it")
+    return ended(each.calls.within(min(seconds, ENDING_SECONDS)), each.job, error)
 
 
 def ended(calls: Calls, job: Job, error: BaseException | None) -> Ending:
@@ -62,8 +103,7 @@ def ended(calls: Calls, job: Job, error: BaseException | None) -> Ending:
     except Exception as problem:  # noqa: BLE001 - it must not hide what ended the run
         reason = f"{type(problem).__name__}: {one_line(str(problem), _SHOWN)}"
     except BaseException:  # noqa: BLE001 - what ended the run is raised
-        left = _left(job, "may not be cancelled: the run was interrupted again")
-        return replace(left, interrupted=True)
+        return _interrupted(job)
     return _found(calls, job) or _left(job, f"could not be cancelled: {reason}")
 
 
@@ -74,6 +114,11 @@ def _found(calls: Calls, job: Job) -> Ending | None:
     except BaseException:  # noqa: BLE001 - what ended the run is raised
         return None
     return _as_it_is(found) if found.status.ended else None
+
+
+def _interrupted(job: Job) -> Ending:
+    left = _left(job, "may not be cancelled: the run was interrupted again")
+    return replace(left, interrupted=True)
 
 
 def _as_it_is(job: Job) -> Ending:

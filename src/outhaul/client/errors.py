@@ -163,9 +163,9 @@ class ChecksumError(DownloadError):
 
 
 _BY_MESSAGE: tuple[tuple[re.Pattern[str], type[ProtocolError]], ...] = (
-    (re.compile(r"Export daily quota \d+MB exceeded"), QuotaExceededError),
-    (re.compile(r"Too many jobs in queue"), QueueFullError),
-    (re.compile(r"Job already queued"), AlreadyQueuedError),
+    (re.compile(r"Export daily quota\b", re.IGNORECASE), QuotaExceededError),
+    (re.compile(r"Too many jobs in queue", re.IGNORECASE), QueueFullError),
+    (re.compile(r"Job already queued", re.IGNORECASE), AlreadyQueuedError),
 )
 
 

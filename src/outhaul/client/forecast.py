@@ -1,6 +1,6 @@
 """When everything will be there: the tasks that are left, spread over the days of the quota."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +15,8 @@ _LONGEST_DAYS = 36_500
 class Forecast:
     """What is left of a flight, and when it will be there. `None` means that it is not known yet.
 
-    The size of a task whose family is not known is taken to be the average of the others.
+    The size of a task of which nothing is known is taken to be the average of the others; before
+    the first of them has ended, the average of the files that the lists of jobs show.
     """
 
     tasks: int
@@ -38,31 +39,31 @@ class Today:
     daily_bytes: int | None
     used: int
     """Bytes of the day's quota that are spent."""
-    seconds_a_job: float
+    seconds_a_job: float = 0.0
     """The time from one Completed job to the next, as measured."""
+    guess: Size | None = None
+    """The size of a job as long as nothing better is known."""
 
 
-def forecast(in_flight: Sequence[Size | None], left: Iterable[Size | None], now: Today) -> Forecast:
+def forecast(in_flight: Sequence[Size | None], left: Sequence[Size | None], now: Today) -> Forecast:
     """Return the forecast for jobs in flight, and for tasks in the order of their beginning."""
-    left = list(left)
     sizes = [*in_flight, *left]
     known = [size for size in sizes if size is not None]
-    count, unknown = len(sizes), len(sizes) - len(known)
-    if not known and (unknown or now.daily_bytes == 0):
+    unknown = len(sizes) - len(known)
+    if unknown and not known and now.guess is None:
         return Forecast(
-            tasks=count, unknown=unknown, bytes=None, records=None, done_at=None, days=None
+            tasks=len(sizes), unknown=unknown, bytes=None, records=None, done_at=None, days=None
         )
-    average = _average(known)
-    filled = [size or average for size in sizes]
+    other = _average(known) if known else now.guess or _average([])
+    filled = [size or other for size in sizes]
     days = _days(filled, len(in_flight), now)
-    whole = {
-        "bytes": sum(size.bytes for size in filled),
-        "records": sum(size.records for size in filled),
-    }
-    if days is None:
-        return Forecast(tasks=count, unknown=unknown, **whole, done_at=None, days=None)
     return Forecast(
-        tasks=count, unknown=unknown, **whole, done_at=_done_at(days, now), days=len(days) or 1
+        tasks=len(sizes),
+        unknown=unknown,
+        bytes=sum(size.bytes for size in filled),
+        records=sum(size.records for size in filled),
+        done_at=None if days is None else _done_at(days, now),
+        days=None if days is None else len(days),
     )
 
 

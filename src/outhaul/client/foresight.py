@@ -4,6 +4,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
+from outhaul.client.jobs import Job
 from outhaul.client.tasks import Task
 
 _REMEMBERED = 8
@@ -24,7 +25,7 @@ class Size:
 class _Seen:
     span: float
     bytes: int
-    records: int
+    records: int | None
 
 
 class Foresight:
@@ -38,10 +39,11 @@ class Foresight:
     def __init__(self) -> None:
         self._seen: dict[str, deque[_Seen]] = {}
 
-    def learn(self, task: Task, size: int, records: int | None) -> None:
-        """Note the size of an export in bytes, and its number of records if it is known."""
-        latest = self._seen.setdefault(task.family, deque(maxlen=_REMEMBERED))
-        latest.append(_Seen(_span(task), size, records or 0 if records is not None else size))
+    def learn(self, task: Task, job: Job) -> None:
+        """Note the size of a Completed job, if the endpoint gives it."""
+        if job.file_size is not None:
+            latest = self._seen.setdefault(task.family, deque(maxlen=_REMEMBERED))
+            latest.append(_Seen(_span(task), job.file_size, job.records))
 
     def size(self, task: Task) -> Size | None:
         """Return the foreseen size of a task's export, or `None` if nothing is known.
@@ -49,15 +51,15 @@ class Foresight:
         Exports without records tell little: the records of a family may begin later. Three of them
         tell that there may be none.
         """
-        seen = self._seen.get(task.family)
-        if not seen or (not any(each.records for each in seen) and len(seen) < _EMPTY_ENOUGH):
+        seen = self._seen.get(task.family, ())
+        if all(each.records == 0 for each in seen) and len(seen) < _EMPTY_ENOUGH:
             return None
         span = _span(task) / sum(each.span for each in seen)
-        rate = max(each.bytes / each.span for each in seen)
+        most = max(each.bytes / each.span for each in seen) * _span(task)
         return Size(
             bytes=round(sum(each.bytes for each in seen) * span),
-            records=round(sum(each.records for each in seen) * span),
-            most=math.ceil(rate * _span(task) * _MARGIN),
+            records=round(sum(each.records or 0 for each in seen) * span),
+            most=math.ceil(most * _MARGIN),
         )
 
 

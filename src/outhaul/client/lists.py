@@ -44,25 +44,33 @@ class JobLists:
         """
         for kind in kinds:
             known = self._of(kind)
-            if known.refused or self._session.patience.now() - known.asked < older_than:
+            now = self._session.patience.now()
+            if now - known.asked < older_than:
                 continue
-            try:
-                jobs = list(known.calls.jobs(exists=known.asked > float("-inf")))
-            except CallsSpentError:
+            if not known.refused:
+                known.refused = not self._asked(kind, known)
+            known.asked = now
+
+    def _asked(self, kind: str, known: _List) -> bool:
+        """Ask for a list. Return whether the endpoint gives it."""
+        try:
+            jobs = list(known.calls.jobs(exists=known.asked > float("-inf")))
+        except ProtocolError as error:
+            if isinstance(error, CallsSpentError) or is_temporary(error):
                 raise
-            except ProtocolError as error:
-                if is_temporary(error):
-                    raise
-                known.refused = True
-                problem = one_line(str(error), 200)
-                self._session.notice(f"the list of jobs of {kind} is refused: {problem}")
-            else:
-                known.jobs = {job.export_id.casefold(): job for job in jobs}
-                known.asked = self._session.patience.now()
+            problem = one_line(str(error), 200)
+            self._session.notice(f"the list of jobs of {kind} is refused: {problem}")
+            return False
+        known.jobs = {job.export_id.casefold(): job for job in jobs}
+        return True
 
     def find(self, kind: str, export_id: str) -> Job | None:
         """Return a job of a list, or `None` if the list does not have it."""
         return self._of(kind).jobs.get(export_id.casefold())
+
+    def asked(self, kind: str) -> float:
+        """Return when a list was asked for, in seconds of the client's clock."""
+        return self._of(kind).asked
 
     def jobs(self) -> Iterator[tuple[str, Job]]:
         """Yield all jobs, each with its kind."""

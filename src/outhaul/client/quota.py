@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from outhaul.client.errors import QuotaExceededError
+from outhaul.client.foresight import Size
 from outhaul.client.jobs import Job
 from outhaul.client.lists import JobLists
 from outhaul.client.session import Session
@@ -45,7 +46,7 @@ class Quota:
         self._session = session
         self._now = now
         self._refused_until: datetime | None = None
-        self._own: dict[str, tuple[str, Job]] = {}
+        self._own: dict[str, Job] = {}
 
     def moment(self) -> datetime:
         """Return the time of the endpoint's clock."""
@@ -78,9 +79,9 @@ class Quota:
         if self.moment() < begin + _UNSURE and self.left():
             self._refused_until = min(self._refused_until, self.moment() + _RETRY)
 
-    def note(self, kind: str, job: Job) -> None:
+    def note(self, job: Job) -> None:
         """Note a job of this run as it was seen last. It counts also if the list has lost it."""
-        self._own[job.export_id.casefold()] = kind, job
+        self._own[job.export_id.casefold()] = job
 
     def used(self) -> int:
         """Return the bytes of all files that were completed today.
@@ -89,7 +90,7 @@ class Quota:
         """
         begin, _ = quota_day(self.moment() - _DAY_SLACK)
         jobs = {job.export_id.casefold(): job for _, job in self.lists.jobs()}
-        jobs.update((key, job) for key, (_, job) in self._own.items() if job.status.ended)
+        jobs.update((key, job) for key, job in self._own.items() if job.status.ended)
         return sum(
             job.file_size or 0
             for job in jobs.values()
@@ -115,10 +116,18 @@ class Quota:
         Nothing is known of their requests, so that each is taken to be as large as the completed
         files of its kind are on average.
         """
+        sizes = self._sizes()
+        return sum(sum(size) // len(size) for kind, _ in self.others() if (size := sizes.get(kind)))
+
+    def guess(self) -> Size | None:
+        """Return the average size of all completed files of the lists, if there are any."""
+        sizes = [size for each in self._sizes().values() for size in each]
+        average = sum(sizes) // len(sizes) if sizes else 0
+        return Size(average, 0, average) if sizes else None
+
+    def _sizes(self) -> dict[str, list[int]]:
         sizes: dict[str, list[int]] = {}
         for kind, job in self.lists.jobs():
             if job.status is State.COMPLETED and job.file_size is not None:
                 sizes.setdefault(kind, []).append(job.file_size)
-        return sum(
-            sum(sizes[kind]) // len(sizes[kind]) for kind, _ in self.others() if kind in sizes
-        )
+        return sizes

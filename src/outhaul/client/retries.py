@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from outhaul.client.errors import (
     AnswerError,
+    CallsSpentError,
     ClientError,
     HttpError,
     OutOfTimeError,
@@ -79,6 +80,21 @@ def may_pass(error: Exception) -> bool:
     Then an HTTP error such as 403 or 404, or a redirect, is a page of a server in maintenance.
     """
     return isinstance(error, HttpError) or is_temporary(error)
+
+
+def is_of_endpoint(error: Exception) -> bool:
+    """Return whether an error shows that no other call would succeed now, whatever it asks for.
+
+    It is an error that calls were repeated after in vain.
+    """
+    match error:
+        case CallsSpentError():
+            return True
+        case HttpError():
+            return is_temporary(error)
+        case ProtocolError(code=code):
+            return code in _NOTHING_DONE_CODES
+    return True
 
 
 def did_nothing(error: Exception) -> bool:
