@@ -25,6 +25,7 @@ import inspect
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from outhaul.protocol.instants import render_instant
 
@@ -111,11 +112,11 @@ class QuotaSpentError(ClientError):
     they were known.
     """
 
-    def __init__(self, until: datetime, left: Sequence[object]) -> None:
+    def __init__(self, until: datetime, left: Sequence[Any]) -> None:
         count = f"{len(left)} job{'' if len(left) == 1 else 's'} left"
         super().__init__(f"{count}; the next day begins at {render_instant(until)}")
         self.until = until
-        self.left = list(left)
+        self.left: list[Any] = list(left)
 
 
 class OutOfTimeError(ClientError):
