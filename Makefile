@@ -67,6 +67,8 @@ $(VENV)/bin/python:
 $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing outhaul into $(VENV) …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@# pip compiles what it installs, but not this folder: each start would, where Python may not write.
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(VENV)/developing: $(VENV)/installed
