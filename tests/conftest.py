@@ -1,4 +1,5 @@
 import os
+import shutil
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -63,10 +64,23 @@ def _new(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
     server.drop(url)
 
 
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite database to copy, which takes a tenth of the time of migrating one."""
+    path = tmp_path_factory.mktemp("migrated") / "outhaul.db"
+    opened = Database(f"sqlite:///{path}")
     opened.migrate()
+    opened.close()
+    return path
+
+
+@pytest.fixture
+def database(database_url: str, migrated: Path) -> Iterator[Database]:
+    opened = Database(database_url)
+    if opened.is_postgresql:
+        opened.migrate()
+    else:
+        shutil.copy(migrated, opened.url.database or "")
     yield opened
     opened.close()
 
