@@ -5,8 +5,6 @@ import http.client
 import os
 import resource
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,8 +15,9 @@ import httpx2
 import obstore
 import pytest
 from tests.support.activities import Template, fill, on_disk
+from tests.support.forked import Forked, forked
 from tests.support.object_store import SECRET, Bucket, wire_to
-from tests.support.processes import children
+from tests.support.processes import children, environment
 from tests.support.serving import Server
 from tests.support.waiting import PATIENCE, wait_for
 
@@ -50,17 +49,14 @@ def served(
     log = data.with_suffix(f".{len(list(data.parent.iterdir()))}.log")
     variables = {} if bucket is None else bucket.s3.variables()
     places = () if bucket is None else ("--files-url", bucket.url)
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "outhaul", "serve", "--data", str(data), "--port", "0"),
-                *("--limits", "open", *places, *options),
-            ],
-            env=os.environ
-            | variables
-            | {"OUTHAUL_LEASE_SECONDS": "1", "OUTHAUL_PART_RECORDS": str(PART)},
-            stderr=stderr,
-        )
+    process = Forked.start(
+        [
+            *("serve", "--data", str(data), "--port", "0"),
+            *("--limits", "open", *places, *options),
+        ],
+        err=log,
+        variables=environment(**variables, **VARIABLES),
+    )
     server = Server(process, data, log, lake)
     try:
         server.connect()
@@ -171,18 +167,12 @@ def test_a_setting_that_does_not_fit_is_named_at_the_start(
     tmp_path: Path, options: list[str], variables: dict[str, str], named: str
 ) -> None:
     data = tmp_path / "data"
-    ended = subprocess.run(
-        [sys.executable, "-m", "outhaul", "serve", "--data", data, *options],
-        env=os.environ | variables,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert ended.returncode == 1
-    assert ended.stderr.startswith(f"error: a setting is not valid: {named} ")
-    assert ended.stderr.count("\n") == 1
-    assert SECRET not in ended.stderr
+    words = ["serve", "--data", str(data), *options]
+    ended = forked(words, lambda _: None, environment(**variables))
+    assert ended.status == 1
+    assert ended.err.startswith(f"error: a setting is not valid: {named} ")
+    assert ended.err.count("\n") == 1
+    assert SECRET not in ended.err
     assert not data.exists()
 
 

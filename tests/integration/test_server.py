@@ -3,15 +3,14 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from tests.support.activities import Template, fill, on_disk
-from tests.support.processes import running
+from tests.support.forked import Forked, forked
+from tests.support.processes import environment, running
 from tests.support.serving import Server
 from tests.support.waiting import PATIENCE, wait_for
 
@@ -38,15 +37,11 @@ def serve(large: Template, tmp_path: Path) -> Iterator[Callable[[], Server]]:
 
     def start(port: int = 0) -> Server:
         log = tmp_path / f"serve-{len(started)}.log"
-        with log.open("wb") as stderr:
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "outhaul", "serve", "--data", str(data)),
-                    *("--port", str(port), "--limits", "open"),
-                ],
-                env=os.environ | {"OUTHAUL_LEASE_SECONDS": "1"},
-                stderr=stderr,
-            )
+        process = Forked.start(
+            ["serve", "--data", str(data), "--port", str(port), "--limits", "open"],
+            err=log,
+            variables=environment(OUTHAUL_LEASE_SECONDS="1"),
+        )
         server = Server(process, data, log, large)
         started.append(server)
         server.connect()
@@ -141,16 +136,8 @@ def test_a_port_that_is_in_use_is_named(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        ended = subprocess.run(
-            [
-                *(sys.executable, "-m", "outhaul", "serve", "--data", str(tmp_path / "data")),
-                *("--port", str(port)),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-    assert ended.returncode == 1
-    assert ended.stderr == f"error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
-    assert ended.stdout == ""
+        words = ["serve", "--data", str(tmp_path / "data"), "--port", str(port)]
+        ended = forked(words, lambda _: None)
+    assert ended.status == 1
+    assert ended.err == f"error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    assert ended.out == b""

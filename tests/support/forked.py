@@ -99,11 +99,15 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def forked(words: Sequence[str], during: Callable[[Forked], None]) -> Ended:
+def forked(
+    words: Sequence[str],
+    during: Callable[[Forked], None],
+    variables: Mapping[str, str] | None = None,
+) -> Ended:
     """Run a command to its end. `during` gets it while it runs."""
     with TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        process = Forked.start(words, out=out, err=err)
+        process = Forked.start(words, out=out, err=err, variables=variables)
         try:
             during(process)
             status = process.wait(RUN_SECONDS)

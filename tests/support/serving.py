@@ -1,7 +1,6 @@
 """`outhaul serve` in a process of its own, over a data folder with activities."""
 
 import hashlib
-import subprocess
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from tests.support.activities import BODY, Template, on_disk
+from tests.support.forked import Forked
 from tests.support.processes import children, running
 from tests.support.waiting import PATIENCE, wait_for
 
@@ -20,7 +20,7 @@ from outhaul.protocol.states import State
 class Server:
     """`outhaul serve` in a process of its own, and one who calls it."""
 
-    process: subprocess.Popen[bytes]
+    process: Forked
     data: Path
     log: Path
     template: Template
@@ -41,6 +41,8 @@ class Server:
         self.calls.headers["Authorization"] = f"Bearer {token}"
 
     def _ready(self) -> str | None:
+        if not self.log.exists():
+            return None
         assert self.process.poll() is None, self.log.read_text()
         for line in self.log.read_text().splitlines():
             if line.startswith("outhaul serves "):
