@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from outhaul.lake.commits import Cursor, commit, make_snapshot, write_file
+from outhaul.lake.failures import named_failures
 from outhaul.lake.files import by_partition
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import MERGED_LEADS, Table
@@ -105,7 +106,8 @@ def winners_of(lake: Lake, leads: Iterable[int]) -> Mapping[int, int]:
     if not files:
         return {}
     found = snapshot.scan(files).filter(pl.col("leadId").is_in(wanted.implode()))
-    return dict(found.select(list(_WINNERS)).collect().iter_rows())
+    with named_failures():
+        return dict(found.select(list(_WINNERS)).collect().iter_rows())
 
 
 def record(lake: Lake, merges: pl.DataFrame) -> Recorded:

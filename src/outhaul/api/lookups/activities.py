@@ -120,7 +120,9 @@ def _of_leads(query: Query) -> list[Clause]:
     leads = query.integers("leadIds")
     _at_most(leads, "leadIds", MOST_LEADS)
     if leads:
-        clauses.append(OneOf("leadId", tuple(leads)))
+        # A loser's activities are its winner's, but for its deletion.
+        winners = query.winners(leads).values()
+        clauses.append(OneOf("leadId", (*leads, *winners)))
     list_id = query.integer("listId")
     if list_id is not None:
         if list_id not in ID_RANGE or query.catalog.asset(AssetType.STATIC_LIST, list_id) is None:

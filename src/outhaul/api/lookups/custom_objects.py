@@ -9,6 +9,7 @@ from outhaul.api.lookups.matching import (
     MOST_VALUES,
     Match,
     by_keys,
+    by_lead,
     by_values,
     filter_values,
     input_keys,
@@ -47,6 +48,7 @@ def custom_objects(query: Query) -> Found:
     match = _match(
         query,
         {name: columns.get(name, column_type(declared.fields[name])) for name in filtered},
+        declared.lead_link,
     )
     default = (ID, *declared.dedupe_fields, "updatedAt", "createdAt", *filtered)
     fields = [ID, *named_fields(query, {*declared.fields, "marketoGuid"}, default)]
@@ -92,7 +94,7 @@ def _filtered_by(query: Query, declared: CustomObjectType) -> Sequence[str]:
     return (by,)
 
 
-def _match(query: Query, fields: dict[str, pl.DataType]) -> Match:
+def _match(query: Query, fields: dict[str, pl.DataType], lead_link: str | None) -> Match:
     if query.input is not None:
         match = by_keys(fields, keys := input_keys(query, list(fields)))
         guids = [key[ID] for key in keys if ID in key]
@@ -101,6 +103,8 @@ def _match(query: Query, fields: dict[str, pl.DataType]) -> Match:
     else:
         ((name, of),) = fields.items()
         guids = filter_values(query)
+        if name == lead_link:
+            return by_lead(query, name, guids)
         match = by_values(name, of, guids)
         if name != ID:
             return match

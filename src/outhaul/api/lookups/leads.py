@@ -4,7 +4,7 @@ from typing import Any
 
 from outhaul.api.lookups.answering import Lookup, allowed
 from outhaul.api.lookups.browsing import asset_in_path
-from outhaul.api.lookups.matching import MOST_VALUES, Match, by_values, filter_values
+from outhaul.api.lookups.matching import MOST_VALUES, Match, by_lead, by_values, filter_values
 from outhaul.api.lookups.members import MEMBERSHIP, PROGRAM_ID, members_page, membership
 from outhaul.api.lookups.parameters import BATCH_SIZE, LIST_ID, NEXT_PAGE_TOKEN, path_id
 from outhaul.api.lookups.query import Query, token_after
@@ -32,7 +32,8 @@ def lead(query: Query) -> Found:
     lead_id = query.path_id("leadId")
     snapshot = query.lake.snapshot(TABLE)
     fields = _fields(query)
-    found = read_page(query.lake, TABLE, snapshot, [OneOf("id", (lead_id,))], fields, size=1)
+    clauses = [OneOf("id", (query.winner(lead_id),))]
+    found = read_page(query.lake, TABLE, snapshot, clauses, fields, size=1)
     if not found.records:
         raise Error.LEAD_UNKNOWN(id=lead_id)
     return Found([shown(record, fields) for record in found.records])
@@ -50,6 +51,8 @@ def leads(query: Query) -> Found:
             problem=f"leads cannot be looked up by '{name}'; they can by {', '.join(names)}",
         )
     values = filter_values(query)
+    if name == "id":
+        return _page(query, query.lake.snapshot(TABLE), by_lead(query, name, values))
     snapshot = query.lake.snapshot(TABLE)
     columns = TABLE.columns if snapshot is None else snapshot.columns
     # The type of a column stays as it is, even if the catalog changes.

@@ -58,6 +58,13 @@ def by_values(name: str, of: pl.DataType, values: Sequence[str]) -> Match:
     return Match(condition=render(pl.col(name), of).str.to_lowercase().is_in(lowered))
 
 
+def by_lead(query: Query, name: str, values: Sequence[str]) -> Match:
+    """Return the match for one of some leads in a field. A lead that lost stands for its winner."""
+    leads = _integers(values, "filterValues")
+    winners = query.winners(leads)
+    return Match(clauses=(OneOf(name, tuple(winners.get(lead, lead) for lead in leads)),))
+
+
 def by_keys(fields: Mapping[str, pl.DataType], keys: Sequence[Mapping[str, str]]) -> Match:
     """Return the match for one of some compound keys: a value for each of the fields."""
     clauses: list[Clause] = []

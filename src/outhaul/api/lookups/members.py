@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from outhaul.api.lookups.answering import Lookup, allowed
-from outhaul.api.lookups.matching import MOST_VALUES, Match, by_values, filter_values
+from outhaul.api.lookups.matching import MOST_VALUES, Match, by_lead, by_values, filter_values
 from outhaul.api.lookups.parameters import BATCH_SIZE, NEXT_PAGE_TOKEN, path_id
 from outhaul.api.lookups.query import Query, token_after
 from outhaul.api.lookups.shown import named_fields, shown, shown_value
@@ -98,6 +98,8 @@ def _matching(query: Query, name: str) -> Match:
             f"they can by {', '.join(names)}",
         )
     values = filter_values(query)
+    if name == "leadId":
+        return by_lead(query, name, values)
     snapshot = query.lake.snapshot(TABLE)
     columns = TABLE.columns if snapshot is None else snapshot.columns
     return by_values(name, columns.get(name, column_type(fields[name].data_type)), values)

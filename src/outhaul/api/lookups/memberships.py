@@ -85,16 +85,23 @@ def are_members(query: Query) -> Found:
     """Show for some leads whether each is on a static list, in the order of the call."""
     static_list = asset_in_path(query, AssetType.STATIC_LIST, "listId", "static list")
     wanted = _wanted(query)
-    known = _ids(query, wanted)
-    members = _ids(query, wanted, MemberOf(static_list.id))
-    return Found([_status(lead, known, members) for lead in wanted])
+    winners = query.winners(wanted)
+    leads = [winners.get(lead, lead) for lead in wanted]
+    known = _ids(query, leads)
+    members = _ids(query, leads, MemberOf(static_list.id))
+    return Found(
+        [_status(given, lead, known, members) for given, lead in zip(wanted, leads, strict=True)]
+    )
 
 
-def _status(lead: int, known: frozenset[int], members: frozenset[int]) -> dict[str, Any]:
+def _status(
+    given: int, lead: int, known: frozenset[int], members: frozenset[int]
+) -> dict[str, Any]:
+    """Return the answer for a lead, which is called `given` and may be the winner of that one."""
     if lead not in known:
         reason = {"code": Error.LEAD_UNKNOWN.code, "message": "Lead not found"}
-        return {"id": lead, "status": "skipped", "reasons": [reason]}
-    return {"id": lead, "status": "memberof" if lead in members else "notmemberof"}
+        return {"id": given, "status": "skipped", "reasons": [reason]}
+    return {"id": given, "status": "memberof" if lead in members else "notmemberof"}
 
 
 def _wanted(query: Query) -> list[int]:
@@ -123,10 +130,11 @@ def _ids(query: Query, wanted: Sequence[int], *clauses: MemberOf) -> frozenset[i
 
 
 def _lead(query: Query) -> int:
-    """Return the id of the lead in the path. Raises 1004 if there is no such lead."""
-    lead = query.path_id("leadId")
+    """Return the id of the lead in the path, or of its winner. Raises 1004 if there is no lead."""
+    given = query.path_id("leadId")
+    lead = query.winner(given)
     if not _ids(query, [lead]):
-        raise Error.LEAD_UNKNOWN(id=lead)
+        raise Error.LEAD_UNKNOWN(id=given)
     return lead
 
 

@@ -4,7 +4,7 @@ Unknown parameters are ignored, because clients send some. If a parameter with a
 repeated, the last value is used.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 
 import polars as pl
@@ -17,6 +17,7 @@ from outhaul.catalog.store import Catalog
 from outhaul.errors import ApiError, Error
 from outhaul.kinds.filter import Context
 from outhaul.lake.failures import LakeError
+from outhaul.lake.merges import winners_of
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import Table
 from outhaul.protocol.body import parsed_integer, wrong_type
@@ -72,6 +73,14 @@ class Query:
         except LakeError:
             return {}  # descriptions are answered from the catalog during an outage of the lake
         return {} if snapshot is None else snapshot.columns
+
+    def winner(self, lead: int) -> int:
+        """Return the winner of a lead that lost in a merge; the lead itself if it did not."""
+        return self.winners([lead]).get(lead, lead)
+
+    def winners(self, leads: Iterable[int]) -> Mapping[int, int]:
+        """Return the winner of each of some leads that lost in a merge."""
+        return winners_of(self.lake, leads)
 
     def path_id(self, name: str) -> int:
         """Return an id in the path."""
