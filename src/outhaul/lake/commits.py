@@ -100,7 +100,7 @@ def commit(  # noqa: PLR0913 - the table, its version, and the changes
     removes: Sequence[LakeFile],
     new_columns: Mapping[str, pl.DataType] | None = None,
     changes_data: bool = True,
-    cursor: Cursor | None = None,
+    cursors: Sequence[Cursor] = (),
 ) -> int:
     """Add files to a table and remove others, in one commit, and return the new version.
 
@@ -108,13 +108,13 @@ def commit(  # noqa: PLR0913 - the table, its version, and the changes
     writer that did not hold the table, this raises `TableChangedError` and changes nothing. New
     columns are added before, in a commit of their own; they are null until the files are added.
     `changes_data` is false if the records stay the same: readers of changes then skip the commit.
-    The commit of the files also stores `cursor`.
+    The commit of the files also stores `cursors`.
     """
     adds = [replace(add, data_change=changes_data) for add in adds]
     opened = lake.at(table, version)
     try:
         removals = _removals(table, removes, changes_data)
-        return _commit(opened, table, adds, removals, new_columns or {}, _properties(cursor))
+        return _commit(opened, table, adds, removals, new_columns or {}, _properties(cursors))
     except CommitFailedError as error:
         raise TableChangedError(f"{table.name}: {TableChangedError.__doc__}") from error
 
@@ -149,12 +149,10 @@ def replace_all(
     return version + 1
 
 
-def _properties(cursor: Cursor | None) -> CommitProperties:
-    if cursor is None:
-        return _AT_ONCE
+def _properties(cursors: Sequence[Cursor]) -> CommitProperties:
     return CommitProperties(
         max_commit_retries=_AT_ONCE.max_commit_retries,
-        app_transactions=[Transaction(cursor.name, cursor.number)],
+        app_transactions=[Transaction(cursor.name, cursor.number) for cursor in cursors],
     )
 
 

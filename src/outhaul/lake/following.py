@@ -69,7 +69,7 @@ def follow(lake: Lake, table: Table, recorded: Recorded, moment: datetime) -> No
             version=snapshot.version,
             adds=done.adds,
             removes=done.removes,
-            cursor=Cursor(FOLLOWED, number),
+            cursors=[Cursor(FOLLOWED, number)],
         )
 
 

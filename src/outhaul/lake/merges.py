@@ -96,6 +96,12 @@ def merged_leads(lake: Lake) -> Winners:
     return Winners(known.sort("leadId"))
 
 
+def followed_by(lake: Lake) -> list[Cursor]:
+    """Return the cursor of a table that follows all merges that are recorded now."""
+    number = lake.cursor(MERGED_LEADS, FOLLOWED)
+    return [] if number is None else [Cursor(FOLLOWED, number)]
+
+
 def winners_of(lake: Lake, leads: Iterable[int]) -> Mapping[int, int]:
     """Return the winner of each of some leads that lost."""
     snapshot = lake.snapshot(MERGED_LEADS)
@@ -143,7 +149,7 @@ def record(lake: Lake, merges: pl.DataFrame) -> Recorded:
             version=snapshot.version,
             adds=adds,
             removes=removes,
-            cursor=Cursor(FOLLOWED, number),
+            cursors=[Cursor(FOLLOWED, number)],
         )
     return Recorded(number=number, changed=changed, refused=refused)
 

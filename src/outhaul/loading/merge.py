@@ -18,7 +18,7 @@ from deltalake.transaction import AddAction
 from outhaul.lake.commits import Cursor, commit, make_snapshot, write_file
 from outhaul.lake.deletions import deleted_leads, without
 from outhaul.lake.files import LakeFile, by_partition
-from outhaul.lake.merges import Winners, merged_leads
+from outhaul.lake.merges import Winners, followed_by, merged_leads
 from outhaul.lake.snapshot import Lake, Snapshot
 from outhaul.lake.tables import CHANGED_AT, Table
 from outhaul.lake.widening import fits, widen, wider
@@ -101,6 +101,10 @@ def merge(  # noqa: PLR0913, PLR0917 - what is merged into what, when and how
         if changes:
             snapshot = widen(lake, table, snapshot, changes)
         # Read while the table is held: later merges and deletions of leads come after this.
+        cursors = [] if cursor is None else [cursor]
+        if table.refers_to_leads and not snapshot.files:
+            # What is loaded into an empty table has followed the merges that are known now.
+            cursors += followed_by(lake)
         winners = merged_leads(lake) if table.refers_to_leads else None
         if winners is not None and not _lead_is_key(table):
             staging.follow(winners)
@@ -117,11 +121,11 @@ def merge(  # noqa: PLR0913, PLR0917 - what is merged into what, when and how
                 adds=done.adds,
                 removes=done.removes,
                 new_columns=new_columns,
-                cursor=cursor,
+                cursors=cursors,
             )
         elif cursor is not None and lake.cursor(table, cursor.name) != cursor.number:
             version = commit(
-                lake, table, version=snapshot.version, adds=[], removes=[], cursor=cursor
+                lake, table, version=snapshot.version, adds=[], removes=[], cursors=cursors
             )
     return Merged(
         added=done.added,
