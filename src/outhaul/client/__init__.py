@@ -27,12 +27,23 @@ from outhaul.client.errors import (
     QuotaExceededError,
     QuotaSpentError,
     UnreachableError,
+    WindowsFailedError,
 )
 from outhaul.client.exports import Exports
+from outhaul.client.extracts import (
+    Extract,
+    Extracted,
+    ExtractedFile,
+    ExtractWatch,
+    Means,
+    Wanted,
+    extract_files,
+)
 from outhaul.client.flight import Flight
 from outhaul.client.forecast import Forecast
 from outhaul.client.foresight import Foresight
 from outhaul.client.jobs import Job
+from outhaul.client.joining import JoinError
 from outhaul.client.outputs import is_standard_output, open_output
 from outhaul.client.partial import OutputError, OutputTakenError
 from outhaul.client.patience import Patience
@@ -43,6 +54,7 @@ from outhaul.client.session import Session
 from outhaul.client.tasks import Landed, Task
 from outhaul.client.told import Told, told_limits
 from outhaul.client.watch import Watch
+from outhaul.client.windows import Period, Window, split
 
 __all__ = [
     "AlreadyQueuedError",
@@ -56,6 +68,10 @@ __all__ = [
     "DownloadError",
     "Ending",
     "Exports",
+    "Extract",
+    "ExtractWatch",
+    "Extracted",
+    "ExtractedFile",
     "Fate",
     "FileMissingError",
     "Flight",
@@ -64,13 +80,16 @@ __all__ = [
     "HttpError",
     "Job",
     "JobFailedError",
+    "JoinError",
     "Landed",
+    "Means",
     "NotAFileError",
     "OutOfTimeError",
     "OutputError",
     "OutputTakenError",
     "Pace",
     "Patience",
+    "Period",
     "ProtocolError",
     "QueueFullError",
     "Quota",
@@ -80,11 +99,16 @@ __all__ = [
     "Task",
     "Told",
     "UnreachableError",
+    "Wanted",
     "Watch",
+    "Window",
+    "WindowsFailedError",
     "download",
     "download_into",
     "download_to",
+    "extract_files",
     "is_standard_output",
     "open_output",
+    "split",
     "told_limits",
 ]

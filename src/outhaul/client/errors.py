@@ -11,6 +11,7 @@ ClientError
 │   ├── CallsSpentError
 │   └── AlreadyQueuedError
 ├── QuotaSpentError          nothing that is left fits into the day's quota
+├── WindowsFailedError       some windows of an extract have no file
 ├── OutOfTimeError           the limit of the run was reached
 ├── JobFailedError           the job ended without a file
 └── DownloadError            the file could not be fetched
@@ -23,7 +24,7 @@ The first line of a class's docstring is the message; details of the case follow
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -117,6 +118,19 @@ class QuotaSpentError(ClientError):
         super().__init__(f"{count}; the next day begins at {render_instant(until)}")
         self.until = until
         self.left: list[Any] = list(left)
+
+
+class WindowsFailedError(ClientError):
+    """Some windows have no file.
+
+    `errors` says why, by the names of the windows. The files of the others are there.
+    """
+
+    def __init__(self, errors: Mapping[str, ClientError], count: int) -> None:
+        name, first = next(iter(errors.items()))
+        more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+        super().__init__(f"{len(errors)} of {count}; {name}: {first}{more}")
+        self.errors = dict(errors)
 
 
 class OutOfTimeError(ClientError):
