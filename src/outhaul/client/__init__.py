@@ -20,6 +20,7 @@ from outhaul.client.errors import (
     FileMissingError,
     HttpError,
     JobFailedError,
+    JoinError,
     NotAFileError,
     OutOfTimeError,
     ProtocolError,
@@ -43,7 +44,6 @@ from outhaul.client.flight import Flight
 from outhaul.client.forecast import Forecast
 from outhaul.client.foresight import Foresight
 from outhaul.client.jobs import Job
-from outhaul.client.joining import JoinError
 from outhaul.client.outputs import is_standard_output, open_output
 from outhaul.client.partial import OutputError, OutputTakenError
 from outhaul.client.patience import Patience

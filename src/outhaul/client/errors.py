@@ -12,6 +12,7 @@ ClientError
 │   └── AlreadyQueuedError
 ├── QuotaSpentError          nothing that is left fits into the day's quota
 ├── WindowsFailedError       some windows of an extract have no file
+├── JoinError                the files of windows do not fit together
 ├── OutOfTimeError           the limit of the run was reached
 ├── JobFailedError           the job ended without a file
 └── DownloadError            the file could not be fetched
@@ -131,6 +132,10 @@ class WindowsFailedError(ClientError):
         more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
         super().__init__(f"{len(errors)} of {count}; {name}: {first}{more}")
         self.errors = dict(errors)
+
+
+class JoinError(ClientError):
+    """The files of the windows cannot be joined."""
 
 
 class OutOfTimeError(ClientError):

@@ -42,6 +42,7 @@ from outhaul.client.windows import Period, Window, split
 from outhaul.protocol.states import State
 
 _KINDS = ("leads", "activities", "program/members")
+_MOST_JOBS = 10
 _PIECE = 1 << 20
 _MISSING_ATTEMPTS = 3
 
@@ -115,7 +116,7 @@ class Means:
     """How an extract uses the endpoint."""
 
     at_once: int | None = None
-    """Most jobs in the queue. `None`: as many as the endpoint says, or 10."""
+    """Most jobs in the queue, those of others included. `None`: as many as the endpoint takes."""
     daily_bytes: int | Literal["told"] | None = "told"
     """The day's export quota; `told`: what the endpoint says, or 500 MB; `None`: no limit."""
     wait: bool = False
@@ -213,6 +214,10 @@ class Extract:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the folder."""
         self._journal.close()
 
     @property
@@ -342,7 +347,7 @@ class Extract:
         with Flight(
             self._session,
             quota=Quota(self._session, kinds, daily),
-            at_once=means.at_once or told.queued_jobs or 10,
+            at_once=min(filter(None, (means.at_once, told.queued_jobs)), default=_MOST_JOBS),
             pace=means.pace,
             watch=_Noting(means.watch, self._journal),
             wait=means.wait,

@@ -16,6 +16,7 @@ from itertools import count, pairwise
 from pathlib import Path
 
 from outhaul.client.cutting import CutError, Records, is_packed, open_plain, separators_of
+from outhaul.client.errors import JoinError
 from outhaul.client.layout import Key, Layout, Line
 
 _MOST_FILES = 100
@@ -25,10 +26,6 @@ _LINE_FEED = b"\n"
 _LEVEL = 4
 _GZIP_WINDOW = 31
 _OTHER_HEADER = "its header is not that of the windows before"
-
-
-class JoinError(ValueError):
-    """The files of the windows cannot be joined."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +47,8 @@ def join(
 
     `folder` takes intermediate files, which are removed again. Raises `JoinError`, and `OSError`.
     """
+    if len(files) == 1 and layout.added is None:
+        return _copy(files[0], write)
     target = _Target(write, packed=is_packed(layout.file_format))
     merging = _Merging(layout, folder) if layout.keys else None
     try:
@@ -65,6 +64,16 @@ def join(
         records=None if merging is None else merging.records,
         repeated=0 if merging is None else merging.repeated,
     )
+
+
+def _copy(path: Path, write: Callable[[bytes], object]) -> Joined:
+    """Write a file as it is."""
+    size = 0
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            write(piece)
+            size += len(piece)
+    return Joined(size=size, records=None, repeated=0)
 
 
 class _Target:
@@ -111,8 +120,8 @@ def _follow(files: Sequence[Path], file_format: str, target: _Target) -> None:
                 target.append(header)
             elif records.header not in (b"", header):
                 raise CutError(_OTHER_HEADER)
-            for piece in records.remaining():
-                if not ended:
+            for number, piece in enumerate(records.remaining()):
+                if number == 0 and not ended:
                     target.append(_LINE_FEED)
                 target.append(piece)
                 ended = piece.endswith(_LINE_FEED)

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from outhaul.protocol.instants import parse_instant, render_instant
+from outhaul.client.windows import EXAMPLE, Period
+from outhaul.protocol.instants import render_instant
 
-WINDOW = "2026-01-01T00:00:00Z/2026-01-31T23:59:59Z"
+WINDOW = EXAMPLE
 """An example of a window of time."""
 
 
@@ -111,15 +112,13 @@ def texts_option(flag: str, text: str, example: str) -> Option:
 
 
 def read_window(text: str) -> dict[str, str]:
-    """Return the window that `START/END` means, as the request has it. Raises `ValueError`."""
-    start, _, end = text.partition("/")
-    try:
-        first, last = parse_instant(start.strip()), parse_instant(end.strip())
-    except ValueError:
-        raise ValueError(f"{text!r} is not START/END, such as {WINDOW}") from None
-    if last < first:
-        raise ValueError(f"{text!r} ends before it starts")
-    return {"startAt": render_instant(first), "endAt": render_instant(last)}
+    """Return the window that `START/END` or `START/` means, as a request has it.
+
+    Without an end, there is no `endAt`. Raises `ValueError`.
+    """
+    period = Period.of(text)
+    window = {"startAt": render_instant(period.start)}
+    return window if period.end is None else {**window, "endAt": render_instant(period.end)}
 
 
 def read_names(text: str) -> list[str]:

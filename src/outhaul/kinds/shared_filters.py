@@ -25,8 +25,8 @@ def created_at(column: str, *, first: bool = False) -> Filter:
     With `first`, the help shows its option before `--fields`.
     """
     text = (
-        "Records created from START to END, both included, 31 days apart at most: {}. "
-        "A date alone is its midnight, UTC."
+        "Records created from START to END, both included: {}. A date alone is its midnight, UTC; "
+        "without END, up to now. A period of any length: more than 31 days become several jobs."
     )
     return window("createdAt", column, window_option("--created-at", text, first=first))
 
@@ -36,7 +36,10 @@ def updated_at(plural: str) -> Filter:
 
     A request with it is refused (1035) unless the limit `updated_at_filter` is true.
     """
-    text = f"{plural} last changed from START to END: {{}}. Some subscriptions have no such filter."
+    text = (
+        f"{plural} last changed from START to END, a period of any length: {{}}. Without END, up "
+        "to now. Some subscriptions have no such filter."
+    )
     option = window_option("--updated-at", text)
     return window("updatedAt", CHANGED_AT, option, needs_limit="updated_at_filter")
 

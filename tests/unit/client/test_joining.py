@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outhaul.client import joining
-from outhaul.client.joining import Joined, JoinError, join
+from outhaul.client import cutting, joining
+from outhaul.client.errors import JoinError
+from outhaul.client.joining import Joined, join
 from outhaul.client.layout import Layout
 from outhaul.protocol.dialects import line
 
@@ -88,7 +89,7 @@ def extracts(draw: st.DrawFn) -> tuple[str, dict[str, Any], list[list[Record]]]:
     one: st.SearchStrategy[Record] = st.fixed_dictionaries(
         {name: values.get(name, numbers) for name in keys} | {"email": texts, "x": texts}
     )
-    windows = draw(st.lists(st.lists(one, max_size=12), min_size=1, max_size=7))
+    windows = draw(st.lists(st.lists(one, max_size=12), min_size=2, max_size=7))
     unique = [[*{key_of(record, keys): record for record in window}.values()] for window in windows]
     if draw(st.booleans()):
         unique = [sorted(window, key=lambda each: key_of(each, keys)) for window in unique]
@@ -102,12 +103,18 @@ def key_of(record: Record, keys: Sequence[str]) -> tuple[Any, ...]:
 
 
 @settings(deadline=None)
-@given(extracts(), st.integers(2, 4), st.sampled_from([1, 60, 1 << 20]))
+@given(
+    extracts(),
+    st.integers(2, 4),
+    st.sampled_from([1, 60, 1 << 20]),
+    st.sampled_from([1, 9, 1 << 20]),
+)
 def test_records_are_merged_by_their_key_and_the_later_of_two_counts(
     tmp_path_factory: pytest.TempPathFactory,
     extract: tuple[str, dict[str, Any], list[list[Record]]],
     most: int,
     run_bytes: int,
+    block: int,
 ) -> None:
     kind, request, windows = extract
     keys = {"leads": ["id"], "program/members": ["programId", "leadId"]}.get(kind, ["marketoGUID"])
@@ -122,20 +129,30 @@ def test_records_are_merged_by_their_key_and_the_later_of_two_counts(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(joining, "_MOST_FILES", most)
         patch.setattr(joining, "_RUN_BYTES", run_bytes)
+        patch.setattr(cutting, "_BLOCK", block)
         content, found = joined(kind, request, windows, tmp_path_factory.mktemp("files"))
     assert content == rendered(records, columns, request["format"].removesuffix(".GZ"))
     assert found.records == len(records)
     assert found.repeated == sum(map(len, windows)) - len(records)
 
 
+@pytest.mark.parametrize("block", [1, 7, 1 << 20])
 @pytest.mark.parametrize("file_format", FORMATS)
-def test_activities_follow_each_other_with_one_header(file_format: str, tmp_path: Path) -> None:
+def test_activities_follow_each_other_with_one_header(
+    file_format: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cutting, "_BLOCK", block)
     records = [{"marketoGUID": text, "attributes": '{"a":"b\n"}'} for text in "zyxcba"]
     request = {"fields": ["marketoGUID", "attributes"], "format": file_format}
     windows = [records[:2], [], records[2:5], records[5:]]
     content, found = joined("activities", request, windows, tmp_path)
     assert content == rendered(records, request["fields"], file_format.removesuffix(".GZ"))
     assert (found.records, found.repeated) == (None, 0)
+
+
+def test_the_file_of_one_window_stays_as_it_is(tmp_path: Path) -> None:
+    content = gzip.compress(b"id,email\n2,a\n1,b")
+    assert _written("leads", [content], tmp_path, "CSV.GZ") == content
 
 
 def test_a_last_line_without_a_line_feed_is_a_record(tmp_path: Path) -> None:
@@ -155,10 +172,10 @@ def test_records_of_one_window_with_the_same_key_all_stay(tmp_path: Path) -> Non
     [
         ("leads", [b"id,email\n1,a\n", b"id,mail\n2,b\n"], "1: its header is not that"),
         ("activities", [b"id,email\n1,a\n", b"id,mail\n2,b\n"], "1: its header is not that"),
-        ("leads", [b"id\n1\n"], "0: it does not have the 2 columns id, email"),
-        ("leads", [b"id,email\n1,a\nx,b\n"], "0: there is no id in the record 'x,b'"),
-        ("leads", [b"id,email\nnull,a\n"], "0: there is no id"),
-        ("leads", [b'id,email\n1,"a\n'], "0: it ends within a quoted cell"),
+        ("leads", [b"id\n1\n"] * 2, "0: it does not have the 2 columns id, email"),
+        ("leads", [b"id,email\n1,a\nx,b\n", b""], "0: there is no id in the record 'x,b'"),
+        ("leads", [b"id,email\nnull,a\n", b""], "0: there is no id"),
+        ("leads", [b'id,email\n1,"a\n', b""], "0: it ends within a quoted cell"),
     ],
 )
 def test_files_that_cannot_be_joined_are_named(
@@ -171,7 +188,7 @@ def test_files_that_cannot_be_joined_are_named(
 def test_gzip_data_that_end_too_soon_are_no_file(tmp_path: Path) -> None:
     content = gzip.compress(b"id,email\n1,a\n")[:-9]
     with pytest.raises(JoinError, match="0: "):
-        _written("leads", [content], tmp_path, "CSV.GZ")
+        _written("leads", [content, content], tmp_path, "CSV.GZ")
 
 
 def _written(kind: str, contents: Sequence[bytes], folder: Path, file_format: str = "CSV") -> bytes:

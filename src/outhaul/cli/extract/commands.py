@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 import typer
 
 from outhaul.cli.extract.extraction import Order, extract
-from outhaul.cli.extract.options import parameters
+from outhaul.cli.extract.long import extract_windows, needs_windows
+from outhaul.cli.extract.options import NO_QUOTA, parameters
+from outhaul.cli.extract.periods import ShorterWindowsError
 from outhaul.cli.generated import Makers, group_of
 from outhaul.cli.options import Command, with_parameters
 from outhaul.kinds import KINDS
@@ -60,8 +62,20 @@ def _command(kind: AnyKind) -> Command:
             timeout=values["timeout"],
             poll_seconds=values["poll_seconds"],
             queue_wait=values["queue_wait"],
+            window_days=values["window_days"],
+            newest_first=values["first"] == "newest",
+            at_once=values["jobs"],
+            daily_quota=None if values["daily_quota"] == NO_QUOTA else values["daily_quota"],
+            wait=values["wait"],
         )
-        extract(order, kind.path_of(type_name), filters)
+        path = kind.path_of(type_name)
+        if is_new and needs_windows(order, filters):
+            extract_windows(order, path, filters)
+            return
+        try:
+            extract(order, path, filters)
+        except ShorterWindowsError:
+            extract_windows(order, path, filters)
 
     return with_parameters(run, parameters(kind))
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import typer
 from rich.markup import escape
@@ -22,6 +22,7 @@ from rich.progress import (
 
 from outhaul.cli.console import errors, print_error, print_message
 from outhaul.cli.extract.interrupts import Interrupted, raised_signals, time_limit
+from outhaul.cli.extract.periods import ShorterWindowsError, has_shorter_windows
 from outhaul.cli.extract.results import show_result
 from outhaul.client import (
     Checked,
@@ -33,6 +34,7 @@ from outhaul.client import (
     OutOfTimeError,
     OutputError,
     Patience,
+    ProtocolError,
     Session,
     download_into,
     is_standard_output,
@@ -45,11 +47,12 @@ from outhaul.protocol.texts import one_line
 STDOUT = "-"
 _LONGEST_PROBLEM = 500
 _MISSING_ATTEMPTS = 3
+_INVALID = "1003"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """The arguments that extractions of all kinds have: endpoint, fields, format and output."""
+    """The arguments that extractions of all kinds have: endpoint, fields, output, limits."""
 
     url: str
     client_id: str
@@ -67,6 +70,16 @@ class Order:
     """The longest pause between two status calls."""
     queue_wait: float = 3600.0
     """How long to wait for room in a full queue, in seconds."""
+    window_days: int | None = None
+    """The longest window of a period. `None`: as long as the endpoint takes."""
+    newest_first: bool = False
+    """Which windows of a period are asked for first."""
+    at_once: int = 10
+    """Most jobs in the queue."""
+    daily_quota: int | Literal["told"] | None = "told"
+    """The day's export quota in bytes; `told`: as the endpoint says; `None`: no limit."""
+    wait: bool = False
+    """Whether to go on by itself when the day's quota is spent."""
 
     def request(self, filters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the body of the call that creates the job."""
@@ -78,28 +91,38 @@ class Order:
         return body
 
 
-def extract(order: Order, kind_path: str, filters: Mapping[str, Any]) -> None:
-    """Run one extraction. End the command with a message if it fails."""
+def session_of(order: Order) -> Session:
+    """Return the session of an extraction. End the command if its address is none."""
     try:
-        session = Session(
+        return Session(
             order.url,
             order.client_id,
             order.client_secret,
             patience=Patience(order.timeout),
-            notice=_show_notice,
+            notice=show_notice,
         )
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--url") from None
+
+
+def extract(order: Order, kind_path: str, filters: Mapping[str, Any]) -> None:
+    """Run one extraction. End the command with a message if it fails."""
+    session = session_of(order)
     progress = _Progress()
     # The output is opened before the job is made: no job is spent on an output that is refused.
     with (
         session,
-        _ends(order, progress),
+        ends(order, progress),
         raised_signals(),
-        _output(order, session) as sink,
+        opened(order, session) as sink,
     ):
         exports = Exports(session, kind_path)
-        job = _run(exports, order, filters, progress)
+        try:
+            job = _run(exports, order, filters, progress)
+        except ProtocolError as error:
+            if error.code == _INVALID and has_shorter_windows(session, filters):
+                raise ShorterWindowsError from error
+            raise
         path = exports.file_path(job.export_id)
         with time_limit(session.patience):
             checked = _fetch(session, path, job, sink, is_old=progress.was_completed)
@@ -107,7 +130,7 @@ def extract(order: Order, kind_path: str, filters: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _output(order: Order, session: Session) -> Iterator[Sink]:
+def opened(order: Order, session: Session) -> Iterator[Sink]:
     """Open what the file is written to. End the command if it cannot be written."""
     is_stdout = is_standard_output(order.output)
     if order.json and is_stdout:
@@ -122,7 +145,7 @@ def _output(order: Order, session: Session) -> Iterator[Sink]:
     try:
         sink = open_output(
             order.output,
-            notice=_show_notice,
+            notice=show_notice,
             pause=session.patience.pause,
             check=session.patience.check,
         )
@@ -130,6 +153,13 @@ def _output(order: Order, session: Session) -> Iterator[Sink]:
         raise typer.BadParameter(str(error), param_hint="--output") from None
     with sink:
         yield sink
+
+
+class Telling(Protocol):
+    """How far an extraction is, for the message when it breaks off."""
+
+    def told(self, problem: str) -> str:
+        """Return the message: the problem, what became of the jobs, and what can be done."""
 
 
 @dataclass
@@ -167,7 +197,7 @@ class _Progress:
 
 
 @contextlib.contextmanager
-def _ends(order: Order, progress: _Progress) -> Iterator[None]:
+def ends(order: Order, progress: Telling) -> Iterator[None]:
     """End the command with a message and an exit status, whatever breaks the extraction off."""
     try:
         yield
@@ -188,7 +218,7 @@ def _ends(order: Order, progress: _Progress) -> Iterator[None]:
     except MemoryError:
         _show_problem(progress.told("there is not enough memory"))
         raise typer.Exit(1) from None
-    except (typer.BadParameter, typer.Exit):
+    except (typer.BadParameter, typer.Exit, ShorterWindowsError):
         raise
     except Exception:
         # A fault of this program: its traceback follows.
@@ -213,7 +243,8 @@ def _show_problem(message: str) -> None:
         print_error(message)
 
 
-def _show_notice(line: str) -> None:
+def show_notice(line: str) -> None:
+    """Print a line for people on standard error, if anybody reads it."""
     with contextlib.suppress(OSError):
         print_message(line, style="dim")
 

@@ -9,11 +9,15 @@ import typer
 
 from outhaul.cli.console import Json
 from outhaul.cli.extract.durations import parse_duration, render_duration
+from outhaul.cli.extract.periods import FIRST, TOLD, parse_size
 from outhaul.cli.generated import type_parameter
 from outhaul.cli.options import parameter, variable_of
 from outhaul.export.formats import FORMATS
 from outhaul.kinds.filter import Filter
 from outhaul.kinds.registry import AnyKind
+
+NO_QUOTA = "none"
+"""The value of `--daily-quota` for no limit."""
 
 _EXPORT_ID = re.compile(r"[0-9A-Za-z][\w.:-]*", re.ASCII)
 _ALWAYS_REQUIRED = ("url", "client_id", "client_secret", "output", "type_name")
@@ -96,7 +100,8 @@ Output = Annotated[
     _option(
         "--output",
         "File to write, such as leads.csv. It appears only when it is whole and checked. "
-        "'-' is standard output. A FIFO or a device is written as a stream.",
+        "'-' is standard output. A FIFO or a device is written as a stream. A folder, such as "
+        "'leads/', or a name with {window}, {start} or {end} gets a file for each window.",
         metavar="FILE",
     ),
 ]
@@ -163,6 +168,76 @@ QueueWait = Annotated[
 ]
 
 
+def _size(value: str | int) -> int | str:
+    """Return bytes, or a word."""
+    if isinstance(value, int) or value == TOLD:
+        return value
+    try:
+        size = parse_size(value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return NO_QUOTA if size is None else size
+
+
+def _one_of(*words: str) -> Any:  # noqa: ANN401 - typer's own type
+    def parse(value: str) -> str:
+        if value.lower() not in words:
+            raise typer.BadParameter(f"{value!r} is none of {', '.join(words)}")
+        return value.lower()
+
+    return parse
+
+
+WindowDays = Annotated[
+    int | None,
+    _option(
+        "--window-days",
+        "Longest window of a period, in days: 7. A longer period becomes several jobs. Default: as "
+        "long as the endpoint takes, 31 days.",
+        metavar="N",
+        min=1,
+    ),
+]
+First = Annotated[
+    str,
+    _option(
+        "--order",
+        "Which windows are asked for first: oldest or newest. The records in the output have the "
+        "same order either way.",
+        metavar="[oldest|newest]",
+        parser=_one_of(*FIRST),
+    ),
+]
+Jobs = Annotated[
+    int,
+    _option(
+        "--jobs",
+        "Most jobs in the endpoint's queue at a time, those of others included.",
+        metavar="N",
+        min=1,
+    ),
+]
+DailyQuota = Annotated[
+    str,
+    _option(
+        "--daily-quota",
+        "What the endpoint exports in a day: 500MB, 1.5GB, or none. No job is begun that would not "
+        "fit. Default: what the endpoint tells, or 500MB.",
+        metavar="SIZE",
+        parser=_size,
+        show_default=False,
+    ),
+]
+Wait = Annotated[
+    bool,
+    _option(
+        "--wait",
+        "Go on by itself when the day's quota is spent and the next day begins (midnight in "
+        "America/Chicago). Without it, the exit status is 1, and the same command goes on later.",
+    ),
+]
+
+
 def parameters(kind: AnyKind) -> list[Parameter]:
     """Return the parameters of the command that extracts a kind, in the order of its help."""
     first = [entry for entry in kind.filters if entry.option and entry.option.first]
@@ -176,6 +251,11 @@ def parameters(kind: AnyKind) -> list[Parameter]:
         *map(_filter_parameter, first),
         parameter("fields", Annotated[str | None, _fields_option(kind)], None),
         *map(_filter_parameter, others),
+        parameter("window_days", WindowDays, None),
+        parameter("first", First, "oldest"),
+        parameter("jobs", Jobs, 10),
+        parameter("daily_quota", DailyQuota, TOLD),
+        parameter("wait", Wait, default=False),
         parameter("file_format", FileFormat, "CSV"),
         parameter("header", Header, None),
         parameter("export_id", ExportId, None),
