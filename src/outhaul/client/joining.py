@@ -208,9 +208,8 @@ class _Merging:
         """Merge files, of which the last is the latest."""
         try:
             runs = [
-                run
+                self._sorted(_Run(path, rank, self._layout.file_format))
                 for rank, path in enumerate(files)
-                for run in self._sorted(_Run(path, rank, self._layout.file_format))
             ]
             while len(runs) > _MOST_FILES:
                 runs = self._fewer(runs)
@@ -219,8 +218,8 @@ class _Merging:
             for path in self._made:
                 path.unlink(missing_ok=True)
 
-    def _sorted(self, run: _Run) -> list[_Run]:
-        """Return the run itself if its records are in order, or else several that are."""
+    def _sorted(self, run: _Run) -> _Run:
+        """Return the run itself if its records are in order, or else one that is sorted."""
         with self._opened([run]) as (source,):
             last: Key = ()
             while source.read():
@@ -228,9 +227,12 @@ class _Merging:
                     break
                 last = source.keys[-1]
             else:
-                return [run]
+                return run
         with self._opened([run]) as (source,):
-            return self._cut_and_sorted(source)
+            runs = self._cut_and_sorted(source)
+        while len(runs) > 1:
+            runs = self._fewer(runs)
+        return runs[0]
 
     def _cut_and_sorted(self, source: _Source) -> list[_Run]:
         """Write the records of a file into sorted files of a bounded size."""

@@ -162,6 +162,16 @@ def test_a_last_line_without_a_line_feed_is_a_record(tmp_path: Path) -> None:
         assert out.rstrip(b"\n") == b"id,email\n1,a\n2,b"
 
 
+def test_runs_of_a_window_that_was_sorted_are_still_one_window(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joining, "_MOST_FILES", 2)
+    monkeypatch.setattr(joining, "_RUN_BYTES", 1)
+    monkeypatch.setattr(cutting, "_BLOCK", 1)
+    contents = [b"id,email\n1,a\n", b"id,email\n7,b\n1,c\n"]
+    assert _written("leads", contents, tmp_path) == b"id,email\n1,c\n7,b\n"
+
+
 def test_records_of_one_window_with_the_same_key_all_stay(tmp_path: Path) -> None:
     contents = [b"id,email\n1,a\n1,b\n2,c\n", b"id,email\n2,d\n2,e\n3,f\n"]
     assert _written("leads", contents, tmp_path) == b"id,email\n1,a\n1,b\n2,d\n2,e\n3,f\n"

@@ -100,7 +100,7 @@ class _Run:
                 folder = Path(stack.enter_context(made))
                 self.goes_on = "; a stream cannot be gone on with: use a file"
             extract = stack.enter_context(self._extract(folder))
-            with self.display.progress, time_limit(self.session.patience), self._spent():
+            with self.display.shown(), time_limit(self.session.patience), self._spent():
                 extracted = extract.join(sink)
         show_joined(extracted, order.output, as_json=order.json)
 
@@ -117,7 +117,7 @@ class _Run:
             return Path(_named(pattern, window))
 
         with self._extract(folder, path_of) as extract:
-            with self.display.progress, time_limit(self.session.patience), self._spent():
+            with self.display.shown(), time_limit(self.session.patience), self._spent():
                 files = list(extract.files())
             extract.finish(remove_files=False)
         files.sort(key=lambda file: str(file.window))

@@ -1,11 +1,15 @@
 """What a terminal shows of an extraction of several jobs: bars, and a forecast that moves on."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from rich.console import Group
 from rich.filesize import decimal
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from outhaul.cli.console import errors
 from outhaul.client import (
@@ -48,23 +52,31 @@ class Display(ExtractWatch):
         self._jobs: dict[Any, Job] = {}
         self._bytes = 0
         self._waits = ""
-        self.progress = Progress(
+        self._bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(_BAR_WIDTH),
             TextColumn("{task.fields[told]}", markup=False),
             TimeElapsedColumn(),
             console=errors,
-            disable=not errors.is_terminal,
-            transient=True,
         )
-        self._all = self.progress.add_task("asking the endpoint", total=None, told="")
-        self._file = self.progress.add_task("", total=None, told="", visible=False)
+        self._all = self._bars.add_task("asking the endpoint", total=None, told="")
+        self._file = self._bars.add_task("", total=None, told="", visible=False)
+        self._line = Text(style="dim")
+
+    @contextlib.contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the bars while the context is entered."""
+        if not errors.is_terminal:
+            yield
+            return
+        with Live(Group(self._bars, self._line), console=errors, transient=True):
+            yield
 
     def begun(self, windows: Sequence[Window | None], files: Sequence[ExtractedFile]) -> None:
         self.windows, self.done = windows, len(files)
         self._bytes = sum(file.checked.size for file in files)
         if files:
-            self._notice(f"{self._count()} are there from an earlier run")
+            self._notice(f"{self._count()} there from an earlier run")
         self._show()
 
     def seen(self, task: Task, job: Job) -> None:
@@ -78,7 +90,9 @@ class Display(ExtractWatch):
     def waiting(self, until: datetime, why: str) -> None:
         told = f"{why}: waiting until {render_minute(until)}"
         if told != self._waits and "quota" in why:
-            self._notice(f"{self._count()} are there; {told}{self._forecast()}")
+            self._notice(
+                "; ".join(filter(None, (f"{self._count()} there", told, self._forecast())))
+            )
         self._waits = told
         self._show()
 
@@ -89,7 +103,7 @@ class Display(ExtractWatch):
     def fetching(self, task: Task, job: Job, received: int) -> None:
         size = job.file_size
         told = decimal(received) if size is None else f"{decimal(received)} of {decimal(size)}"
-        self.progress.update(
+        self._bars.update(
             self._file,
             description=f"fetching {_short(self.windows[task.key])}",
             completed=received,
@@ -101,14 +115,15 @@ class Display(ExtractWatch):
     def arrived(self, file: ExtractedFile) -> None:
         self.done += 1
         self._bytes += file.checked.size
-        self.progress.update(self._file, visible=False)
+        self._bars.update(self._file, visible=False)
         self._show()
 
     def failed(self, task: Task, error: ClientError) -> None:
         self._notice(f"{task.name}: {one_line(str(error), _SHOWN)}; the others go on")
 
     def joining(self) -> None:
-        self.progress.update(self._all, description="joining the windows", told="")
+        self._bars.update(self._all, description="joining the windows")
+        self._line.plain = ""
 
     def _count(self) -> str:
         total = len(self.windows)
@@ -121,19 +136,21 @@ class Display(ExtractWatch):
             (states.count(State.QUEUED), "queued"),
         ]
         told = [decimal(self._bytes), *(f"{count} {name}" for count, name in counts if count)]
-        self.progress.update(
+        self._bars.update(
             self._all,
             description=self._count(),
             completed=self.done,
             total=len(self.windows) or None,
-            told=", ".join(told) + (f"; {self._waits}" if self._waits else "") + self._forecast(),
+            told=", ".join(told),
         )
+        self._line.plain = "; ".join(filter(None, (self._waits, self._forecast())))
 
     def _forecast(self) -> str:
         found = self.forecast
         if found is None or found.done_at is None or not found.tasks:
             return ""
-        return f"; all there by {render_minute(found.done_at)}"
+        size = "" if found.bytes is None else f"about {decimal(found.bytes)} left, "
+        return f"{size}all there by {render_minute(found.done_at)}"
 
     def told(self, problem: str, goes_on: str) -> str:
         """Return the message for an extraction that broke off: what is there, and what was left.
