@@ -1,5 +1,6 @@
 """A session of the client whose look-ups are answered by functions, without a network."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,9 +15,8 @@ Answering = Callable[[Params], httpx2.Response]
 
 def well(*result: Any, **more: Any) -> httpx2.Response:
     """Return a success with these entries."""
-    return httpx2.Response(
-        200, json={"requestId": "1#1", "success": True, "result": result, **more}
-    )
+    content = {"requestId": "1#1", "success": True, "result": result, **more}
+    return httpx2.Response(200, text=json.dumps(content))
 
 
 def refused(code: str, message: str = "no") -> httpx2.Response:

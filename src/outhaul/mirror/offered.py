@@ -21,7 +21,7 @@ from outhaul.catalog.entries import (
 from outhaul.catalog.objects import CustomObjectType, MemberField
 from outhaul.catalog.selection import UNDATED
 from outhaul.client import AnswerError, HttpError, ProtocolError, Session
-from outhaul.database.schema import storable_json
+from outhaul.database.schema import storable, storable_json
 from outhaul.mirror import sources
 from outhaul.protocol.instants import parse_instant, render_instant
 from outhaul.protocol.texts import one_line
@@ -116,7 +116,7 @@ class _Reader:
         problems = []
         for source in sources_of:
             try:
-                found += [storable_json(entry) for entry in source()]
+                found += source()
             except (AnswerError, HttpError, ProtocolError) as error:
                 if not sources.had(error):
                     raise
@@ -131,16 +131,20 @@ class _Reader:
         self,
         part: Part,
         found: Iterable[Any],
-        key: Callable[[Any], Any],
+        key: Callable[[Mapping[str, Any]], str],
         parse: Callable[[list[Any]], tuple[Parsed, ...]],
     ) -> tuple[Parsed, ...]:
         """Return entries, each key once. If one is not valid, the others are parsed alone."""
-        good: dict[Any, Any] = {}
+        good: dict[str, Any] = {}
         for entry in found:
             if not isinstance(entry, dict):
                 self._refuse(part, entry, "it is no object")
-            elif good.setdefault(key(entry), entry) != entry:
+            elif storable(named := key(entry)) != named:
+                # It could not be asked for by a name with other characters.
+                self._refuse(part, entry, "its name has characters that cannot be stored")
+            elif good.setdefault(named, entry) != entry:
                 self._refuse(part, entry, "it is described twice")
+        good = storable_json(good)
         try:
             return _all(parse, [*good.values()])
         except CatalogError:
@@ -153,7 +157,8 @@ class _Reader:
             return tuple(parsed)
 
     def _refuse(self, part: Part, entry: object, reason: str) -> None:
-        name = _rest_name(entry) or _api_name(entry) if isinstance(entry, dict) else repr(entry)
+        name = _rest_name(entry) or _api_name(entry) if isinstance(entry, dict) else ""
+        name = name or repr(entry)
         refusal = Refusal(part=part, name=one_line(name), reason=one_line(reason, 200))
         self._refused.append(refusal)
 
@@ -168,7 +173,7 @@ class _Reader:
                 self._refuse(part, entry, "it has no name")
                 continue
             try:
-                found = storable_json(sources.custom_object_type(session, name))
+                found = sources.custom_object_type(session, name)
             except (AnswerError, HttpError, ProtocolError) as error:
                 if not sources.had(error):
                     raise
@@ -193,6 +198,9 @@ class _Reader:
             of = entry.get("dataType") if isinstance(entry, dict) else None
             if not (isinstance(name, str) and name and isinstance(of, str) and of):
                 problem = f"a field of {api_name} has no name or no dataType"
+                self._refuse(Part.CUSTOM_OBJECT_TYPES, entry, problem)
+            elif storable(name) != name:
+                problem = f"a field of {api_name} has characters that cannot be stored in its name"
                 self._refuse(Part.CUSTOM_OBJECT_TYPES, entry, problem)
             elif name in names:
                 self._refuse(Part.CUSTOM_OBJECT_TYPES, entry, f"{api_name} has this field twice")
@@ -248,7 +256,7 @@ def _activity_types(entries: list[Any]) -> tuple[ActivityType, ...]:
 
 
 def _member_fields(entries: list[Any]) -> tuple[MemberField, ...]:
-    names = {entry.get("name") for entry in entries}
+    names = {_name(entry) for entry in entries}
     # An answer that describes members has these two.
     added = [
         {"name": name, "dataType": "integer"}
@@ -283,7 +291,7 @@ def _merged(entries: Iterable[Any], programs: Mapping[Any, Any]) -> Iterator[Any
     """Yield assets as a catalog file has them; what several calls say of one is put together."""
     by_id: dict[Any, dict[str, Any]] = {}
     for given in entries:
-        if not isinstance(given, dict) or not isinstance(given.get("id"), int):
+        if not isinstance(given, dict) or type(given.get("id")) is not int:
             yield given
             continue
         entry = _asset(given, programs)

@@ -376,7 +376,7 @@ def _key(entry: object) -> str:
     if isinstance(entry, dict):
         if isinstance(entry.get("id"), int | str):
             # Forms have an approved version and a draft with the same id.
-            return f"{entry['id']} {entry.get('status')}"
+            return f"{entry['id']!r} {entry.get('status')!r}"
         if isinstance(entry.get("name"), str):
             return str(entry["name"])
     return json.dumps(entry, sort_keys=True)
