@@ -192,7 +192,8 @@ def leads_by_id(session: Session, ids: Iterable[int], fields: Iterable[str]) -> 
 def first_activity(session: Session, types: Iterable[int], since: datetime) -> datetime | None:
     """Return when the first activity of some types happened; `None` if there is none at all.
 
-    If that takes too many calls, return `since`: no activity is before that moment.
+    If that takes too many calls, or an answer cannot be understood, return `since`: what is asked
+    for begins there.
     """
     found: list[datetime] = []
     for some in _slices(types, _TYPES):
@@ -200,15 +201,11 @@ def first_activity(session: Session, types: Iterable[int], since: datetime) -> d
         try:
             pages = _activity_pages(session, "activities", params, since, empty=_PAGES_WITHOUT_NEWS)
             first = next(filter(None, map(_earliest, pages)), None)
-        except _NothingForLongError:
+        except AnswerError:
             return since
         if first is not None:
             found.append(first)
     return min(found, default=None)
-
-
-class _NothingForLongError(AnswerError):
-    """The server sends page after page without a record."""
 
 
 def _activity_pages(  # noqa: PLR0913, PLR0917 - what is asked for, and the bounds
@@ -244,7 +241,7 @@ def _activity_pages(  # noqa: PLR0913, PLR0917 - what is asked for, and the boun
             return
         without = 0 if records else without + 1
         if without >= empty:
-            raise _NothingForLongError(f"{without:,} pages, from {start.params} on")
+            raise AnswerError(f"it sends no record on {without:,} pages, and says that more follow")
         if page.token is None or page.token in tokens:
             raise AnswerError("it says that more records follow, and has no token for them")
         token = page.token
