@@ -15,6 +15,7 @@ import pytest
 from tests.support.azure import Container
 from tests.support.google import GoogleBucket
 from tests.support.loads import load_activities, load_leads, load_list_members, load_program_members
+from tests.support.merging import merge
 from tests.support.object_store import Bucket, wire_to
 from tests.support.postgres import Server
 
@@ -29,6 +30,7 @@ from outhaul.kinds import KINDS, find_kind
 from outhaul.kinds.filter import Context
 from outhaul.lake.commits import Cursor, TableChangedError, commit, write_file
 from outhaul.lake.failures import LakeError
+from outhaul.lake.merges import winners_of
 from outhaul.lake.snapshot import Lake, check_lakes, location_of_lakes, open_lake
 from outhaul.lake.tables import ACTIVITIES, LEADS
 from outhaul.lake.upkeep import compact, remove_replaced
@@ -190,6 +192,16 @@ def test_who_deletes_a_lead_deletes_it_for_good(lake: Lake, put: Loader) -> None
     snapshot = lake.snapshot(LEADS)
     assert snapshot is not None
     assert sorted(snapshot.scan(snapshot.files).collect()["id"]) == [2, 3]
+
+
+def test_who_merges_leads_merges_them_for_good(lake: Lake, put: Loader) -> None:
+    put(load_leads, lake, [{"id": 1}, {"id": 2}])
+    put(load_activities, lake, [activity(0), merge(2, [1])])
+    assert put(load_leads, lake, [{"id": 1}, {"id": 3}]).merged == 1
+    snapshot = lake.snapshot(LEADS)
+    assert snapshot is not None
+    assert sorted(snapshot.scan(snapshot.files).collect()["id"]) == [2, 3]
+    assert winners_of(lake, [1, 2]) == {1: 2}
 
 
 def test_the_commit_of_the_records_stores_the_cursor(lake: Lake, put: Loader) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.deletions import MOMENT, current, deletion, keys, load
 from tests.support.examples import examples
+from tests.support.merging import merge
 
 from outhaul.catalog.store import Catalog
 from outhaul.kinds.kind import Kind, PlainRecords
@@ -147,6 +148,22 @@ def test_a_deleted_lead_is_no_member(lake: Lake, catalog: Catalog) -> None:
     load(catalog, lake, ACTIVITIES, [deletion(5)])
     merged = snapshot(lake, catalog, 1, *leads(5, 6))
     assert merged == Merged(unchanged=1, deleted=1)
+    assert keys(lake, LISTS) == [(1, 6)]
+
+
+def test_a_lead_that_lost_in_a_merge_is_the_member_that_its_winner_is(
+    lake: Lake, catalog: Catalog
+) -> None:
+    snapshot(lake, catalog, 1, *leads(5, 7))
+    load(catalog, lake, ACTIVITIES, [merge(6, [5])])
+    assert keys(lake, LISTS) == [(1, 6), (1, 7)]
+    before = current(lake, LISTS)
+    # Neither a file that was written before the merge nor a later one changes anything.
+    assert snapshot(lake, catalog, 1, *leads(5, 7)) == Merged(unchanged=1, merged=1)
+    assert snapshot(lake, catalog, 1, *leads(6, 7)) == Merged(unchanged=2)
+    assert current(lake, LISTS) == before
+    assert snapshot(lake, catalog, 1, *leads(7)).removed == 1
+    assert snapshot(lake, catalog, 1, *leads(5)).added == 1
     assert keys(lake, LISTS) == [(1, 6)]
 
 
