@@ -83,7 +83,7 @@ def fill(catalog: Catalog, lake: Lake) -> None:
     put(catalog, lake, PROGRAM_MEMBERS, member(5, "Loser"), member(6, "Winner"))
     put(catalog, lake, PROGRAM_MEMBERS, {**member(5, "Loser"), "programId": 2})
     put(catalog, lake, ACTIVITIES, activity("1", 5), activity("2", 6), activity("3", 60_000))
-    boats: list[Record] = [{"marketoGUID": "a", "owner": 5}, {"marketoGUID": "b", "owner": None}]
+    boats: list[Record] = [{"marketoGUID": "a", "owner": 5}, {"marketoGUID": "a2", "owner": None}]
     put(catalog, lake, BOATS, *boats)
 
 
@@ -92,7 +92,7 @@ AFTER: Mapping[str, list[tuple[Any, ...]]] = {
     "list_members": [(1, 6), (2, 6)],
     "program_members": [(1, 6, "Winner"), (2, 6, "Loser")],
     "activities": [("1", 6), ("2", 6), ("3", 60_000), ("merge-6-[5]", 6)],
-    "boats": [("a", 6), ("b", None)],
+    "boats": [("a", 6), ("a2", None)],
 }
 """What there is after lead 5 was merged into 6."""
 
@@ -130,6 +130,7 @@ def test_later_loads_of_losers_change_nothing(lake: Lake, catalog: Catalog) -> N
     assert found == Merged(unchanged=1, merged=1)
     found = put(catalog, lake, PROGRAM_MEMBERS, member(5, "Late"), member(6, "Winner"))
     assert found == Merged(unchanged=1, merged=1)
+    assert put(catalog, lake, PROGRAM_MEMBERS, member(5, "Late")) == Merged(merged=1)
     found = put(catalog, lake, LIST_MEMBERS, {"listId": 3, "leadId": 5})
     assert (found.added, found.merged) == (1, 0)
 
