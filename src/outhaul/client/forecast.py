@@ -57,13 +57,14 @@ def forecast(in_flight: Sequence[Size | None], left: Sequence[Size | None], now:
     other = _average(known) if known else now.guess or _average([])
     filled = [size or other for size in sizes]
     days = _days(filled, len(in_flight), now)
+    done_at = None if days is None else _done_at(days, now)
     return Forecast(
         tasks=len(sizes),
         unknown=unknown,
         bytes=sum(size.bytes for size in filled),
         records=sum(size.records for size in filled),
-        done_at=None if days is None else _done_at(days, now),
-        days=None if days is None else len(days),
+        done_at=done_at,
+        days=None if done_at is None else _days_to(done_at, now) + 1,
     )
 
 
@@ -114,3 +115,8 @@ def _done_at(jobs: Sequence[int], now: Today) -> datetime:
         begin = day_begin(quota_date(now.moment) + timedelta(days=day))
         done = max(done, begin) + timedelta(seconds=count * now.seconds_a_job)
     return done
+
+
+def _days_to(done: datetime, now: Today) -> int:
+    """Return on which quota day from today on a moment is; today is 0."""
+    return (quota_date(done) - quota_date(now.moment)).days
