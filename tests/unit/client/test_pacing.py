@@ -81,10 +81,12 @@ def test_threads_share_the_limit() -> None:
     time = Time()
     patience = Patience(clock=time.now, sleep=time.sleep)
     pacing = Pacing(1_000)
-    threads = [
-        threading.Thread(target=lambda: [pacing.admit(patience) for _ in range(200)])
-        for _ in range(4)
-    ]
+
+    def call() -> None:
+        for _ in range(200):
+            pacing.admit(patience)
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
