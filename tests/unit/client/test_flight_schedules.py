@@ -2,12 +2,17 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain, repeat
+from random import Random
 
+import httpx2
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 from tests.support.simulated import Simulated, SimulatedJob
 
 from outhaul.client import Flight, Forecast, Pace, Quota, Task, Watch
@@ -183,3 +188,73 @@ def test_among_others(
     own = [job for job in endpoint.jobs if "family" in job.request]
     assert all(job.state in ("Completed", "Cancelled") for job in own)
     assert sum(job.state == "Completed" for job in own) == len(tasks)
+
+
+@examples(20)
+@given(
+    seed=st.integers(0, 2**32),
+    share=st.sampled_from([0.05, 0.2]),
+    quota_mb=st.sampled_from([None, 60]),
+)
+def test_calls_that_break_lose_and_double_nothing(
+    seed: int, share: float, quota_mb: int | None
+) -> None:
+    """Calls break at random, before or after their effect, or are answered by a proxy."""
+    endpoint = Simulated(quota_mb=quota_mb)
+    chance = Random(seed)  # noqa: S311 - no secret
+
+    def fault(_name: str, _nth: int) -> httpx2.Response | None:
+        # An endpoint that has never answered gets three attempts only.
+        if not endpoint.journal or chance.random() >= share:
+            return None
+        if chance.random() < 0.5:
+            raise httpx2.ReadError("broken off")
+        return httpx2.Response(chance.choice([502, 503, 429]), text="a proxy")
+
+    def after(name: str, _nth: int) -> None:
+        if name != "token" and chance.random() < share / 2:
+            raise httpx2.ReadError("broken off")
+
+    endpoint.fault, endpoint.after = fault, after
+    tasks = tasks_of([Family("leads", 10, [1] * 8, 100)])
+    with endpoint.session(attempts=30) as session:
+        quota = Quota(session, ["leads"], None if quota_mb is None else quota_mb * MB)
+        with Flight(session, quota=quota, wait=True) as flight:
+            landed = list(flight.landed(tasks))
+    assert Counter(each.task.key for each in landed) == Counter(task.key for task in tasks)
+    assert all(each.error is None for each in landed)
+    assert endpoint.open() == []
+    assert sum(job.state == "Completed" for job in endpoint.jobs) == len(tasks)
+
+
+@examples(10)
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=2, max_size=5),
+    queue_limit=st.integers(1, 4),
+    quota_mb=st.integers(20, 200),
+)
+def test_two_programs_of_one_user_share_queue_and_quota(
+    sizes: Sequence[int], queue_limit: int, quota_mb: int
+) -> None:
+    endpoint = Simulated(queue_limit=queue_limit, quota_mb=quota_mb)
+    endpoint.after = Calls()
+    tasks = tasks_of([Family("leads", 1, sizes, 100)])
+    keys: list[Counter[object]] = [Counter(), Counter()]
+    with ExitStack() as stack:
+        flights = []
+        for _ in keys:
+            session = stack.enter_context(endpoint.session())
+            quota = Quota(session, KINDS, quota_mb * MB)
+            pace = Pace(queue_wait=1e7)
+            flight = Flight(session, quota=quota, at_once=queue_limit, pace=pace, wait=True)
+            flights.append(stack.enter_context(flight).landed(tasks))
+        # While the one is waited for, the other's jobs go on, but nobody takes note of their ends.
+        for turn in chain.from_iterable(repeat(range(2))):
+            landed = next(flights[turn], None)
+            if landed is not None:
+                assert landed.error is None
+                keys[turn][landed.task.key] += 1
+            if all(sum(each.values()) == len(tasks) for each in keys):
+                break
+    assert keys == [Counter(task.key for task in tasks)] * 2
+    assert endpoint.open() == []
