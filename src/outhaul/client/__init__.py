@@ -49,6 +49,7 @@ from outhaul.client.partial import OutputError, OutputTakenError
 from outhaul.client.patience import Patience
 from outhaul.client.queueing import Pace
 from outhaul.client.quota import Quota
+from outhaul.client.ranges import Parallel
 from outhaul.client.retries import Backoff
 from outhaul.client.session import Session
 from outhaul.client.tasks import Landed, Task
@@ -88,6 +89,7 @@ __all__ = [
     "OutputError",
     "OutputTakenError",
     "Pace",
+    "Parallel",
     "Patience",
     "Period",
     "ProtocolError",

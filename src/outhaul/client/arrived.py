@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from outhaul.client.beside import Beside
 from outhaul.client.counting import RecordCounter, counter_of
 from outhaul.client.errors import ChecksumError
+from outhaul.client.follower import Follower
 from outhaul.client.jobs import Job
 
 _SHA256 = re.compile(r"\s*(?:sha-?256\s*[:=]\s*)?([0-9a-f]{64})\s*", re.IGNORECASE | re.ASCII)
@@ -61,26 +61,26 @@ class _Read:
 class Arrived:
     """The bytes of a job's file that have arrived so far.
 
-    They are read in a thread of their own, beside the receiving. Records are counted only if there
-    is no SHA-256 to check: it shows more, and counting is slower.
+    They are read in a thread of their own while more are received. Records are counted only if
+    there is no SHA-256 to check: it shows more, and counting is slower.
     """
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._announced = sha256_of(job.checksum)
         self._read = _Read(None if self._announced else counter_of(job.format))
-        self._beside = Beside(self._read.take)
+        self._follower = Follower(self._read.take)
         self.size = 0
 
     @property
     def sha256(self) -> str:
         """SHA-256 of the bytes so far, in hexadecimal digits."""
-        self._beside.settle()
+        self._follower.settle()
         return self._read.hash.hexdigest()
 
     def update(self, piece: bytes) -> None:
         """Take in the next bytes."""
-        self._beside.give(piece)
+        self._follower.give(piece)
         self.size += len(piece)
 
     def check(self) -> Checked:
@@ -108,7 +108,7 @@ class Arrived:
             return None
         if self.size == 0:
             return self._count_of_nothing()
-        self._beside.settle()
+        self._follower.settle()
         problem = self._read.problem
         if self._read.counter is not None:
             try:

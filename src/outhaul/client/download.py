@@ -1,5 +1,6 @@
 """Downloading an export file: resumed when a connection breaks, and checked at the end."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -7,34 +8,34 @@ from typing import BinaryIO
 import httpx2
 
 from outhaul.client.arrived import Arrived, Checked, sha256_of
+from outhaul.client.attempts import Attempts
 from outhaul.client.errors import (
-    AnswerError,
     ChecksumError,
-    ClientError,
-    DownloadError,
     FileMissingError,
     HttpError,
-    NotAFileError,
     UnreachableError,
 )
 from outhaul.client.file_answers import content_of, range_of, refuse_page, validator_of, whole_size
 from outhaul.client.jobs import Job
 from outhaul.client.outputs import open_output
-from outhaul.client.retries import is_temporary
+from outhaul.client.partial import Span
+from outhaul.client.ranges import NoRangesError, Parallel, Ranges
 from outhaul.client.session import Session
-from outhaul.client.sinks import Sink, StreamSink
+from outhaul.client.sinks import FileSink, Sink, StreamSink
 
 
 def _quiet(_received: int) -> None:
     pass
 
 
-def download(
+def download(  # noqa: PLR0913 - the last two have defaults
     session: Session,
     path: str,
     job: Job,
     target: Path,
     on_bytes: Callable[[int], None] = _quiet,
+    *,
+    parallel: Parallel = Parallel(),  # noqa: B008 - it cannot change
 ) -> Checked:
     """Download the file of a Completed job to `target`, which appears once the file is complete.
 
@@ -42,7 +43,7 @@ def download(
     writes to the same target.
     """
     with open_output(target) as sink:
-        return download_into(session, path, job, sink, on_bytes)
+        return download_into(session, path, job, sink, on_bytes, parallel=parallel)
 
 
 def download_to(
@@ -67,12 +68,14 @@ def download_into(  # noqa: PLR0913 - the last two have defaults
     on_bytes: Callable[[int], None] = _quiet,
     *,
     missing_attempts: int | None = None,
+    parallel: Parallel = Parallel(),  # noqa: B008 - it cannot change
 ) -> Checked:
     """Download the file of a Completed job into an output, and return what was checked.
 
     `path` comes from `Exports.file_path`. `on_bytes` gets the number of bytes that have arrived so
     far; the number falls if the download has to start again. The file of a job that has just been
-    completed may be missing for a while; `missing_attempts` limits how often it is asked for.
+    completed may be missing for a while; `missing_attempts` limits how often it is asked for. A
+    large file is fetched over several connections, as `parallel` says, if the output is a file.
 
     The size and the SHA-256 must be those of the job, as far as it has them. Without a SHA-256 the
     number of records must be right. A file that does not match is downloaded once more before
@@ -81,7 +84,7 @@ def download_into(  # noqa: PLR0913 - the last two have defaults
     `ClientError`s, and `OSError` for a failure of the output.
     """
     sink.begin(job)
-    fetch = _Download(session, path, job, sink, on_bytes, missing_attempts)
+    fetch = _Download(session, path, job, sink, on_bytes, missing_attempts, parallel)
     try:
         checked = fetch.checked()
     except ChecksumError as error:
@@ -109,6 +112,7 @@ class _Download:
         sink: Sink,
         on_bytes: Callable[[int], None],
         missing_attempts: int | None,
+        parallel: Parallel,
     ) -> None:
         self._session = session
         self._path = path
@@ -116,6 +120,8 @@ class _Download:
         self._sink = sink
         self._on_bytes = on_bytes
         self._missing_attempts = missing_attempts
+        self._parallel = parallel
+        self._may_be_ranged = True
         self._has_checksum = sha256_of(job.checksum) is not None
         self._size: int | None = None
         """Bytes of the whole file, as the answers so far say."""
@@ -123,6 +129,7 @@ class _Download:
         """Whether answers are compressed. Their ranges would then count compressed bytes."""
 
     def begin_again(self) -> None:
+        self._may_be_ranged = False
         self._sink.rewind()
         self._size = None
         self._on_bytes(0)
@@ -137,34 +144,34 @@ class _Download:
         return self._sink.arrived.size == self._job.file_size
 
     def _fetch(self) -> None:
-        """Fetch the missing bytes. An attempt that receives new bytes resets the count."""
+        """Fetch the missing bytes: a large file in ranges, if the endpoint gives them."""
         sink = self._sink
-        furthest = sink.arrived.size
-        missing = 0
+        attempts = Attempts(
+            session=self._session, name=self._job.export_id, missing=self._missing_attempts
+        )
+        if isinstance(sink, FileSink):
+            if self._wants_ranges(sink):
+                fetch = Ranges(
+                    attempts, self._path, self._job, sink, self._on_bytes, self._parallel
+                )
+                with contextlib.suppress(NoRangesError):
+                    fetch.fetch()
+                    return
+            self._may_be_ranged = False
+            sink.gather()
+        attempts.run(self._receive, lambda: sink.arrived.size)
 
-        def again(error: ClientError) -> bool:
-            nonlocal missing
-            if isinstance(error, FileMissingError):
-                # On a live instance, the file of a Completed job may not exist yet.
-                missing += 1
-                return self._missing_attempts is None or missing < self._missing_attempts
-            return _may_pass(error) and sink.arrived.size <= furthest
-
-        while True:
-            try:
-                self._session.repeat(self._receive, on=again)
-            except ClientError as error:
-                if not _may_pass(error):
-                    raise
-                if sink.arrived.size <= furthest:
-                    if isinstance(error, NotAFileError):
-                        raise
-                    raise DownloadError(
-                        f"{self._job.export_id} broke off at {sink.arrived.size} bytes: {error}"
-                    ) from error
-                furthest = sink.arrived.size
-            else:
-                return
+    def _wants_ranges(self, sink: FileSink) -> bool:
+        size = self._job.file_size
+        if size is None or not self._may_be_ranged:
+            return False
+        there = [Span(0, sink.arrived.size), *sink.apart]
+        if there[-1].end > size:
+            return False
+        missing = size - sum(end - begin for begin, end in there)
+        is_large = self._parallel.connections > 1 and missing >= self._parallel.large_bytes
+        # What an earlier run has fetched out of order is not fetched again.
+        return is_large or bool(sink.apart)
 
     def _receive(self) -> None:
         """Request the missing bytes once, and append those that arrive."""
@@ -252,7 +259,3 @@ class _Download:
         if not sink.arrived.size:
             sink.note(validator)
         return skip, end
-
-
-def _may_pass(error: ClientError) -> bool:
-    return is_temporary(error) or isinstance(error, NotAFileError | AnswerError)

@@ -33,6 +33,7 @@ from outhaul.client.layout import Layout
 from outhaul.client.outputs import open_output
 from outhaul.client.queueing import Pace
 from outhaul.client.quota import Quota
+from outhaul.client.ranges import Parallel
 from outhaul.client.session import Session
 from outhaul.client.sinks import Sink
 from outhaul.client.tasks import Landed, Task
@@ -122,6 +123,8 @@ class Means:
     wait: bool = False
     """Whether to go on by itself when the day's quota is spent."""
     pace: Pace = field(default_factory=Pace)
+    parallel: Parallel = field(default_factory=Parallel)
+    """How large files are fetched."""
     watch: ExtractWatch = field(default_factory=ExtractWatch)
 
 
@@ -404,6 +407,7 @@ class Extract:
                     sink,
                     lambda received: watch.fetching(task, job, received),
                     missing_attempts=_MISSING_ATTEMPTS if is_quick else None,
+                    parallel=self._means.parallel,
                 )
             except FileMissingError:
                 if job.records != 0 or is_old:

@@ -40,7 +40,7 @@ def range_of(response: httpx2.Response) -> AnswerRange | None:
 def whole_size(response: httpx2.Response) -> int | None:
     """Return the size of the file that an answer has as a whole, if it says so."""
     length = response.headers.get("Content-Length", "").strip()
-    is_plain = not _encoding(response)
+    is_plain = not encoding_of(response)
     return int(length) if is_plain and _LENGTH.fullmatch(length) else None
 
 
@@ -63,13 +63,22 @@ def refuse_page(response: httpx2.Response) -> None:
         raise NotAFileError("it is an HTML page")
 
 
+def encoding_of(response: httpx2.Response) -> str:
+    """Return how an answer is compressed, in small letters, or an empty text."""
+    encoding: str = response.headers.get("Content-Encoding", "").strip().lower()
+    return "" if encoding == "identity" else encoding
+
+
 def content_of(response: httpx2.Response, file_format: str) -> tuple[Iterator[bytes], bool]:
     """Return the bytes of the file in an answer, and whether the answer was compressed.
 
     No compression is asked for, because ranges and checksums count bytes of the file. Some servers
     compress nevertheless, and some only say so. Raises `NotAFileError` if the bytes are a page.
     """
-    encoding = _encoding(response)
+    encoding = encoding_of(response)
+    if response.status_code == httpx2.codes.PARTIAL_CONTENT and not encoding:
+        # A range in the middle of a file may begin in any way.
+        return pieces_of(response), False
     if not encoding:
         return _without_page(pieces_of(response)), False
     if encoding not in _GZIP_NAMES:
@@ -87,11 +96,6 @@ def content_of(response: httpx2.Response, file_format: str) -> tuple[Iterator[by
     )
     pieces = _joined(beginning, raw)
     return _without_page(_unpacked(pieces) if is_packed else pieces), is_packed
-
-
-def _encoding(response: httpx2.Response) -> str:
-    encoding: str = response.headers.get("Content-Encoding", "").strip().lower()
-    return "" if encoding == "identity" else encoding
 
 
 def _joined(beginning: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from outhaul.client.jobs import Job
 
@@ -70,6 +71,28 @@ def is_at(descriptor: int, path: Path) -> bool:
     return os.path.samestat(os.fstat(descriptor), there)
 
 
+class Span(NamedTuple):
+    """Bytes `begin` up to but not including `end` of a file."""
+
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What a label says of the bytes of its job."""
+
+    validator: str
+    """The version of the file at the endpoint, or an empty text."""
+    spans: list[Span] | None
+    """Which bytes have arrived. `None`: all that the file has."""
+
+    def spans_of(self, size: int) -> list[Span]:
+        """Return which bytes of a file of this size have arrived, in order."""
+        spans = [Span(0, size)] if self.spans is None else self.spans
+        return [Span(begin, min(end, size)) for begin, end in spans if begin < size]
+
+
 class Label:
     """The file `<partial>.json`, which names the job whose bytes the partial file has.
 
@@ -85,20 +108,30 @@ class Label:
             if not stat.S_ISREG(self._path.lstat().st_mode):
                 raise OutputError(f"{self._path} is in the way: it is no regular file")
 
-    def read(self, job: Job) -> str | None:
-        """Return the validator, or an empty text, if the label names this job."""
+    def read(self, job: Job) -> Noted | None:
+        """Return what is noted, or `None` if the label does not name this job."""
         try:
             found = json.loads(self._path.read_text("utf-8"))
-        except (FileNotFoundError, ValueError, RecursionError):
+            if not _of(job).items() <= found.items():
+                return None
+            validator = found.get("validator")
+            return Noted(validator if isinstance(validator, str) else "", _spans(found))
+        except (
+            FileNotFoundError,
+            ArithmeticError,
+            AttributeError,
+            TypeError,
+            ValueError,
+            RecursionError,
+        ):
             return None
-        if not isinstance(found, dict) or not _of(job).items() <= found.items():
-            return None
-        validator = found.get("validator")
-        return validator if isinstance(validator, str) else ""
 
-    def write(self, job: Job, validator: str = "") -> None:
-        content = json.dumps({**_of(job), "validator": validator})
-        self._path.write_text(content, "utf-8")
+    def write(self, job: Job, validator: str = "", spans: Sequence[Span] | None = None) -> None:
+        """Write the label, with the ranges that have arrived if they are not all of the file."""
+        content: dict[str, Any] = {**_of(job), "validator": validator}
+        if spans is not None:
+            content["ranges"] = spans
+        self._path.write_text(json.dumps(content), "utf-8")
 
     def remove(self) -> None:
         """Remove the label, if there is one."""
@@ -108,6 +141,19 @@ class Label:
 
 def _of(job: Job) -> Mapping[str, Any]:
     return {"exportId": job.export_id, "checksum": job.checksum, "bytes": job.file_size}
+
+
+def _spans(label: Mapping[str, Any]) -> list[Span] | None:
+    """Return the ranges of a label, in order. Raises `ValueError` or `TypeError`."""
+    if "ranges" not in label:
+        return None
+    spans = [Span(int(begin), int(end)) for begin, end in label["ranges"]]
+    at = 0
+    for begin, end in spans:
+        if not at <= begin <= end:
+            raise ValueError(label["ranges"])
+        at = end
+    return [span for span in spans if span.begin < span.end]
 
 
 def _check_regular(descriptor: int, path: Path) -> None:

@@ -4,18 +4,17 @@ import contextlib
 import os
 import select
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from outhaul.client.arrived import Arrived
+from outhaul.client.arrived import Arrived, sha256_of
 from outhaul.client.jobs import Job
-from outhaul.client.partial import Label, OutputError, claim, is_at, partial_path
+from outhaul.client.own_file import OwnFile
+from outhaul.client.partial import Label, OutputError, Span, claim, is_at, partial_path
 
-PIECE_BYTES = 1 << 20
 _WRITE_BYTES = 1 << 18
-_FLUSH_BYTES = 8 << 20
 _LOOK_SECONDS = 0.5
 _NEW_FILE = 0o666
 _PERMISSIONS = 0o7777
@@ -154,18 +153,22 @@ class FileSink:
         self._job: Job | None = None
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
-        self._written = self._flushed = 0
-        self._is_changed = False
+        self._file: OwnFile
         self.validator = ""
         self.arrived: Arrived
+        self.apart: list[Span] = []
+        """Ranges of the file that are written, too, beyond the bytes that have arrived in order."""
+        self._is_apart = False
+        """Whether bytes are written out of order. The label then says which bytes are there."""
+        self._was_apart = False
+        """Whether bytes were written out of order. They were then read from the file."""
 
     def __enter__(self) -> Self:
         existing = self._existing()
         # The bytes of a file that others may not read are not shown to them in the meantime.
         mode = _NEW_FILE if existing is None else existing.st_mode & _NEW_FILE
         self._label.check()
-        self._file = claim(self._path, mode, self._name)
-        self._seen = _version(self._file)
+        self._file = OwnFile(claim(self._path, mode, self._name))
         return self
 
     def __exit__(
@@ -177,22 +180,24 @@ class FileSink:
         # What ended the run matters more than a failure here.
         with contextlib.suppress(OSError):
             self._leave()
-        os.close(self._file)
+        self._file.close()
 
     def begin(self, job: Job) -> None:
         self._job = job
         self.arrived = Arrived(job)
-        validator = self._label.read(job)
-        if validator is None:
+        noted = self._label.read(job)
+        if noted is None:
             # The old bytes are removed before the new label is written: no label names wrong bytes.
-            self._truncate()
+            self._file.truncate()
             self._label.write(job)
             return
-        self.validator = validator
-        while piece := os.pread(self._file, PIECE_BYTES, self.arrived.size):
-            self.arrived.update(piece)
-        self._written = self.arrived.size
-        self._seen = _version(self._file)
+        self._file.look_away()
+        self.validator = noted.validator
+        spans = noted.spans_of(self._file.size)
+        self._is_apart = self._was_apart = noted.spans is not None
+        if spans and spans[0].begin == 0:
+            self._take(spans.pop(0).end)
+        self.apart = spans
 
     def append(self, piece: bytes) -> None:
         self.arrived.update(piece)
@@ -201,12 +206,42 @@ class FileSink:
         if self._waiting_bytes >= _WRITE_BYTES:
             self._write()
 
+    def put(self, piece: bytes, position: int) -> None:
+        """Write bytes out of order, which `take_up` takes up later. Threads may do so at once.
+
+        `note_apart` comes before the first call. Raises `OutputError`.
+        """
+        self._store([piece], position)
+
+    def note_apart(self, spans: Sequence[Span]) -> None:
+        """Take down which ranges are written beyond the bytes that have arrived in order."""
+        self.apart = list(spans)
+        self._is_apart = self._was_apart = True
+        if sha256_of(self._of_job().checksum) is None:
+            # The label outlives a machine that stops. Without a checksum, so must the bytes.
+            self._file.sync()
+        self._write_label()
+
+    def take_up(self, end: int) -> None:
+        """Take in the bytes up to `end`, all of which are written."""
+        self._take(end)
+        self._file.flush_early(end)
+
+    def gather(self) -> None:
+        """Remove what is written out of order, so that the file can be continued in order."""
+        if self._is_apart:
+            self._file.truncate(self.arrived.size)
+            self.apart, self._is_apart = [], False
+            self._write_label()
+
     def rewind(self) -> int:
         """Remove all bytes, and return 0."""
-        assert self._job is not None  # noqa: S101 - `begin` comes first
-        self._truncate()
-        self.arrived = Arrived(self._job)
-        self.note("")
+        self._file.truncate()
+        self._waiting, self._waiting_bytes = [], 0
+        self.apart, self._is_apart, self._was_apart = [], False, False
+        self.arrived = Arrived(self._of_job())
+        self.validator = ""
+        self._write_label()
         return 0
 
     def note(self, validator: str) -> None:
@@ -221,15 +256,15 @@ class FileSink:
         changed the file.
         """
         self._write()
-        os.fsync(self._file)
+        self._file.sync()
         if not self._is_as_written():
-            if is_at(self._file, self._path):
+            if self._is_at():
                 self.discard()
             raise OutputError(f"another program changed {self._path} while it was written")
         existing = self._existing()
         if existing is not None:
             self._resemble(existing)
-        if not is_at(self._file, self._path):
+        if not self._is_at():
             raise OutputError(f"another program replaced {self._path} while it was written")
         # In this order: after the renaming, the label may be one of another run.
         self._label.remove()
@@ -244,20 +279,28 @@ class FileSink:
         """Remove the bytes and their label."""
         self._waiting, self._waiting_bytes = [], 0
         self._label.remove()
-        if is_at(self._file, self._path):
+        if self._is_at():
             self._path.unlink()
 
     def _leave(self) -> None:
         """Write what is waiting to be written; remove a file without bytes."""
-        if is_at(self._file, self._path):
+        if self._is_at():
             if self._waiting:
                 self._write()
-            if os.fstat(self._file).st_size == 0:
+            if self._file.size == 0:
                 self.discard()
 
-    def _write_label(self) -> None:
+    def _of_job(self) -> Job:
         assert self._job is not None  # noqa: S101 - `begin` comes first
-        self._label.write(self._job, self.validator)
+        return self._job
+
+    def _is_at(self) -> bool:
+        """Return whether the open file is still the one at its path."""
+        return is_at(self._file.descriptor, self._path)
+
+    def _write_label(self) -> None:
+        spans = [Span(0, self.arrived.size), *self.apart] if self._is_apart else None
+        self._label.write(self._of_job(), self.validator, spans)
 
     def _existing(self) -> os.stat_result | None:
         """Return the status of the target, if there is one. Raises `OutputError`."""
@@ -272,68 +315,49 @@ class FileSink:
         return found
 
     def _write(self) -> None:
-        self._look_for_changes()
-        content = memoryview(b"".join(self._waiting))
+        waiting, position = self._waiting, self.arrived.size - self._waiting_bytes
         self._waiting, self._waiting_bytes = [], 0
+        if waiting:
+            self._store(waiting, position)
+            self._file.flush_early(self.arrived.size)
+
+    def _store(self, pieces: Sequence[bytes], position: int) -> None:
         try:
-            while content:
-                written = os.pwrite(self._file, content, self._written)
-                self._written += written
-                content = content[written:]
-            self._flush_early()
+            self._file.write(pieces, position)
         except OSError as error:
             raise OutputError(f"{self._path}: {error.strerror}") from error
-        finally:
-            self._seen = _version(self._file)
 
-    def _flush_early(self) -> None:
-        """Let the disk begin with what was written. The sync at the end then takes no time."""
-        count = self._written - self._flushed
-        if count >= _FLUSH_BYTES and hasattr(os, "posix_fadvise"):
-            # The advice starts the writing, and does not wait for it.
-            os.posix_fadvise(self._file, self._flushed, count, os.POSIX_FADV_DONTNEED)
-            self._flushed = self._written
-
-    def _truncate(self) -> None:
-        os.ftruncate(self._file, 0)
-        self._waiting, self._waiting_bytes = [], 0
-        self._written = self._flushed = 0
-        self._is_changed = False
-        self._seen = _version(self._file)
-
-    def _look_for_changes(self) -> None:
-        self._is_changed = self._is_changed or _version(self._file) != self._seen
+    def _take(self, end: int) -> None:
+        for piece in self._file.read(self.arrived.size, end):
+            self.arrived.update(piece)
 
     def _is_as_written(self) -> bool:
         """Return whether the file has the bytes that arrived.
 
         A change of its time is no proof of other bytes, so that the bytes are read once more.
         """
-        self._look_for_changes()
-        if not self._is_changed:
+        if not self._file.is_changed:
             return True
-        assert self._job is not None  # noqa: S101 - `begin` comes first
-        found = Arrived(self._job)
-        while piece := os.pread(self._file, PIECE_BYTES, found.size):
+        job = self._of_job()
+        if self._was_apart and sha256_of(job.checksum) is None:
+            # What was read before may have been changed by then.
+            return False
+        found = Arrived(job)
+        for piece in self._file.read(0, self._file.size):
             found.update(piece)
         return found.sha256 == self.arrived.sha256
 
     def _resemble(self, existing: os.stat_result) -> None:
         """Give the file the mode of the existing one, and its owner and group where permitted."""
-        own = os.fstat(self._file)
+        descriptor = self._file.descriptor
+        own = os.fstat(descriptor)
         if (own.st_uid, own.st_gid) != (existing.st_uid, existing.st_gid):
             with contextlib.suppress(OSError):
-                os.fchown(self._file, -1, existing.st_gid)
+                os.fchown(descriptor, -1, existing.st_gid)
             with contextlib.suppress(OSError):
-                os.fchown(self._file, existing.st_uid, -1)
+                os.fchown(descriptor, existing.st_uid, -1)
         with contextlib.suppress(OSError):
-            os.fchmod(self._file, existing.st_mode & _PERMISSIONS)
-
-
-def _version(descriptor: int) -> tuple[int, int]:
-    """Return the size and the time of the latest change, in nanoseconds."""
-    found = os.fstat(descriptor)
-    return found.st_size, found.st_mtime_ns
+            os.fchmod(descriptor, existing.st_mode & _PERMISSIONS)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from outhaul.client import Job, OutputError, OutputTakenError
+from outhaul.client.own_file import PIECE_BYTES
 from outhaul.client.partial import partial_path
-from outhaul.client.sinks import PIECE_BYTES, FileSink, StreamSink
+from outhaul.client.sinks import FileSink, StreamSink
 from outhaul.protocol.states import State
 
 NEW = b"id\n1\n"

@@ -67,6 +67,7 @@ def _command(kind: AnyKind) -> Command:
             at_once=values["jobs"],
             daily_quota=None if values["daily_quota"] == NO_QUOTA else values["daily_quota"],
             wait=values["wait"],
+            connections=values["connections"],
         )
         path = kind.path_of(type_name)
         if is_new and needs_windows(order, filters):

@@ -33,6 +33,7 @@ from outhaul.client import (
     Job,
     OutOfTimeError,
     OutputError,
+    Parallel,
     Patience,
     ProtocolError,
     Session,
@@ -80,6 +81,8 @@ class Order:
     """The day's export quota in bytes; `told`: as the endpoint says; `None`: no limit."""
     wait: bool = False
     """Whether to go on by itself when the day's quota is spent."""
+    connections: int = 4
+    """Connections over which a large file is fetched at once."""
 
     def request(self, filters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the body of the call that creates the job."""
@@ -125,7 +128,8 @@ def extract(order: Order, kind_path: str, filters: Mapping[str, Any]) -> None:
             raise
         path = exports.file_path(job.export_id)
         with time_limit(session.patience):
-            checked = _fetch(session, path, job, sink, is_old=progress.was_completed)
+            parallel = Parallel(connections=order.connections)
+            checked = _fetch(session, path, job, sink, parallel, is_old=progress.was_completed)
     show_result(job, checked, order.output, as_json=order.json)
 
 
@@ -273,7 +277,9 @@ def _run(exports: Exports, order: Order, filters: Mapping[str, Any], progress: _
     return job
 
 
-def _fetch(session: Session, path: str, job: Job, sink: Sink, *, is_old: bool) -> Checked:
+def _fetch(  # noqa: PLR0913 - what a download is about
+    session: Session, path: str, job: Job, sink: Sink, parallel: Parallel, *, is_old: bool
+) -> Checked:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -289,4 +295,6 @@ def _fetch(session: Session, path: str, job: Job, sink: Sink, *, is_old: bool) -
 
         # The file of a job that was Completed before is not about to appear.
         attempts = _MISSING_ATTEMPTS if is_old else None
-        return download_into(session, path, job, sink, show, missing_attempts=attempts)
+        return download_into(
+            session, path, job, sink, show, missing_attempts=attempts, parallel=parallel
+        )

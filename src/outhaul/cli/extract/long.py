@@ -26,6 +26,7 @@ from outhaul.client import (
     Means,
     OutputError,
     Pace,
+    Parallel,
     QuotaSpentError,
     Session,
     Wanted,
@@ -65,6 +66,7 @@ def extract_windows(order: Order, kind_path: str, filters: Mapping[str, Any]) ->
         daily_bytes=order.daily_quota,
         wait=order.wait,
         pace=Pace(poll_seconds=order.poll_seconds, queue_wait=order.queue_wait),
+        parallel=Parallel(connections=order.connections),
         watch=display,
     )
     run = _Run(order, session, wanted, means, display)

@@ -12,6 +12,7 @@ from outhaul.cli.extract.durations import parse_duration, render_duration
 from outhaul.cli.extract.periods import FIRST, TOLD, parse_size
 from outhaul.cli.generated import type_parameter
 from outhaul.cli.options import parameter, variable_of
+from outhaul.client import Parallel
 from outhaul.export.formats import FORMATS
 from outhaul.kinds.filter import Filter
 from outhaul.kinds.registry import AnyKind
@@ -167,6 +168,18 @@ QueueWait = Annotated[
     ),
 ]
 
+Connections = Annotated[
+    int,
+    _option(
+        "--connections",
+        "Connections over which a large file is fetched at once: 1 to 16. Each call counts for the "
+        "limits of the endpoint; if it refuses some, fewer are used. 1 fetches every file in one "
+        "piece.",
+        min=1,
+        max=16,
+    ),
+]
+
 
 def _size(value: str | int) -> int | str:
     """Return bytes, or a word."""
@@ -262,6 +275,7 @@ def parameters(kind: AnyKind) -> list[Parameter]:
         parameter("timeout", Timeout, None),
         parameter("poll_seconds", PollInterval, "5s"),
         parameter("queue_wait", QueueWait, "1h"),
+        parameter("connections", Connections, Parallel().connections),
         parameter("json", Json, default=False),
     ]
 

@@ -1,4 +1,4 @@
-"""Work in a thread beside another: order, bounds, errors."""
+"""Work in another thread: order, bounds, errors."""
 
 import threading
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outhaul.client.beside import Beside
+from outhaul.client.follower import Follower
 
 MEBIBYTE = 1 << 20
 
@@ -16,20 +16,20 @@ MEBIBYTE = 1 << 20
 def test_all_pieces_are_given_in_order(sizes: list[int]) -> None:
     pieces = [bytes([number]) * size for number, size in enumerate(sizes)]
     got: list[bytes] = []
-    beside = Beside(got.extend)
+    follower = Follower(got.extend)
     for piece in pieces:
-        beside.give(piece)
-    beside.settle()
+        follower.give(piece)
+    follower.settle()
     assert got == pieces
-    beside.settle()
+    follower.settle()
     assert got == pieces
 
 
 def test_small_files_start_no_thread() -> None:
     threads: list[threading.Thread] = []
-    beside = Beside(lambda _pieces: threads.append(threading.current_thread()))
-    beside.give(b"x" * (MEBIBYTE - 1))
-    beside.settle()
+    follower = Follower(lambda _pieces: threads.append(threading.current_thread()))
+    follower.give(b"x" * (MEBIBYTE - 1))
+    follower.settle()
     assert threads == [threading.current_thread()]
 
 
@@ -40,11 +40,11 @@ def test_pieces_are_not_gathered_without_end() -> None:
     def take(_pieces: Sequence[bytes]) -> None:
         go_on.wait()
 
-    beside = Beside(take)
+    follower = Follower(take)
 
     def give() -> None:
         for number in range(40):
-            beside.give(b"x" * MEBIBYTE)
+            follower.give(b"x" * MEBIBYTE)
             given_.append(number)
 
     thread = threading.Thread(target=give)
@@ -55,18 +55,18 @@ def test_pieces_are_not_gathered_without_end() -> None:
     thread.join()
     assert held < 12
     assert len(given_) == 40
-    beside.settle()
+    follower.settle()
 
 
 def test_an_error_is_raised_in_the_thread_that_gives() -> None:
     def take(_pieces: Sequence[bytes]) -> None:
         raise MemoryError("no room")
 
-    beside = Beside(take)
+    follower = Follower(take)
 
     def give() -> None:
         for _ in range(40):
-            beside.give(b"x" * MEBIBYTE)
+            follower.give(b"x" * MEBIBYTE)
 
     with pytest.raises(MemoryError, match="no room"):
         give()
@@ -76,7 +76,7 @@ def test_an_error_is_raised_at_the_end_at_the_latest() -> None:
     def take(_pieces: Sequence[bytes]) -> None:
         raise MemoryError("no room")
 
-    beside = Beside(take)
-    beside.give(b"x")
+    follower = Follower(take)
+    follower.give(b"x")
     with pytest.raises(MemoryError, match="no room"):
-        beside.settle()
+        follower.settle()

@@ -1,4 +1,4 @@
-"""Work on the bytes of a file in a thread beside the one that receives them."""
+"""Work on the bytes of a file in another thread than the one that receives them."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ _BATCH_BYTES = 1 << 20
 _LONGEST_QUEUE = 8
 
 
-class Beside:
+class Follower:
     """Gives pieces of bytes to a function, in order, in a thread of its own.
 
     The function gets batches of about 1 MiB, so that threads seldom wait for each other. The queue
@@ -30,7 +30,7 @@ class Beside:
         if self._batch_bytes < _BATCH_BYTES:
             return
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, "beside")
+            self._thread = ThreadPoolExecutor(1, "follower")
         self._queue.append(self._thread.submit(self._take, self._batch))
         self._batch, self._batch_bytes = [], 0
         while self._queue[0].done() or len(self._queue) > _LONGEST_QUEUE:
