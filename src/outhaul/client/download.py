@@ -23,6 +23,8 @@ from outhaul.client.ranges import NoRangesError, Parallel, Ranges
 from outhaul.client.session import Session
 from outhaul.client.sinks import FileSink, Sink, StreamSink
 
+_MOST_OTHERS = 5
+
 
 def _quiet(_received: int) -> None:
     pass
@@ -78,25 +80,29 @@ def download_into(  # noqa: PLR0913 - the last two have defaults
     large file is fetched over several connections, as `parallel` says, if the output is a file.
 
     The size and the SHA-256 must be those of the job, as far as it has them. Without a SHA-256 the
-    number of records must be right. A file that does not match is downloaded once more before
-    `ChecksumError` is raised; but bytes that a stream got cannot be taken back, so that then the
+    number of records must be right. A file that does not match is downloaded once more. If other
+    bytes come then, the network alters them, and a few more attempts are made; if the same come
+    again, `ChecksumError` is raised. Bytes that a stream got cannot be taken back, so that then the
     error is raised at once. Raises `DownloadError` if the connection stays broken, other
     `ClientError`s, and `OSError` for a failure of the output.
     """
     sink.begin(job)
     fetch = _Download(session, path, job, sink, on_bytes, missing_attempts, parallel)
-    try:
-        checked = fetch.checked()
-    except ChecksumError as error:
-        if not sink.can_begin_again:
-            raise
-        session.notice(f"{error}; downloading it once more")
-        fetch.begin_again()
+    came: set[str] = set()
+    while True:
         try:
             checked = fetch.checked()
-        except ChecksumError:
-            sink.discard()
-            raise
+            break
+        except ChecksumError as error:
+            if not sink.can_begin_again:
+                raise
+            sha256 = sink.arrived.sha256
+            if sha256 in came or len(came) >= _MOST_OTHERS:
+                sink.discard()
+                raise
+            came.add(sha256)
+            session.notice(f"{error}; downloading it once more")
+            fetch.begin_again()
     sink.finish()
     return checked
 

@@ -198,6 +198,24 @@ def test_file_that_stays_wrong(fetch: Fetch, file: bytes) -> None:
     assert not fetch.target.exists()
 
 
+def test_bytes_that_are_wrong_in_another_way_each_time_are_fetched_again(fetch: Fetch) -> None:
+    wrong = [FILE[:at] + b"?" + FILE[at + 1 :] for at in range(3)]
+    endpoint = Endpoint()
+    endpoint.instead = [httpx2.Response(200, headers=CSV, content=each) for each in wrong]
+    assert fetch(endpoint, job_of(FILE)) == FILE
+    assert endpoint.asked == [None] * 4
+
+
+def test_bytes_that_stay_wrong_are_given_up(fetch: Fetch) -> None:
+    wrong = [FILE[:at] + b"?" + FILE[at + 1 :] for at in range(9)]
+    endpoint = Endpoint()
+    endpoint.instead = [httpx2.Response(200, headers=CSV, content=each) for each in wrong]
+    with pytest.raises(ChecksumError):
+        fetch(endpoint, job_of(FILE))
+    assert len(endpoint.asked) == 6
+    assert fetch.left == []
+
+
 def test_wrong_file_leaves_nothing(fetch: Fetch) -> None:
     endpoint = Endpoint(FILE[::-1])
     with pytest.raises(ChecksumError, match="not the one that the server announced: job-1 has"):
