@@ -125,7 +125,7 @@ class Journeys:
         lists.look(kinds, older_than=_SAME_LOOK_SECONDS)
         for journey in in_flight:
             kind, seen = journey.task.kind_path, journey.job
-            if seen is None or journey.queued is None or lists.asked(kind) < journey.queued:
+            if seen is None or journey.queued is None or lists.asked(kind) <= journey.queued:
                 continue
             try:
                 # A list shows the jobs of some days only, and may be a little behind.

@@ -13,6 +13,7 @@ def test_all_tasks_land_and_the_queue_is_used() -> None:
     assert sorted(each.task.key for each in landed) == list(range(30))
     assert all(each.job and each.error is None and each.path for each in landed)
     assert "1029" not in endpoint.codes()
+    assert endpoint.count("status") == 0  # the lists tell the states
     # The first is alone; then two are always processed at a time.
     assert endpoint.passed < 60 * 17
 

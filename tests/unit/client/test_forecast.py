@@ -119,6 +119,17 @@ def test_a_sample_is_begun_alone(room: Room, days: int, expected: bool) -> None:
     assert fits(None, room, days) is expected
 
 
+def test_nothing_is_begun_beside_a_sample() -> None:
+    assert fits(size(1), Room(limit=100, used=0), 0)
+    assert not fits(size(1), Room(limit=100, used=0, in_flight=(None,)), 0)
+
+
+def test_a_job_larger_than_the_quota_is_the_first_of_a_day() -> None:
+    assert fits(size(150), Room(limit=100, used=0), 0)
+    assert not fits(size(150), Room(limit=100, used=1), 0)
+    assert not fits(size(150), Room(limit=100, used=0, in_flight=(size(1),)), 0)
+
+
 # Forecasts
 
 
