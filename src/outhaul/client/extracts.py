@@ -6,7 +6,7 @@ for file in extract_files(session, "activities", {}, period="2023-01-01/2026-01-
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -121,7 +121,7 @@ class Means:
     daily_bytes: int | Literal["told"] | None = "told"
     """The day's export quota; `told`: what the endpoint says, or 500 MB; `None`: no limit."""
     wait: bool = False
-    """Whether to go on by itself when the day's quota is spent."""
+    """Whether to wait for the next day when the day's quota is spent."""
     pace: Pace = field(default_factory=Pace)
     parallel: Parallel = field(default_factory=Parallel)
     """How large files are fetched."""
@@ -139,7 +139,7 @@ def extract_files(  # noqa: PLR0913 - each says what is wanted, or how
     window_days: int | None = None,
     newest_first: bool = False,
     means: Means | None = None,
-) -> Iterator[ExtractedFile]:
+) -> Generator[ExtractedFile, None, None]:
     """Yield the files of all windows, from the oldest on, or from the newest on.
 
     A file is yielded when it and those before it are there. The files are in `folder`, and stay. A

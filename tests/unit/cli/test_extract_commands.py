@@ -237,3 +237,51 @@ def test_an_existing_job_needs_its_type_of_records(asked: list[Asked]) -> None:
     assert done.exit_code == 2
     assert "Missing option '--type'" in done.stderr
     assert not asked
+
+
+@pytest.mark.parametrize(
+    ("words", "means"),
+    [
+        (("--created-at", "2023-01-01/2026-01-01"), {}),
+        (("--created-at", "2026-01-01/"), {}),
+        (("--created-at", "2026-01-01/2026-01-09", "--window-days", "7"), {"window_days": 7}),
+        (("--created-at", JANUARY, "--output", "leads/"), {"output": "leads/"}),
+        (("--created-at", JANUARY, "--output", "{start}.csv"), {"output": "{start}.csv"}),
+        (("--static-list-id", "7", "--wait"), {"wait": True}),
+        (("--created-at", JANUARY, "--daily-quota", "1.5 GB"), {"daily_quota": 1_500_000_000}),
+        (("--created-at", JANUARY, "--daily-quota", "none"), {"daily_quota": None}),
+    ],
+)
+def test_long_periods_and_their_options_make_windows(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], means: dict[str, Any]
+) -> None:
+    found: list[Order] = []
+    monkeypatch.setattr(commands, "extract_windows", lambda order, *_: found.append(order))
+    done = run("leads", "--fields", "id", *words)
+    assert done.exit_code == 0, done.output
+    assert {name: getattr(found[0], name) for name in means} == means
+
+
+def test_a_period_of_31_days_is_one_job_as_ever(asked: list[Asked]) -> None:
+    period = "2026-01-01/2026-02-01"
+    done = run("leads", "--fields", "id", "--created-at", period, "--order", "newest")
+    assert done.exit_code == 0, done.output
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--order", "up"), "--order.*is none of oldest, newest"),
+        (("--daily-quota", "many"), "--daily-quota.*is no size"),
+        (("--jobs", "0"), "--jobs"),
+        (("--window-days", "0"), "--window-days"),
+        (("--created-at", "2026-02-01/2026-01-01"), "--created-at.*ends before it starts"),
+    ],
+)
+def test_wrong_values_are_refused_by_the_name_of_their_option(
+    words: tuple[str, ...], problem: str
+) -> None:
+    done = run("leads", "--fields", "id", "--created-at", JANUARY, *words)
+    assert done.exit_code == 2
+    assert re.search(problem, done.output), done.output

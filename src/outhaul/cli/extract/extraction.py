@@ -80,7 +80,7 @@ class Order:
     daily_quota: int | Literal["told"] | None = "told"
     """The day's export quota in bytes; `told`: as the endpoint says; `None`: no limit."""
     wait: bool = False
-    """Whether to go on by itself when the day's quota is spent."""
+    """Whether to wait for the next day when the day's quota is spent."""
     connections: int = 4
     """Connections over which a large file is fetched at once."""
 

@@ -88,6 +88,8 @@ class _Run:
     display: Display
     goes_on: str = ""
     """How a later run goes on, for the message."""
+    folder: Path | None = None
+    """What a later run goes on with, for the message."""
 
     def into_one(self) -> None:
         order = self.order
@@ -96,11 +98,11 @@ class _Run:
             sink = stack.enter_context(opened(order, self.session))
             if isinstance(sink, FileSink):
                 folder = _folder_of(Path(os.path.realpath(order.output)))
-                self.goes_on = f", in {folder}: the same command goes on"
+                self.folder, self.goes_on = folder, "the same command goes on"
             else:
                 made = tempfile.TemporaryDirectory(prefix="outhaul-")
                 folder = Path(stack.enter_context(made))
-                self.goes_on = "; a stream cannot be gone on with: use a file"
+                self.goes_on = "a stream cannot be gone on with: use a file"
             extract = stack.enter_context(self._extract(folder))
             with self.display.shown(), time_limit(self.session.patience), self._spent():
                 extracted = extract.join(sink)
@@ -113,7 +115,7 @@ class _Run:
             Path(pattern).mkdir(exist_ok=True)
             pattern += "{window}." + order.file_format.lower()
         folder = _folder_of(Path(order.output.rstrip(os.sep)))
-        self.goes_on = ": the same command goes on"
+        self.goes_on = "the same command goes on"
 
         def path_of(window: Window | None) -> Path:
             return Path(_named(pattern, window))
@@ -126,7 +128,8 @@ class _Run:
         show_files(files, order.output, as_json=order.json)
 
     def told(self, problem: str) -> str:
-        return self.display.told(problem, self.goes_on)
+        where = f", in {self.folder}" if self.folder and self.display.done else ""
+        return self.display.told(problem, f"{where}: {self.goes_on}")
 
     @contextlib.contextmanager
     def _extract(
@@ -154,12 +157,12 @@ class _Run:
         """Say when all would be there if the day's quota is spent."""
         try:
             yield
-        except QuotaSpentError as error:
+        except QuotaSpentError:
             forecast = self.display.forecast
             by = forecast.done_at if forecast else None
-            self.goes_on += f" after {render_minute(error.until)}, or use --wait" + (
-                f"; all would be there by {render_minute(by)}" if by else ""
-            )
+            self.goes_on += ", or use --wait"
+            if by is not None:
+                self.goes_on += f"; then all is there by {render_minute(by)}"
             raise
 
 

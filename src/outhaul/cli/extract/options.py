@@ -245,7 +245,7 @@ Wait = Annotated[
     bool,
     _option(
         "--wait",
-        "Go on by itself when the day's quota is spent and the next day begins (midnight in "
+        "When the day's quota is spent, go on when the next day begins (midnight in "
         "America/Chicago). Without it, the exit status is 1, and the same command goes on later.",
     ),
 ]
