@@ -121,9 +121,9 @@ def test_the_help_shows_what_is_needed_before_the_fields(kind: str, own: str) ->
     shown = re.findall(r"^  --([a-z-]+)", run(kind, "--help").stdout, re.MULTILINE)
     assert shown[4:][: len(own.split())] == own.split()
     assert shown[:4] == ["url", "client-id", "client-secret", "output"]
-    assert shown[5:][-8:] == [
+    assert shown[5:][-9:] == [
         *("format", "header", "export-id", "timeout", "poll-interval", "queue-wait"),
-        *("json", "help"),
+        *("connections", "json", "help"),
     ]
 
 
