@@ -1,9 +1,7 @@
 """What a download writes to: a file that appears when it is whole, or a stream."""
 
 import contextlib
-import os
 import select
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,11 +11,10 @@ from outhaul.client.arrived import Arrived, sha256_of
 from outhaul.client.jobs import Job
 from outhaul.client.own_file import OwnFile
 from outhaul.client.partial import Label, OutputError, Span, claim, is_at, partial_path
+from outhaul.client.publishing import existing_file, mode_of_new, resemble, sync_folder
 
 _WRITE_BYTES = 1 << 18
 _LOOK_SECONDS = 0.5
-_NEW_FILE = 0o666
-_PERMISSIONS = 0o7777
 
 
 class Sink(Protocol):
@@ -164,11 +161,9 @@ class FileSink:
         """Whether bytes were written out of order. They were then read from the file."""
 
     def __enter__(self) -> Self:
-        existing = self._existing()
-        # The bytes of a file that others may not read are not shown to them in the meantime.
-        mode = _NEW_FILE if existing is None else existing.st_mode & _NEW_FILE
+        existing = existing_file(self._target, self._name)
         self._label.check()
-        self._file = OwnFile(claim(self._path, mode, self._name))
+        self._file = OwnFile(claim(self._path, mode_of_new(existing), self._name))
         return self
 
     def __exit__(
@@ -261,9 +256,9 @@ class FileSink:
             if self._is_at():
                 self.discard()
             raise OutputError(f"another program changed {self._path} while it was written")
-        existing = self._existing()
+        existing = existing_file(self._target, self._name)
         if existing is not None:
-            self._resemble(existing)
+            resemble(self._file.descriptor, existing)
         if not self._is_at():
             raise OutputError(f"another program replaced {self._path} while it was written")
         # In this order: after the renaming, the label may be one of another run.
@@ -273,7 +268,7 @@ class FileSink:
         except OSError as error:
             self._write_label()
             raise OutputError(f"{self._name}: {error.strerror}") from error
-        _sync_folder(self._target.parent)
+        sync_folder(self._target.parent)
 
     def discard(self) -> None:
         """Remove the bytes and their label."""
@@ -301,18 +296,6 @@ class FileSink:
     def _write_label(self) -> None:
         spans = [Span(0, self.arrived.size), *self.apart] if self._is_apart else None
         self._label.write(self._of_job(), self.validator, spans)
-
-    def _existing(self) -> os.stat_result | None:
-        """Return the status of the target, if there is one. Raises `OutputError`."""
-        try:
-            found = self._target.stat()
-        except FileNotFoundError:
-            return None
-        if not stat.S_ISREG(found.st_mode):
-            raise OutputError(f"{self._name} is no regular file")
-        if not os.access(self._target, os.W_OK):
-            raise OutputError(f"{self._name} is read-only")
-        return found
 
     def _write(self) -> None:
         waiting, position = self._waiting, self.arrived.size - self._waiting_bytes
@@ -346,25 +329,3 @@ class FileSink:
         for piece in self._file.read(0, self._file.size):
             found.update(piece)
         return found.sha256 == self.arrived.sha256
-
-    def _resemble(self, existing: os.stat_result) -> None:
-        """Give the file the mode of the existing one, and its owner and group where permitted."""
-        descriptor = self._file.descriptor
-        own = os.fstat(descriptor)
-        if (own.st_uid, own.st_gid) != (existing.st_uid, existing.st_gid):
-            with contextlib.suppress(OSError):
-                os.fchown(descriptor, -1, existing.st_gid)
-            with contextlib.suppress(OSError):
-                os.fchown(descriptor, existing.st_uid, -1)
-        with contextlib.suppress(OSError):
-            os.fchmod(descriptor, existing.st_mode & _PERMISSIONS)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Sync the entries of a folder to the disk, if its file system can do that."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
