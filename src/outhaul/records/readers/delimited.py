@@ -57,6 +57,7 @@ class CsvReader:
 
     def __init__(self, path: Path, form: str) -> None:
         self.path = path
+        self.names: list[str] = []
         self._form = form
         self._delimiter = DELIMITERS[form]
         self._walk: Iterator[tuple[int, int]] = iter(())
@@ -66,9 +67,9 @@ class CsvReader:
         first = 0
         with opened(self.path) as source:
             text = _Text(self.path, source)
-            names = self._header(text)
+            self.names = self._header(text)
             for records in _ahead(text.records(self._delimiter)):
-                frame = self._frame(records, names)
+                frame = self._frame(records, self.names)
                 lines = (line for line, _ in self._rows(records))
                 self._walk = enumerate(lines, first)
                 first += frame.height

@@ -1,16 +1,15 @@
 """JSON Lines files: one JSON object on a line for each record."""
 
 import io
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import polars as pl
 
-from outhaul.records.numbers import number_text
+from outhaul.records.json_objects import may_repeat, names_of, text_of
 from outhaul.records.readers.names import problem_of_names
 from outhaul.records.readers.reader import (
     BATCH_BYTES,
@@ -25,8 +24,6 @@ from outhaul.records.readers.sources import BOM, RECORD_BYTES, TOO_LONG, check_t
 _PEEKED = 8
 _ONE_A_LINE = "one object on each line is expected"
 
-_QUOTE, _N, _NINE = b'"n9'
-
 # Half of a surrogate pair, which JSON can contain and UTF-8 cannot.
 _HALF_PAIR = re.compile(
     rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]", re.DOTALL
@@ -39,10 +36,13 @@ class JsonLinesReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-        self._text = msgspec.json.Decoder(str)
-        self._names: set[str] = set()
+        self._names: dict[str, None] = {}
         self._first = 0
         self._lines: list[int] = []
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._names)
 
     def batches(self, report: Report) -> Iterator[pl.DataFrame]:
         """Yield the records in order. All values are texts; objects and arrays are not parsed.
@@ -88,7 +88,7 @@ class JsonLinesReader:
             problem = self._problem(content, members, values)
             if problem is not None:
                 raise FileError(self.path, [Problem(line, problem)])
-            return dict(zip(members, map(self._value, values), strict=True))
+            return dict(zip(members, map(text_of, values), strict=True))
         except UnicodeDecodeError as error:
             raise FileError(self.path, [Problem(line, UNDECODED)]) from error
         except RecursionError as error:
@@ -107,57 +107,14 @@ class JsonLinesReader:
         self, content: bytes, members: Mapping[str, Any], values: Sequence[bytes]
     ) -> str | None:
         """Return the problem with the names of an object, or `None`."""
-        if _may_repeat(content, members, values):
-            return problem_of_names(_names(content))
-        if not members.keys() <= self._names:
+        if may_repeat(content, members, values):
+            return problem_of_names(names_of(content))
+        if not members.keys() <= self._names.keys():
             problem = problem_of_names(list(members))
             if problem is not None:
                 return problem
-            self._names |= members.keys()
+            self._names |= dict.fromkeys(members)
         return None
-
-    def _value(self, raw: bytes) -> str | None:
-        first = raw[0]  # tells the type of a value; numbers begin with a digit or a minus
-        if first == _QUOTE:
-            return self._text.decode(raw)
-        if first == _N:
-            return None
-        text = raw.decode()
-        return text if first > _NINE or text.isdigit() else number_text(text)
-
-
-def _may_repeat(content: bytes, names: Iterable[str], values: Sequence[bytes]) -> bool:
-    """Return whether an object may have a name twice. The decoder drops all but the last one.
-
-    It has not if there are as many colons after names as decoded members, or if its length is that
-    of the decoded members, so no bytes are missing.
-    """
-    apart = b" :" in content or b"\t:" in content or b"\r:" in content
-    if not apart and content.count(b'":') == len(values):
-        return False
-    content = content.strip()
-    size = (
-        sum(map(len, names))
-        + sum(map(len, values))
-        + len('{"":}')
-        + (len(values) - 1) * len(',"":')
-    )
-    if len(content) == size or not values:
-        return False
-    spaced = (b'"%b": %b' % pair for pair in zip((n.encode() for n in names), values, strict=True))
-    return content != b"{" + b", ".join(spaced) + b"}"
-
-
-def _names(content: bytes) -> list[str]:
-    """Return the names of an object, in the order of the text."""
-    found: list[str] = []
-
-    def take(pairs: list[tuple[str, Any]]) -> None:
-        # The outermost object ends last.
-        found[:] = [name for name, _ in pairs]
-
-    json.loads(content, object_pairs_hook=take, parse_int=len, parse_float=len)
-    return found
 
 
 def _text_frame(records: list[dict[str, str | None]]) -> pl.DataFrame:

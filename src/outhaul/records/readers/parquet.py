@@ -29,11 +29,13 @@ class ParquetReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.names: list[str] = []
 
     def batches(self, report: Report) -> Iterator[pl.DataFrame]:
         try:
             with self._opened() as file, pa_parquet.ParquetFile(file) as source:
                 schema = self._readable(source.schema_arrow)
+                self.names = schema.names
                 total = max(1, source.metadata.num_rows)
                 done = 0
                 for batch in source.iter_batches(batch_size=_batch_records(source.metadata)):

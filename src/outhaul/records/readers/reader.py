@@ -1,6 +1,6 @@
 """What all readers share: their interface, and the problems that a file can have."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -27,7 +27,7 @@ class Problem(NamedTuple):
 
 
 class FileError(ValueError):
-    """A file cannot be loaded. Nothing of it was loaded."""
+    """A file cannot be read as records, or a value does not have the type of its column."""
 
     def __init__(self, path: Path, problems: list[Problem], more: int = 0) -> None:
         lines = [
@@ -48,6 +48,10 @@ class Reader(Protocol):
     """Reads a file of records."""
 
     path: Path
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The columns, in the order of the file. All are there when all batches were read."""
 
     def batches(self, report: Report) -> Iterator[pl.DataFrame]:
         """Yield the records in order, in batches. Raises `FileError` for a damaged file."""
