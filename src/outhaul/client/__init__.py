@@ -6,7 +6,11 @@ with Session("https://123-ABC-456.mktorest.com", client_id, client_secret) as se
     download(session, exports.file_path(job.export_id), job, Path("leads.csv"))
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from outhaul.client.arrived import Checked
+from outhaul.client.described import ActivityType, activity_types, field_types
 from outhaul.client.download import download, download_into, download_to
 from outhaul.client.endings import Ending, Fate
 from outhaul.client.errors import (
@@ -57,7 +61,34 @@ from outhaul.client.told import Told, told_limits
 from outhaul.client.watch import Watch
 from outhaul.client.windows import Period, Window, split
 
+if TYPE_CHECKING:
+    from outhaul.client.parquet import ParquetFile, ParquetFolder, write_parquet
+    from outhaul.client.spread import Spreading
+    from outhaul.client.typed import MisfitError, batches
+    from outhaul.client.typed_extracts import extract_batches
+    from outhaul.records.readers import FileError
+
+_LATER = {
+    "FileError": "outhaul.records.readers",
+    "MisfitError": "outhaul.client.typed",
+    "ParquetFile": "outhaul.client.parquet",
+    "ParquetFolder": "outhaul.client.parquet",
+    "Spreading": "outhaul.client.spread",
+    "batches": "outhaul.client.typed",
+    "extract_batches": "outhaul.client.typed_extracts",
+    "write_parquet": "outhaul.client.parquet",
+}
+"""Names that are imported when they are used, because Arrow and Polars take a while to import."""
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any of the names above
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)
+
+
 __all__ = [
+    "ActivityType",
     "AlreadyQueuedError",
     "AnswerError",
     "Backoff",
@@ -74,6 +105,7 @@ __all__ = [
     "Extracted",
     "ExtractedFile",
     "Fate",
+    "FileError",
     "FileMissingError",
     "Flight",
     "Forecast",
@@ -84,12 +116,15 @@ __all__ = [
     "JoinError",
     "Landed",
     "Means",
+    "MisfitError",
     "NotAFileError",
     "OutOfTimeError",
     "OutputError",
     "OutputTakenError",
     "Pace",
     "Parallel",
+    "ParquetFile",
+    "ParquetFolder",
     "Patience",
     "Period",
     "ProtocolError",
@@ -98,6 +133,7 @@ __all__ = [
     "QuotaExceededError",
     "QuotaSpentError",
     "Session",
+    "Spreading",
     "Task",
     "Told",
     "UnreachableError",
@@ -105,12 +141,17 @@ __all__ = [
     "Watch",
     "Window",
     "WindowsFailedError",
+    "activity_types",
+    "batches",
     "download",
     "download_into",
     "download_to",
+    "extract_batches",
     "extract_files",
+    "field_types",
     "is_standard_output",
     "open_output",
     "split",
     "told_limits",
+    "write_parquet",
 ]

@@ -69,6 +69,11 @@ def is_standard_output(path: str) -> bool:
     return path == "-" or _descriptor(path) == 1
 
 
+def is_descriptor(path: str) -> bool:
+    """Return whether a path names an open descriptor of this process, such as `/dev/stdout`."""
+    return _descriptor(path) is not None
+
+
 def _new_file(name: str) -> Path:
     if not name or name.endswith(os.sep):
         raise OutputError(f"{name!r} is a folder")

@@ -26,3 +26,9 @@ def test_a_worker_imports_nothing_of_the_server() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert done.stdout.strip() == b"[]"
+
+
+def test_the_client_is_imported_without_arrow_and_polars() -> None:
+    script = "import sys, outhaul.client; print({'polars', 'pyarrow'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout.strip() == b"set()"

@@ -7,11 +7,13 @@ from typing import Any, TypeVar
 import typer
 
 from outhaul.cli.extract.extraction import Order, extract
-from outhaul.cli.extract.long import extract_windows, needs_windows
+from outhaul.cli.extract.long import extract_windows, is_pattern, needs_windows
 from outhaul.cli.extract.options import NO_QUOTA, parameters
+from outhaul.cli.extract.parquet import NEEDED, ParquetOrder
 from outhaul.cli.extract.periods import ShorterWindowsError
 from outhaul.cli.generated import Makers, group_of
 from outhaul.cli.options import Command, with_parameters
+from outhaul.client import is_standard_output
 from outhaul.kinds import KINDS
 from outhaul.kinds.filter import Filter, FiltersError
 from outhaul.kinds.options import TypeOption, read_names
@@ -53,11 +55,13 @@ def _command(kind: AnyKind) -> Command:
             url=values["url"],
             client_id=values["client_id"],
             client_secret=values["client_secret"],
-            output=values["output"],
+            output=_output(values),
             json=values["json"],
             fields=_fields(kind, values["fields"]) if is_new else None,
             headers=_headers(values["header"] or []) if is_new else {},
             file_format=values["file_format"],
+            parquet=_parquet(kind, values),
+            columns=_columns(kind, values),
             export_id=export_id,
             timeout=values["timeout"],
             poll_seconds=values["poll_seconds"],
@@ -79,6 +83,52 @@ def _command(kind: AnyKind) -> Command:
             extract_windows(order, path, filters)
 
     return with_parameters(run, parameters(kind))
+
+
+def _parquet(kind: AnyKind, values: Mapping[str, Any]) -> ParquetOrder | None:
+    """Return how Parquet is written, or `None` if the file of the job is the output."""
+    attributes = values.get("attributes", "json")
+    if values["output_format"] is None:
+        if attributes != "json":
+            raise typer.BadParameter(
+                "only --output-format parquet has columns for them", param_hint="--attributes"
+            )
+        if values["misfits"] != "error":
+            raise typer.BadParameter(
+                "only --output-format parquet has types", param_hint="--misfits"
+            )
+        return None
+    if is_standard_output(values["output"]):
+        raise typer.BadParameter("Parquet is written to a file", param_hint="--output")
+    if is_pattern(_output(values)):
+        raise typer.BadParameter(
+            "Parquet is written to one file, or with --attributes spread to one folder",
+            param_hint="--output",
+        )
+    if attributes == "spread":
+        columns = _columns(kind, values)
+        missing = [name for name in NEEDED if columns and name not in columns]
+        if missing:
+            raise typer.BadParameter(
+                f"it needs {' and '.join(missing)} among the fields, by this name",
+                param_hint="--attributes",
+            )
+    return ParquetOrder(attributes=attributes, misfits=values["misfits"])
+
+
+def _output(values: Mapping[str, Any]) -> str:
+    """Return the output. A slash at its end says no more than that spread attributes need it."""
+    output: str = values["output"]
+    return output.rstrip("/") or output if values.get("attributes") == "spread" else output
+
+
+def _columns(kind: AnyKind, values: Mapping[str, Any]) -> list[str]:
+    """Return the columns that the file will have; an empty list if that is not known."""
+    if values["export_id"] is not None:
+        return []
+    headers = _headers(values["header"] or [])
+    fields = _fields(kind, values["fields"]) or kind.default_fields
+    return [headers.get(name, name) for name in fields]
 
 
 def _filters(kind: AnyKind, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, Protocol
@@ -22,6 +22,7 @@ from rich.progress import (
 
 from outhaul.cli.console import errors, print_error, print_message
 from outhaul.cli.extract.interrupts import Interrupted, raised_signals, time_limit
+from outhaul.cli.extract.parquet import ParquetOrder, ParquetOutput
 from outhaul.cli.extract.periods import ShorterWindowsError, has_shorter_windows
 from outhaul.cli.extract.results import show_result
 from outhaul.client import (
@@ -83,6 +84,10 @@ class Order:
     """Whether to wait for the next day when the day's quota is spent."""
     connections: int = 4
     """Connections over which a large file is fetched at once."""
+    parquet: ParquetOrder | None = None
+    """How Parquet is written. Without it, the output is the file of the job."""
+    columns: Sequence[str] = ()
+    """The columns of the file, if they are known."""
 
     def request(self, filters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the body of the call that creates the job."""
@@ -117,7 +122,7 @@ def extract(order: Order, kind_path: str, filters: Mapping[str, Any]) -> None:
         session,
         ends(order, progress),
         raised_signals(),
-        opened(order, session) as sink,
+        opened(order, session, kind_path) as (sink, publish),
     ):
         exports = Exports(session, kind_path)
         try:
@@ -130,12 +135,22 @@ def extract(order: Order, kind_path: str, filters: Mapping[str, Any]) -> None:
         with time_limit(session.patience):
             parallel = Parallel(connections=order.connections)
             checked = _fetch(session, path, job, sink, parallel, is_old=progress.was_completed)
+            publish(job.format)
     show_result(job, checked, order.output, as_json=order.json)
 
 
+def _done(_file_format: str) -> None:
+    """Publish nothing more: the file of the job is the output."""
+
+
 @contextlib.contextmanager
-def opened(order: Order, session: Session) -> Iterator[Sink]:
-    """Open what the file is written to. End the command if it cannot be written."""
+def opened(
+    order: Order, session: Session, kind_path: str
+) -> Iterator[tuple[Sink, Callable[[str], None]]]:
+    """Open what the file is written to, and yield what is called when the file is there.
+
+    That takes the format of the file. End the command if the output cannot be written.
+    """
     is_stdout = is_standard_output(order.output)
     if order.json and is_stdout:
         raise typer.BadParameter(
@@ -144,7 +159,11 @@ def opened(order: Order, session: Session) -> Iterator[Sink]:
     if order.output == STDOUT:
         if sys.stdout is None:
             raise typer.BadParameter("standard output is closed", param_hint="--output")
-        yield StreamSink(sys.stdout.buffer)
+        yield StreamSink(sys.stdout.buffer), _done
+        return
+    if order.parquet is not None:
+        with _parquet(order, order.parquet, session, kind_path) as output:
+            yield output
         return
     try:
         sink = open_output(
@@ -156,7 +175,25 @@ def opened(order: Order, session: Session) -> Iterator[Sink]:
     except OutputError as error:
         raise typer.BadParameter(str(error), param_hint="--output") from None
     with sink:
-        yield sink
+        yield sink, _done
+
+
+@contextlib.contextmanager
+def _parquet(
+    order: Order, parquet: ParquetOrder, session: Session, kind_path: str
+) -> Iterator[tuple[Sink, Callable[[str], None]]]:
+    try:
+        output = ParquetOutput(
+            order.output,
+            parquet,
+            columns=order.columns,
+            headers=order.headers,
+            file_format=order.file_format,
+        )
+    except OutputError as error:
+        raise typer.BadParameter(str(error), param_hint="--output") from None
+    with output.opened(session, kind_path) as sink:
+        yield sink, partial(output.publish, notice=show_notice)
 
 
 class Telling(Protocol):

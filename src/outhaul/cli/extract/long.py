@@ -40,7 +40,7 @@ _NAMES = ("{window}", "{start}", "{end}")
 
 def needs_windows(order: Order, filters: Mapping[str, Any]) -> bool:
     """Return whether an extraction takes several jobs, or options ask for what only these do."""
-    if order.wait or order.daily_quota != TOLD or _is_pattern(order.output):
+    if order.wait or order.daily_quota != TOLD or is_pattern(order.output):
         return True
     found = period_in(filters)
     return found is not None and not fits_in_one(found[1], order.window_days)
@@ -71,7 +71,7 @@ def extract_windows(order: Order, kind_path: str, filters: Mapping[str, Any]) ->
     )
     run = _Run(order, session, wanted, means, display)
     with session, ends(order, run), raised_signals():
-        if _is_pattern(order.output):
+        if is_pattern(order.output):
             run.into_files()
         else:
             run.into_one()
@@ -95,7 +95,7 @@ class _Run:
         order = self.order
         with contextlib.ExitStack() as stack:
             # The output is opened first: no job is spent on an output that is refused.
-            sink = stack.enter_context(opened(order, self.session))
+            sink, publish = stack.enter_context(opened(order, self.session, self.wanted.kind_path))
             if isinstance(sink, FileSink):
                 folder = _folder_of(Path(os.path.realpath(order.output)))
                 self.folder, self.goes_on = folder, "the same command goes on"
@@ -106,6 +106,7 @@ class _Run:
             extract = stack.enter_context(self._extract(folder))
             with self.display.shown(), time_limit(self.session.patience), self._spent():
                 extracted = extract.join(sink)
+                publish(order.file_format)
         show_joined(extracted, order.output, as_json=order.json)
 
     def into_files(self) -> None:
@@ -166,7 +167,8 @@ class _Run:
             raise
 
 
-def _is_pattern(output: str) -> bool:
+def is_pattern(output: str) -> bool:
+    """Return whether an output names a file for each window."""
     return output.endswith(os.sep) or any(name in output for name in _NAMES)
 
 

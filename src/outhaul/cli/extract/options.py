@@ -3,7 +3,7 @@
 import os
 import re
 from inspect import Parameter
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -21,6 +21,7 @@ NO_QUOTA = "none"
 """The value of `--daily-quota` for no limit."""
 
 _EXPORT_ID = re.compile(r"[0-9A-Za-z][\w.:-]*", re.ASCII)
+ACTIVITIES = "activities"
 _ALWAYS_REQUIRED = ("url", "client_id", "client_secret", "output", "type_name")
 
 
@@ -114,6 +115,31 @@ FileFormat = Annotated[
         "JSON Lines, and any of them with gzip.",
         metavar="[" + "|".join(FORMATS) + "]",
         parser=_format,
+    ),
+]
+OutputFormat = Annotated[
+    Literal["parquet"] | None,
+    _option(
+        "--output-format",
+        "Write Parquet in place of the file of the job: columns with the types that the endpoint "
+        "describes, compressed with zstd. --format remains the format of the job's file.",
+    ),
+]
+Misfits = Annotated[
+    Literal["error", "text"],
+    _option(
+        "--misfits",
+        "With --output-format parquet, what is done about a value that is not of the type of its "
+        "column: end with an error, or make a text of the column.",
+    ),
+]
+Attributes = Annotated[
+    Literal["json", "spread"],
+    _option(
+        "--attributes",
+        "With --output-format parquet: the attributes of activities as one column of JSON, or "
+        "spread into typed columns. Then --output is a folder that gets a file for each type of "
+        "activity.",
     ),
 ]
 Header = Annotated[
@@ -269,6 +295,9 @@ def parameters(kind: AnyKind) -> list[Parameter]:
         parameter("jobs", Jobs, 10),
         parameter("daily_quota", DailyQuota, TOLD),
         parameter("wait", Wait, default=False),
+        parameter("output_format", OutputFormat, None),
+        parameter("misfits", Misfits, "error"),
+        *([parameter("attributes", Attributes, "json")] if kind.path == ACTIVITIES else []),
         parameter("file_format", FileFormat, "CSV"),
         parameter("header", Header, None),
         parameter("export_id", ExportId, None),
