@@ -90,11 +90,19 @@ def field_types(session: Session, kind_path: str) -> dict[str, str]:
         case "leads":
             return {**_FIXED["leads"], **_lead_fields(session)}
         case "program/members":
-            own = _fields(session, "/rest/v1/programs/members/describe.json")
-            return {**field_types(session, "leads"), **_FIXED[kind_path], **own}
+            return {**field_types(session, "leads"), **member_types(session)}
         case _:
             described = _fields(session, f"/rest/v1/{kind_path}/describe.json")
             return {**_FIXED_OF_OBJECTS, **described}
+
+
+def member_types(session: Session) -> dict[str, str]:
+    """Return the `dataType` of each field of program members, without those of their leads.
+
+    Raises `ClientError`.
+    """
+    own = _fields(session, "/rest/v1/programs/members/describe.json")
+    return {**_FIXED["program/members"], **own}
 
 
 def activity_types(session: Session) -> list[ActivityType]:
