@@ -26,6 +26,7 @@ Misfits = Literal["error", "text"]
 """
 
 _SHOWN = 20
+_BATCH_BYTES = 4 << 20
 
 
 class MisfitError(FileError):
@@ -114,7 +115,7 @@ def _named(source: str | Path | IO[bytes]) -> Iterator[None]:
 def _typed(
     path: Path, types: Mapping[str, str], report: Callable[[float], None]
 ) -> Iterator[pa.RecordBatch]:
-    reader = open_reader(path)
+    reader = open_reader(path, _BATCH_BYTES)
     schema: pa.Schema | None = None
     columns: Sequence[Column] = ()
     first = 0
@@ -140,7 +141,7 @@ def _misfits(
     path: Path, types: Mapping[str, str], notice: Callable[[str], None]
 ) -> Collection[str]:
     """Return the columns of a file that have a value which is not of their type."""
-    reader = open_reader(path)
+    reader = open_reader(path, _BATCH_BYTES)
     found: list[str] = []
     first = 0
     for batch in reader.batches(_no_report):

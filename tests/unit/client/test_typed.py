@@ -13,10 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
-from outhaul.client import FileError, MisfitError, batches
+from outhaul.client import FileError, MisfitError, batches, typed
 from outhaul.export.formats import FORMATS
 from outhaul.records.columns import INSTANT
-from outhaul.records.readers import delimited
 
 TYPES = {
     "n": "integer",
@@ -120,7 +119,7 @@ def test_a_column_with_such_a_value_can_become_text() -> None:
 def test_all_batches_have_the_types_that_fit_the_whole_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(delimited, "BATCH_BYTES", 64)
+    monkeypatch.setattr(typed, "_BATCH_BYTES", 64)
     rows = "".join(f"{n},{n}\n" for n in range(100)) + "last,0\n"
     found = list(
         batches(io.BytesIO(f"x,y\n{rows}".encode()), TYPES | {"x": "integer"}, misfits="text")

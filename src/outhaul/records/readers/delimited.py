@@ -55,8 +55,9 @@ class _Records(NamedTuple):
 class CsvReader:
     """Reads a file of delimited text with a header line. All columns are texts."""
 
-    def __init__(self, path: Path, form: str) -> None:
+    def __init__(self, path: Path, form: str, batch_bytes: int | None = None) -> None:
         self.path = path
+        self._batch_bytes = batch_bytes or BATCH_BYTES
         self.names: list[str] = []
         self._form = form
         self._delimiter = DELIMITERS[form]
@@ -66,7 +67,7 @@ class CsvReader:
     def batches(self, report: Report) -> Iterator[pl.DataFrame]:
         first = 0
         with opened(self.path) as source:
-            text = _Text(self.path, source)
+            text = _Text(self.path, source, self._batch_bytes)
             self.names = self._header(text)
             for records in _ahead(text.records(self._delimiter)):
                 frame = self._frame(records, self.names)
@@ -150,8 +151,9 @@ class CsvReader:
 class _Text:
     """The text of a file, in complete records whose quotes are correct."""
 
-    def __init__(self, path: Path, source: Source) -> None:
+    def __init__(self, path: Path, source: Source, batch_bytes: int) -> None:
         self._path = path
+        self._batch_bytes = batch_bytes
         self._source = source
         self._content = b""
         self._line = 1
@@ -247,7 +249,9 @@ class _Text:
         if len(self._content) > RECORD_BYTES:
             raise self.refused(f"{TOO_LONG}, or {UNCLOSED}")
         # As much again as there is, so that the bytes of a long record are not copied too often.
-        size = min(max(BATCH_BYTES, len(self._content)), RECORD_BYTES + 1 - len(self._content))
+        size = min(
+            max(self._batch_bytes, len(self._content)), RECORD_BYTES + 1 - len(self._content)
+        )
         read = self._source.content.read(size)
         self._is_end = len(read) < size
         self._content += read

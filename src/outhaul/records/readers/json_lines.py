@@ -33,8 +33,9 @@ _HALF_PAIR = re.compile(
 class JsonLinesReader:
     """Reads a file of JSON objects, one a line. A column that a line does not have is null."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, batch_bytes: int | None = None) -> None:
         self.path = path
+        self._batch_bytes = batch_bytes or BATCH_BYTES
         self._decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
         self._names: dict[str, None] = {}
         self._first = 0
@@ -57,7 +58,7 @@ class JsonLinesReader:
                 records.append(self._record(content, line))
                 self._lines.append(line)
                 size += len(content)
-                if len(records) >= BATCH_RECORDS or size >= BATCH_BYTES:
+                if len(records) >= BATCH_RECORDS or size >= self._batch_bytes:
                     report(source.share())
                     yield _text_frame(records)
                     self._first += len(records)

@@ -23,15 +23,19 @@ _ADVICE = {
 }
 
 
-def open_reader(path: Path) -> Reader:
-    """Return a reader for a file, by the end of its name. Raises `FileError`."""
+def open_reader(path: Path, batch_bytes: int | None = None) -> Reader:
+    """Return a reader for a file, by the end of its name. Raises `FileError`.
+
+    `batch_bytes` is how much of a text is read at a time, if not `BATCH_BYTES`: less needs less
+    memory, and more is faster.
+    """
     check_path(path)
     name = path if path.suffix.lower() not in COMPRESSIONS else path.with_suffix("")
     form = name.suffix.lower()
     if form in DELIMITERS:
-        return CsvReader(path, form)
+        return CsvReader(path, form, batch_bytes)
     if form in JSON_LINES:
-        return JsonLinesReader(path)
+        return JsonLinesReader(path, batch_bytes)
     if form == PARQUET:
         return ParquetReader(path)
     problem = (
