@@ -19,9 +19,17 @@ import dlt
 import pyarrow as pa
 from dlt.common.runtime.anon_tracker import disable_anon_tracker
 
-from outhaul.client import Patience, Session, extract_batches, field_types
+from outhaul.client import (
+    Means,
+    Pace,
+    Patience,
+    Period,
+    Session,
+    Window,
+    extract_batches,
+    field_types,
+)
 from outhaul.client.described import ACTIVITY_FIELDS, member_types
-from outhaul.client.windows import Period, Window
 from outhaul.protocol.instants import parse_instant, render_instant
 
 TELEMETRY = "RUNTIME__DLTHUB_TELEMETRY"
@@ -53,6 +61,7 @@ class _Extract:
     overlap: timedelta
     timeout: float | None
     poll_seconds: float
+    wait: bool
     fields: Sequence[str] | None = None
     requests: Sequence[Mapping[str, Any]] = ({},)
     """The further filters of each request."""
@@ -74,12 +83,14 @@ class _Extract:
                 return
             fields = self.fields or self._all_fields(session, types)
             for more in self.requests:
-                request = {
-                    "fields": list(fields),
-                    "filter": {self.filter: window.as_filter(), **more},
-                }
                 yield from extract_batches(
-                    session, self.kind_path, request, types=types, poll_seconds=self.poll_seconds
+                    session,
+                    self.kind_path,
+                    {"fields": list(fields), "filter": dict(more)},
+                    period=Period(window.start, window.end),
+                    by=self.filter,
+                    types=types,
+                    means=Means(wait=self.wait, pace=Pace(poll_seconds=self.poll_seconds)),
                 )
         state[_UNTIL] = render_instant(window.end)
 
@@ -115,6 +126,7 @@ def _source(  # noqa: PLR0913 - dlt fills in what its configuration has
     overlap: float = 3600.0,
     timeout: float | None = None,
     poll_seconds: float = 5.0,
+    wait: bool = False,
 ) -> list[Any]:
     """Return the resources `leads` and `activities`, and those of members and custom objects.
 
@@ -122,7 +134,8 @@ def _source(  # noqa: PLR0913 - dlt fills in what its configuration has
     and read `overlap` seconds before that once more. Records are merged by their keys, so that none
     is there twice. Without `lead_fields` and `member_fields`, all described fields are read.
     `programs` are the ids of programs, and `custom_objects` API names of types: without them, there
-    are no such resources. `timeout` limits each resource, in seconds.
+    are no such resources. `timeout` limits each resource, in seconds. `wait` waits for the
+    next day when the day's quota is spent; otherwise the run fails then, and the next one goes on.
     """
     shared: dict[str, Any] = {
         "url": url,
@@ -132,6 +145,7 @@ def _source(  # noqa: PLR0913 - dlt fills in what its configuration has
         "overlap": timedelta(seconds=overlap),
         "timeout": timeout,
         "poll_seconds": poll_seconds,
+        "wait": wait,
     }
     types = {} if activity_types is None else {"activityTypeIds": list(activity_types)}
     resources = [

@@ -10,10 +10,11 @@ from typing import Any
 import pyarrow.parquet as pa_parquet
 import pytest
 from tests.support.processes import Server, environment, prepare, serve
-from tests.support.records import ACTIVITIES, LEAD_FIELDS, write_records
+from tests.support.records import ACTIVITIES, LEAD_FIELDS, LEADS, write_records
 from typer.testing import CliRunner, Result
 
 from outhaul.cli import app
+from outhaul.client import Means, Pace, Session, extract_batches
 
 ALL = "2026-01-01T00:00:00Z/2026-01-31T23:59:59Z"
 LEADS_OF_JANUARY = ("leads", "--created-at", ALL, "--fields", ",".join(LEAD_FIELDS))
@@ -162,6 +163,31 @@ def test_a_value_of_another_type(
     assert names(tmp_path) == ["leads.parquet"]
 
 
+def test_a_period_of_several_windows(server: Server, tmp_path: Path) -> None:
+    year = ("--created-at", "2026-01-01/2026-11-01")
+    target = tmp_path / "leads.parquet"
+    extract(server, "leads", *year, "--fields", "email,id", "--output", target)
+    assert [record["id"] for record in records(target)] == sorted(LEADS)
+    extract(server, "activities", *year, *SPREAD, "--output", f"{tmp_path}/out/")
+    assert len(records(tmp_path / "out" / "1-visit-webpage.parquet")) == 2
+    assert {name.partition("/")[0] for name in names(tmp_path)} == {"leads.parquet", "out"}
+
+
+def test_batches_of_several_windows(server: Server) -> None:
+    """The key of the records, which orders them, is there only if it was asked for."""
+    with Session(server.url, server.client_id, server.client_secret) as session:
+        found = extract_batches(
+            session,
+            "leads",
+            {"fields": ["createdAt"]},
+            period="2026-01-01/2026-11-01",
+            means=Means(pace=Pace(poll_seconds=0.1)),
+        )
+        rows = [row for batch in found for row in batch.to_pylist()]
+    assert [*rows[0]] == ["createdAt"]
+    assert [row["createdAt"].month for row in rows] == [1, 1, 1, 2, 2]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -169,6 +195,7 @@ def test_a_value_of_another_type(
         ((*LEADS_OF_JANUARY, "--output", "/dev/stdout"), "written to a file"),
         ((*LEADS_OF_JANUARY, "--output", "{folder}"), "is a folder"),
         ((*LEADS_OF_JANUARY, "--output", "/dev/null"), "no regular file"),
+        ((*LEADS_OF_JANUARY, "--output", "{folder}/{{window}}"), "written to one file"),
         (
             ("activities", "--created-at", ALL, *SPREAD, "--output", "{folder}"),
             "holds 'other.txt'",
