@@ -105,6 +105,13 @@ def test_a_value_of_another_type_is_refused_by_line_and_field(
         list(batches(path, {"x": of}))
 
 
+def test_lines_are_those_of_the_file_in_later_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typed, "_BATCH_BYTES", 64)
+    rows = "".join(f"{n},{n}\n" for n in range(100))
+    with pytest.raises(MisfitError, match=r"^stream:102: x: 'last' is not an integer$"):
+        list(batches(io.BytesIO(f"x,y\n{rows}last,0\n".encode()), {"x": "integer"}))
+
+
 def test_a_column_with_such_a_value_can_become_text() -> None:
     noted: list[str] = []
     cells = "7,1\nsoon,2\n2026-01-31T23:59:59Z,3\n"
