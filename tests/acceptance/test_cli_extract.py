@@ -49,6 +49,11 @@ OPTIONS = {
         *("--created-at", "--activity-type-ids", "--primary-attribute-value-ids"),
         *("--primary-attribute-values", "--header", "--export-id", "--json"),
     ],
+    "mirror": [
+        *("--url", "--client-id", "--client-secret", "--data", "--every", "--wait", "--since"),
+        *("--daily-quota", "--overlap", "--again", "--jobs", "--subscription", "--json"),
+    ],
+    "mirror status": ["--data", "--subscription", "--json"],
     "demo": ["--data", "--serve", "--port"],
 }
 NOTHING: Mapping[str, str] = {}

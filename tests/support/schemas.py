@@ -13,6 +13,7 @@ from jsonschema import Draft4Validator, FormatChecker
 from tests.support.paths import PROTOCOL
 
 from outhaul.api.lookups.memberships import MEMBERSHIPS
+from outhaul.api.lookups.stored import PATH as STORED
 from outhaul.api.lookups.unstored import UNSTORED
 from outhaul.api.stats import LIMITS
 
@@ -34,7 +35,7 @@ UNDESCRIBED = (
 )
 
 # Calls that only outhaul has. Our own description has their shapes, too.
-OWN = (LIMITS,)
+OWN = (LIMITS, STORED)
 
 # What load balancers ask: no calls of the protocol.
 HEALTH = {("GET", "/healthz"), ("GET", "/readyz")}

@@ -17,6 +17,7 @@ COMMANDS = {
     "service": "outhaul.cli.service:app",
     "load": "outhaul.cli.load:app",
     "extract": "outhaul.cli.extract:app",
+    "mirror": "outhaul.cli.mirror:app",
     "demo": "outhaul.cli.demo:app",
 }
 """The module and the name of each command. Only the called one is imported: it saves a second."""

@@ -61,18 +61,27 @@ def prepare_locations(settings: Settings) -> None:
     """
     with named_errors(LocationMissingError):
         settings.check_locations()
-    if settings.data is not None:
-        make_folder(settings.data)
-    try:
-        check_lakes(settings, writes=settings.workers > 0)
-    except LakeError as error:
-        fail(f"{lake_named(settings)}: {error}")
+    prepare_lake(settings, writes=settings.workers > 0)
     try:
         check_files(settings)
     except OSError as error:
         url = location_of_files(settings).url
         option = "--data" if settings.files_url is None else "--files-url"
         fail(f"the location of export files, {url}, cannot be used, see {option}: {error}")
+
+
+def prepare_lake(settings: Settings, *, writes: bool = True) -> None:
+    """Create the data folder, and check that the lake can be reached, and written if `writes`.
+
+    Ends the command with a message otherwise.
+    """
+    if settings.data is not None:
+        make_folder(settings.data)
+    try:
+        with named_errors(LocationMissingError):
+            check_lakes(settings, writes=writes)
+    except LakeError as error:
+        fail(f"{lake_named(settings)}: {error}")
 
 
 def lake_named(settings: Settings) -> str:

@@ -118,13 +118,23 @@ class Database:
         The lock is for work that takes longer than a transaction may. It also ends when the
         connection is lost, so the work must be safe even if another machine then gets the lock.
         """
-        key = sa.func.hashtextextended(name, 0)
+        with self._session_lock(sa.func.pg_advisory_lock, name):
+            yield
+
+    @contextmanager
+    def hold_if_free(self, name: str) -> Iterator[bool]:
+        """Hold a lock as `hold` does, but do not wait for it. Yield whether it is held."""
+        with self._session_lock(sa.func.pg_try_advisory_lock, name) as held:
+            yield bool(held)
+
+    @contextmanager
+    def _session_lock(self, take: Any, name: str) -> Iterator[Any]:  # noqa: ANN401 - a function of SQL
         engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(sa.text("SET lock_timeout = 0"))
-            connection.execute(sa.select(sa.func.pg_advisory_lock(key)))
+            found = connection.execute(sa.select(take(sa.func.hashtextextended(name, 0))))
             try:
-                yield
+                yield found.scalar()
             finally:
                 # Closed instead of returned to the pool, with the lock and the changed setting.
                 connection.invalidate()

@@ -272,3 +272,90 @@ custom_object_type = sa.Table(
     sa.Column("api_name", Text, primary_key=True),
     sa.Column("description", sa.JSON, nullable=False),
 )
+
+# What a mirror of an endpoint has done (`outhaul.mirror`). The records are in the lake.
+mirror = sa.Table(
+    "mirror",
+    metadata,
+    _subscription(primary_key=True),
+    sa.Column("url", Text, nullable=False),
+    # The first moment that is mirrored.
+    sa.Column("since", Instant, nullable=False),
+    # What the endpoint refuses, such as the filter updatedAt, and what it has told of itself.
+    sa.Column("facts", sa.JSON, nullable=False),
+    # The number of the latest load; see `outhaul.lake.cursors`.
+    sa.Column("loads", sa.BigInteger, nullable=False, server_default="0"),
+)
+
+# The seconds of a stream that are complete: `begin` and `end` are both included.
+mirror_coverage = sa.Table(
+    "mirror_coverage",
+    metadata,
+    _subscription(primary_key=True),
+    sa.Column("stream", Text, primary_key=True),
+    sa.Column("begin", Instant, primary_key=True),
+    sa.Column("end", Instant, nullable=False),
+)
+
+# The export jobs of which the records are not all loaded yet.
+mirror_job = sa.Table(
+    "mirror_job",
+    metadata,
+    _subscription(primary_key=True),
+    sa.Column("export_id", Text, primary_key=True),
+    sa.Column("task", sa.JSON, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    # The number of the load that has begun. The lake has it too when the load is committed.
+    sa.Column("load", sa.BigInteger),
+)
+
+# The loads of the last year, for the report.
+mirror_load = sa.Table(
+    "mirror_load",
+    metadata,
+    _subscription(primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("stream", Text, nullable=False),
+    sa.Column("begin", Instant),
+    sa.Column("end", Instant),
+    sa.Column("loaded_at", Instant, nullable=False),
+    # What the endpoint announced, and what became of it.
+    sa.Column("announced", sa.BigInteger),
+    sa.Column("bytes", sa.BigInteger),
+    sa.Column("added", sa.BigInteger, nullable=False),
+    sa.Column("changed", sa.BigInteger, nullable=False),
+    sa.Column("unchanged", sa.BigInteger, nullable=False),
+    sa.Column("deleted", sa.BigInteger, nullable=False),
+    sa.Column("removed", sa.BigInteger, nullable=False),
+)
+
+mirror_snapshot = sa.Table(
+    "mirror_snapshot",
+    metadata,
+    _subscription(primary_key=True),
+    sa.Column("stream", Text, primary_key=True),
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("read_at", Instant, nullable=False),
+    sa.Column("records", sa.BigInteger, nullable=False),
+)
+
+# Fields that came later: their values of the time before are fetched.
+mirror_backfill = sa.Table(
+    "mirror_backfill",
+    metadata,
+    _subscription(primary_key=True),
+    sa.Column("stream", Text, primary_key=True),
+    sa.Column("of", Text, nullable=False),
+    sa.Column("fields", sa.JSON, nullable=False),
+    sa.Column("until", Instant, nullable=False),
+)
+
+mirror_run = sa.Table(
+    "mirror_run",
+    metadata,
+    _subscription(primary_key=True),
+    sa.Column("begun_at", Instant, primary_key=True),
+    sa.Column("ended_at", Instant),
+    sa.Column("outcome", Text),
+    sa.Column("summary", sa.JSON, nullable=False),
+)

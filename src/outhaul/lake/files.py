@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 Bounds = Mapping[str, tuple[Any, Any]]
@@ -28,6 +29,8 @@ class LakeFile:
     partition: Any
     """The value of the partition column, which all its records share."""
     bounds: Bounds
+    written_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    """When the file was written, in UTC."""
 
 
 def by_partition(files: Iterable[LakeFile]) -> dict[Any, list[LakeFile]]:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from outhaul.settings import Settings
 from outhaul.storage.location import Location
 
 _READ_RETRIES = 4
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # In a path, deltalake decodes percent signs, and reads a backslash as a slash.
 _MISREAD = re.compile(r"%[0-9A-Fa-f]{2}|\\")
@@ -261,6 +263,7 @@ def _files(opened: DeltaTable, table: Table) -> list[LakeFile]:
                 records=action["num_records"],
                 partition=action[partition],
                 bounds=bounds,
+                written_at=_EPOCH + timedelta(milliseconds=action["modification_time"]),
             )
         )
     return found

@@ -85,15 +85,16 @@ def load_snapshot(  # noqa: PLR0913, PLR0917 - as `load_file`
     moment: datetime,
     report: Report,
     *,
-    of: int,
+    of: Collection[int],
     infer: bool = False,
     cursor: Cursor | None = None,
 ) -> Loaded:
-    """Load all members of one static list, or of one program, whose id is `of`.
+    """Load all members of some static lists, or of some programs, whose ids are `of`.
 
     Members that the file does not have are removed, in the same commit as the others are merged. A
-    file without records removes all, as does `None` in place of a file. The column with the id may
-    be absent. Only the partition of the list or program is read. The rest is as for `load_file`.
+    file without records removes all, as does `None` in place of a file. Of one
+    list or program, the column with the id may be absent. Only the partitions of the lists or
+    programs are read. The rest is as for `load_file`.
     """
     assert loading.table.has_members  # noqa: S101 - other tables have no such partitions
     load = _Load(loading, lake, catalog, path, infer=infer, cursor=cursor, whole=of)
@@ -120,7 +121,7 @@ class _Load:
         *,
         infer: bool,
         cursor: Cursor | None,
-        whole: int | None = None,
+        whole: Collection[int] = (),
     ) -> None:
         self._loading = loading
         self._lake = lake
@@ -214,8 +215,8 @@ class _Load:
 
     def _stage(self, reader: Reader, batch: pl.DataFrame, first: int, staging: Staging) -> None:
         batch = self._without_leads(batch)
-        if self._whole is not None and self._table.key[0] not in batch.columns:
-            batch = batch.with_columns(pl.lit(self._whole).alias(self._table.key[0]))
+        if len(self._whole) == 1 and self._table.key[0] not in batch.columns:
+            batch = batch.with_columns(pl.lit(next(iter(self._whole))).alias(self._table.key[0]))
         columns = self._types.columns
         unknown = [name for name in batch.columns if name not in columns]
         problem = self._problem(batch.columns, unknown)
@@ -253,11 +254,12 @@ class _Load:
 
     def _others(self, fitted: pl.DataFrame) -> list[Invalid]:
         """Return the records that are not of the list or program of which this is a snapshot."""
-        if self._whole is None:
-            return []
         name = self._table.key[0]
-        wrong = (fitted[name] != self._whole).fill_null(value=False).arg_true()
-        reason = f"{name}: {{}} is not {self._whole}, of which this file has all members"
+        if not self._whole or name not in fitted.columns:
+            return []
+        wrong = (~fitted[name].is_in([*self._whole])).fill_null(value=False).arg_true()
+        ids = ", ".join(map(str, sorted(self._whole)))
+        reason = f"{name}: {{}} is not {ids}, of which this file has all members"
         return [Invalid(n, reason.format(fitted[name][n])) for n in wrong]
 
     def _without_leads(self, batch: pl.DataFrame) -> pl.DataFrame:

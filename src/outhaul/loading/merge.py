@@ -74,7 +74,7 @@ def merge(  # noqa: PLR0913, PLR0917 - what is merged into what, when and how
     report: Callable[[float], None],
     widening: Collection[str] = (),
     cursor: Cursor | None = None,
-    whole: int | None = None,
+    whole: Collection[int] = (),
 ) -> Merged:
     """Merge staged records into a table, in one commit, which also stores `cursor`.
 
@@ -83,8 +83,8 @@ def merge(  # noqa: PLR0913, PLR0917 - what is merged into what, when and how
     `stand_ins` for null. `moment` is the time of the change. `report` gets the share of the
     partitions that are merged, from 0 to 1. Columns in `widening` get their types in `staging`
     before, in a commit of its own: the table then has the same records. If no record changes, a
-    commit without files stores a new `cursor`. Records of the partition `whole` that are not staged
-    are removed in the same commit. Raises `ColumnChangedError`.
+    commit without files stores a new `cursor`. Records of the partitions `whole` that are not
+    staged are removed in the same commit. Raises `ColumnChangedError`.
     """
     with lake.writing(table):
         snapshot = make_snapshot(lake, table)
@@ -153,7 +153,7 @@ class _Merger:
         deleted: pl.Series | None,
         winners: Winners | None,
         stand_ins: Mapping[str, str],
-        whole: int | None,
+        whole: Collection[int],
     ) -> None:
         self._whole = whole
         self._table = table
@@ -177,8 +177,7 @@ class _Merger:
         if not self._table.key_decides_partition:
             for keys in self._staging.staged_keys():
                 self._find_moved(keys)
-        whole = [] if self._whole is None else [self._whole]
-        partitions = sorted({*self._staging.partitions, *self._leaving, *whole})
+        partitions = sorted({*self._staging.partitions, *self._leaving, *self._whole})
         for n, partition in enumerate(partitions, 1):
             self._partition(partition)
             report(n / len(partitions))
@@ -212,7 +211,7 @@ class _Merger:
         rows, named = None, None
         if partition in self._staging.partitions:
             rows, named = self._read(partition, files)
-        if self._whole is not None and partition == self._whole:
+        if partition in self._whole:
             removed = self._absent(files, named)
             replaced += removed
             self._done.removed += len(removed)

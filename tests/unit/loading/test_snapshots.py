@@ -1,7 +1,7 @@
 """Snapshots: files that have all members of a static list, or of a program."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import count
 from typing import Any
 
@@ -32,7 +32,7 @@ LISTS, PROGRAMS = LIST_MEMBERS.table, PROGRAM_MEMBERS.table
 def snapshot(
     lake: Lake,
     catalog: Catalog,
-    of: int,
+    of: int | Collection[int],
     *records: Mapping[str, Any],
     kind: PlainRecords | Kind = LIST_MEMBERS,
     cursor: Cursor | None = None,
@@ -41,19 +41,38 @@ def snapshot(
     path = lake.folder.parent / f"snapshot-{next(NUMBERS)}.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
     return load_snapshot(
-        kind.loading, lake, catalog, path, MOMENT, lambda _: None, of=of, cursor=cursor
+        kind.loading,
+        lake,
+        catalog,
+        path,
+        MOMENT,
+        lambda _: None,
+        of=[of] if isinstance(of, int) else of,
+        cursor=cursor,
     ).merged
 
 
 def emptied(lake: Lake, catalog: Catalog, of: int, **named: Any) -> Merged:
     loading = LIST_MEMBERS.loading
     return load_snapshot(
-        loading, lake, catalog, None, MOMENT, lambda _: None, of=of, **named
+        loading, lake, catalog, None, MOMENT, lambda _: None, of=[of], **named
     ).merged
 
 
 def leads(*ids: int) -> list[dict[str, int]]:
     return [{"leadId": number} for number in ids]
+
+
+def test_one_file_can_have_all_members_of_several_lists(lake: Lake, catalog: Catalog) -> None:
+    before = [{"listId": of, "leadId": n} for of in (1, 2, 3) for n in (5, 6)]
+    load(catalog, lake, LISTS, before)
+    done = snapshot(lake, catalog, [1, 2], {"listId": 1, "leadId": 6}, {"listId": 1, "leadId": 7})
+    assert (done.added, done.unchanged, done.removed) == (1, 1, 3)
+    assert sorted(keys(lake, LISTS)) == [(1, 6), (1, 7), (3, 5), (3, 6)]
+    with pytest.raises(FileError, match="listId: 3 is not 1, 2, of which"):
+        snapshot(lake, catalog, [1, 2], {"listId": 3, "leadId": 7})
+    with pytest.raises(FileError, match="listId"):
+        snapshot(lake, catalog, [1, 2], {"leadId": 7})
 
 
 def test_members_that_are_not_in_the_file_are_removed(lake: Lake, catalog: Catalog) -> None:

@@ -14,6 +14,7 @@ from outhaul.api.lookups.lists import LISTS
 from outhaul.api.lookups.members import MEMBERS
 from outhaul.api.lookups.memberships import MEMBERSHIPS
 from outhaul.api.lookups.smart_lists import SMART_LISTS
+from outhaul.api.lookups.stored import stored_lookups
 from outhaul.api.lookups.unstored import UNSTORED
 from outhaul.api.service import Service
 from outhaul.kinds import KINDS
@@ -32,6 +33,7 @@ def families() -> Mapping[str, tuple[Lookup, ...]]:
         "campaigns": CAMPAIGNS,
         "assets": ASSETS,
         "smart lists": SMART_LISTS,
+        "what is stored": stored_lookups(),
     }
     taken = {lookup.path for lookups in stored.values() for lookup in lookups}
     return {
