@@ -245,7 +245,7 @@ def test_an_existing_job_needs_its_type_of_records(asked: list[Asked]) -> None:
         (("--created-at", "2023-01-01/2026-01-01"), {}),
         (("--created-at", "2026-01-01/"), {}),
         (("--created-at", "2026-01-01/2026-01-09", "--window-days", "7"), {"window_days": 7}),
-        (("--created-at", JANUARY, "--output", "leads/"), {"output": "leads/"}),
+        (("--created-at", "2023-01-01/", "--output", "leads/"), {"output": "leads/"}),
         (("--created-at", JANUARY, "--output", "{start}.csv"), {"output": "{start}.csv"}),
         (("--static-list-id", "7", "--wait"), {"wait": True}),
         (("--created-at", JANUARY, "--daily-quota", "1.5 GB"), {"daily_quota": 1_500_000_000}),

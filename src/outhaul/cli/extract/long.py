@@ -40,9 +40,10 @@ _NAMES = ("{window}", "{start}", "{end}")
 
 def needs_windows(order: Order, filters: Mapping[str, Any]) -> bool:
     """Return whether an extraction takes several jobs, or options ask for what only these do."""
-    if order.wait or order.daily_quota != TOLD or is_pattern(order.output):
+    if order.wait or order.daily_quota != TOLD or any(name in order.output for name in _NAMES):
         return True
     found = period_in(filters)
+    # A folder is a place for many files. One job has one file, which needs a name.
     return found is not None and not fits_in_one(found[1], order.window_days)
 
 
