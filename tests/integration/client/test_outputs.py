@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.forked import forked
 from tests.support.misbehaving import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -31,13 +32,17 @@ REQUEST = ("--fields", "id,email", "--static-list-id", "1001")
 Running = subprocess.Popen[bytes]
 
 
+def words_of(url: str, output: object, options: Sequence[str]) -> list[str]:
+    credentials = ("--client-id", CLIENT_ID, "--client-secret", CLIENT_SECRET)
+    return ["extract", "leads", "--url", url, *credentials, "--output", str(output), *options]
+
+
 @contextmanager
 def extracting(
     url: str, output: object, *options: str, by: Sequence[str] = (), **more: Any
 ) -> Iterator[Running]:
     """Run an extraction meanwhile. `by` is a command that runs it."""
-    credentials = ("--client-id", CLIENT_ID, "--client-secret", CLIENT_SECRET)
-    words = ("extract", "leads", "--url", url, *credentials, "--output", str(output), *options)
+    words = words_of(url, output, options)
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
     with subprocess.Popen(
         [*by, *COMMAND, *words], stdin=subprocess.DEVNULL, env=environment(), **streams
@@ -58,6 +63,12 @@ def end(process: Running) -> str:
 def extract(
     url: str, output: object, options: Sequence[str] = REQUEST, *, status: int = 0, **more: Any
 ) -> str:
+    """Run an extraction to its end: as a fork, unless it has streams of its own."""
+    if not more:
+        ended = forked(words_of(url, output, options), lambda _: None)
+        assert "Traceback" not in ended.err
+        assert ended.status == status, ended.err
+        return ended.err
     with extracting(url, output, *options, **more) as process:
         err = end(process)
     assert process.returncode == status, err
