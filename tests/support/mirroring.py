@@ -32,6 +32,15 @@ from outhaul.worker import Worker
 MIRROR = (*USERS["etl"], "Read-Only Assets", "Read-Only Campaign")
 """What a mirror may read."""
 
+MIRRORS = {
+    "mirror": MIRROR,
+    **{
+        f"without {area}": tuple(name for name in MIRROR if not name.endswith(f" {area}"))
+        for area in ("Lead", "Activity", "Custom Object")
+    },
+}
+"""The users of mirrors, and what they may read."""
+
 Seen = tuple[str, str, str]
 """A call: its method, its path, and the error code of the answer, or an empty text."""
 
@@ -84,7 +93,7 @@ class Side:
                 permissions=permissions,
                 moment=self.clock(),
             )
-            for name, permissions in {**USERS, "mirror": MIRROR}.items()
+            for name, permissions in {**USERS, **MIRRORS}.items()
         }
         instance = Instance(self.settings, self.clock, users, None)
         with instance.running():
@@ -166,11 +175,16 @@ def copied(template: Template, folder: Path, clock: Clock, **limits: Any) -> Sid
 
 
 def mirror(
-    endpoint: Endpoint, side: Side, watch: MirrorWatch | None = None, **options: Any
+    endpoint: Endpoint,
+    side: Side,
+    watch: MirrorWatch | None = None,
+    *,
+    user: str = "mirror",
+    **options: Any,
 ) -> Summary:
     """Run a mirror of an endpoint once."""
     endpoint.clock.advance(seconds=30)  # past the limit on calls in 20 seconds
-    with endpoint.session() as session:
+    with endpoint.session(user) as session:
         return Mirror(
             session=session,
             lake=side.lake,

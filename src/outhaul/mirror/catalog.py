@@ -232,7 +232,12 @@ class _Refresher:
                 change = Change(what=What.RENAMED, part=singular, name=str(key), detail=detail)
                 self._found.append(change)
         self._found += (
-            Change(what=What.GONE, part=singular, name=_shown(key, entry))
+            Change(
+                what=What.GONE,
+                part=singular,
+                name=_shown(key, entry),
+                key=key if isinstance(key, int) else None,
+            )
             for key, entry in stored.items()
             if key not in offered and not self._may_be_there(part, key)
         )

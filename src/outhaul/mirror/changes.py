@@ -40,6 +40,8 @@ class Change:
     part: str
     name: str = ""
     detail: str = ""
+    key: int | None = None
+    """The id of an asset or an activity type."""
 
     @property
     def text(self) -> str:
@@ -76,6 +78,11 @@ class Changes:
         """What need not be told again: `told_before` of the next refresh."""
         lasting = (change.text for change in self.found if change.what in _LASTING)
         return (*lasting, *self.not_compared)
+
+    def gone(self, part: str) -> set[int]:
+        """Return the ids of the entries of a part, such as `program`, that are gone."""
+        found = (change for change in self.of(What.GONE) if change.part == part)
+        return {change.key for change in found if change.key is not None}
 
     def of(self, what: What) -> list[Change]:
         """Return the changes of one sort."""

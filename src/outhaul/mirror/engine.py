@@ -48,6 +48,7 @@ from outhaul.mirror.streams import (
     LEAD_CHANGES,
     LEAD_PATH,
     MEMBER_PATH,
+    NEW_LEADS,
     Stream,
     activity_stream,
     backfill_name,
@@ -134,7 +135,7 @@ class _Run:
         now = self._session.endpoint_time() or self._mirror.clock()
         bound = now.astimezone(UTC).replace(microsecond=0) - _SECOND
         self._whole = Window(min(self._state.known().since, bound), bound)
-        self._changes = self._read_catalog()
+        self._read_catalog()
         self._quota = Quota(
             self._session,
             [LEAD_PATH, ACTIVITY_PATH, MEMBER_PATH, *(each.kind_path for each in self._objects())],
@@ -174,17 +175,16 @@ class _Run:
 
     # What is read
 
-    def _read_catalog(self) -> Changes:
+    def _read_catalog(self) -> None:
         self._mirror.watch.phase("reading the catalog")
         facts = self._state.known().facts
-        changes = refresh(
+        self._changes = changes = refresh(
             self._session, self._mirror.catalog, self._mirror.lake, facts.get("told", ())
         )
         for line in changes.notices:
             self._notice(line)
         self._state.note(told=[*changes.lasting])
         self._look_for_new_fields(changes)
-        return changes
 
     def _look_for_new_fields(self, changes: Changes) -> None:
         """Plan to read the past of new fields, as far as the other fields have been read.
@@ -216,8 +216,9 @@ class _Run:
         self._state.note_fields({**asked, **fields}, backfills)
 
     def _objects(self) -> list[Stream]:
-        types = self._mirror.catalog.custom_object_types()
-        return [object_stream(name) for name in types]
+        """Return the streams of the types that the endpoint has."""
+        streams = map(object_stream, self._mirror.catalog.custom_object_types())
+        return [each for each in streams if each.kind_path in self._changes.fields]
 
     def _record_streams(self) -> list[Stream]:
         by_updates = "leads" not in self._state.known().facts
@@ -245,7 +246,8 @@ class _Run:
         streams = self._record_streams()
         for stream in (*streams, *map(activity_stream, ACTIVITIES)):
             told = stored.get(stream.kind_path)
-            if told is not None and stream.filter in ("updatedAt", "createdAt"):
+            # Of leads by their creation nothing is known: the first moment is that of a change.
+            if told is not None and stream.name != NEW_LEADS:
                 self._skip_until(stream.name, told.first if told.records else self._whole.end)
         activities = stored.get(ACTIVITY_PATH)
         days = [] if activities is None else activities.days or []
@@ -313,6 +315,7 @@ class _Run:
         quota = self._quota.daily_bytes
         members = due_members(
             self._mirror.catalog,
+            self._changes,
             self._mirror.lake,
             self._state,
             self._mirror.clock(),

@@ -35,7 +35,7 @@ BY_LOOK_UP = {"deletions": "look-up"}
 STANDARD_FIELDS = {"activityFields": "standard"}
 """The fact that the endpoint has no further fields of activities."""
 
-_NO_FILTER, _INVALID, _NO_FIELD = "1035", "1003", "1006"
+_NO_FILTER, _INVALID, _NO_FIELD, _DENIED = "1035", "1003", "1006", "603"
 
 
 class Landings:
@@ -155,7 +155,9 @@ class Landings:
                 "the endpoint has the standard fields of activities only", **STANDARD_FIELDS
             )
         else:
-            if isinstance(error, ProtocolError):
+            if self.refused.issuperset(work.streams):
+                return  # it was told already
+            if isinstance(error, ProtocolError) and (code == _DENIED or not work.ids):
                 # The next window of the stream would be refused too.
                 self.refused.update(work.streams)
             self._error(work, error)

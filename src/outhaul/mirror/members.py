@@ -10,6 +10,7 @@ from outhaul.catalog.store import Catalog
 from outhaul.kinds.program_members import MOST_PROGRAMS
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import ACTIVITIES
+from outhaul.mirror.changes import Changes
 from outhaul.mirror.planning import Members
 from outhaul.mirror.state import State
 from outhaul.mirror.streams import LEAD_PATH, MEMBER_PATH, PROGRAM_MEMBERS, STATIC_LISTS
@@ -21,17 +22,22 @@ _ADDED, _REMOVED, _PROGRESSED = 24, 25, 104
 """The types of activities that say that the members of a list or a program have changed."""
 
 
-def due_members(
-    catalog: Catalog, lake: Lake, state: State, moment: datetime, every: timedelta
+def due_members(  # noqa: PLR0913, PLR0917 - what decides
+    catalog: Catalog,
+    changes: Changes,
+    lake: Lake,
+    state: State,
+    moment: datetime,
+    every: timedelta,
 ) -> list[Members]:
     """Return the static lists and programs whose members are read in a run.
 
     They are all of them, if that takes few jobs. Otherwise they are those that were never read,
     those that have activities since they were read, and those that were read longer ago than
-    `every`.
+    `every`. Those that are gone at the endpoint stay as they were.
     """
-    lists = [entry.id for entry in catalog.assets(AssetType.STATIC_LIST)]
-    programs = [entry.id for entry in catalog.assets(AssetType.PROGRAM)]
+    lists = _there(catalog, AssetType.STATIC_LIST, changes.gone("static list"))
+    programs = _there(catalog, AssetType.PROGRAM, changes.gone("program"))
     return [
         Members(
             stream=STATIC_LISTS,
@@ -56,6 +62,10 @@ def due_members(
             ),
         ),
     ]
+
+
+def _there(catalog: Catalog, of: AssetType, gone: Collection[int]) -> list[int]:
+    return [entry.id for entry in catalog.assets(of) if entry.id not in gone]
 
 
 def _groups(

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 from pydantic.alias_generators import to_camel
-from tests.support.instance import UNKNOWN_ID, USERS, Instance, Serve, refusal, result
+from tests.support.instance import (
+    ACTIVITY_COUNT,
+    LEAD_COUNT,
+    UNKNOWN_ID,
+    USERS,
+    Instance,
+    Serve,
+    refusal,
+    result,
+)
 
 from outhaul.accounts.subscriptions import override_limits
 from outhaul.limits import LIMIT_SETS, Limits
@@ -15,6 +24,7 @@ ERRORS = "/rest/v1/stats/errors.json"
 USAGE_OF_A_WEEK = "/rest/v1/stats/usage/last7days.json"
 ERRORS_OF_A_WEEK = "/rest/v1/stats/errors/last7days.json"
 LIMITS = "/rest/v1/stats/limits.json"
+RECORDS = "/rest/v1/stats/records.json"
 ALL = (USAGE, ERRORS, USAGE_OF_A_WEEK, ERRORS_OF_A_WEEK, LIMITS)
 TODAY = "2026-01-20"
 
@@ -124,3 +134,19 @@ def test_the_limits_told_are_those_of_the_caller_at_the_moment(serve: Serve) -> 
     assert told() == (7, 3, None)
     instance.clock.moment = datetime(2026, 12, 30, 6, tzinfo=UTC)
     assert told() == (7, 3, 10_000)
+
+
+def test_what_is_stored_is_told_to_those_who_may_read_it(shared: Instance) -> None:
+    told = {each["name"]: each for each in result(shared.get(RECORDS))}
+    assert [*told] == ["leads", "activities", "program/members", "customobjects/boat_c"]
+    assert (told["leads"]["records"], told["activities"]["records"]) == (
+        LEAD_COUNT,
+        ACTIVITY_COUNT,
+    )
+    days = told["activities"]["days"]
+    assert sum(day["records"] for day in days) == ACTIVITY_COUNT
+    assert days[0]["day"] == told["activities"]["first"][:10]
+    assert days[-1]["day"] == told["activities"]["last"][:10]
+    of_leads = result(shared.get(RECORDS, user="leads"))
+    assert [each["name"] for each in of_leads] == ["leads", "program/members"]
+    assert refusal(shared.get(RECORDS, user="nobody"))[0] == "603"
