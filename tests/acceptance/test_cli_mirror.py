@@ -76,6 +76,16 @@ def test_another_endpoint_is_refused(data: Path, user: Mapping[str, str], endpoi
     assert said.err.startswith(f"error: the data are a mirror of {user['OUTHAUL_URL']}; ")
 
 
+def test_an_address_that_does_not_answer_is_not_that_of_the_mirror(
+    user: Mapping[str, str], tmp_path: Path
+) -> None:
+    wrong = {**user, "OUTHAUL_URL": "http://127.0.0.1:9"}
+    said = outhaul("mirror", "--data", tmp_path, status=1, variables=wrong)
+    assert "error: The server cannot be reached" in said.err
+    done = outhaul("mirror", "--data", tmp_path, *QUICK, variables=user)
+    assert done.err.endswith("everything is there\n")
+
+
 def test_a_status_of_nothing(tmp_path: Path) -> None:
     said = outhaul("mirror", "status", "--data", tmp_path, status=1)
     assert said.err == "error: nothing was mirrored yet\n"
@@ -85,6 +95,7 @@ def test_a_status_of_nothing(tmp_path: Path) -> None:
     ("options", "named"),
     [
         (["--since", "yesterday"], "--since"),
+        (["--since", "2100-01-01"], "--since"),
         (["--every", "often"], "--every"),
         (["--daily-quota", "much"], "--daily-quota"),
         (["--overlap", "-1h"], "--overlap"),

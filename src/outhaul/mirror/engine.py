@@ -24,7 +24,7 @@ from outhaul.client.windows import Window
 from outhaul.lake.snapshot import Lake
 from outhaul.mirror.arrivals import Arrivals
 from outhaul.mirror.catalog import refresh
-from outhaul.mirror.changes import Changes
+from outhaul.mirror.changes import Changes, What
 from outhaul.mirror.coverage import Coverage, day_window
 from outhaul.mirror.landings import (
     BY_CREATION,
@@ -89,7 +89,7 @@ class Mirror:
         """
         summary = Summary()
         begun = self.clock()
-        self.state.settle(self.session.url, self.options.since)
+        self.state.check(self.session.url)
         self.state.begin_run(begun)
         try:
             _Run(self, summary).run()
@@ -127,6 +127,8 @@ class _Run:
 
     def run(self) -> None:
         self._told = told_limits(self._session)
+        # Only now: an address that is wrong must not become that of the mirror.
+        self._state.settle(self._session.url, self._options.since)
         self._session.pace(self._told.calls_in_20_seconds)
         if not self._told.updated_at_filter:
             self._state.note(**BY_CREATION)
@@ -181,6 +183,10 @@ class _Run:
         self._changes = changes = refresh(
             self._session, self._mirror.catalog, self._mirror.lake, facts.get("told", ())
         )
+        if "fields" not in facts:
+            # Everything is new in the first run: that is no news.
+            found = tuple(each for each in changes.found if each.what is not What.NEW)
+            changes = replace(changes, found=found)
         for line in changes.notices:
             self._notice(line)
         self._state.note(told=[*changes.lasting])

@@ -5,6 +5,7 @@ records into the lake. So a run that finds a load that was begun can tell from t
 was committed: it repeats nothing and leaves out nothing.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -107,6 +108,11 @@ class State:
             raise NoMirrorError("nothing was mirrored yet")
         return Known(url=row.url, since=row.since, facts=row.facts)
 
+    def check(self, url: str) -> None:
+        """Raise `OtherEndpointError` if this is the mirror of another endpoint."""
+        with contextlib.suppress(NoMirrorError):
+            _check(self.known().url, url)
+
     def settle(self, url: str, since: datetime) -> Known:
         """Return what is known of the endpoint, which is stored if it is new.
 
@@ -119,11 +125,7 @@ class State:
                 values = {**self._own, "url": url, "since": since, "facts": {}}
                 connection.execute(mirror.insert().values(values))
                 return Known(url=url, since=since, facts={})
-            if row.url != url:
-                raise OtherEndpointError(
-                    f"the data are a mirror of {row.url}; mirror {url} into other data, or into "
-                    "another subscription"
-                )
+            _check(row.url, url)
             since = min(since, row.since)
             connection.execute(self._update(mirror).values(since=since))
             return Known(url=url, since=since, facts=row.facts)
@@ -360,3 +362,11 @@ class State:
 
     def _delete(self, table: sa.Table, condition: sa.ColumnElement[bool]) -> sa.Delete:
         return table.delete().filter_by(**self._own).where(condition)
+
+
+def _check(stored: str, url: str) -> None:
+    if stored != url:
+        raise OtherEndpointError(
+            f"the data are a mirror of {stored}; mirror {url} into other data, or into another "
+            "subscription"
+        )

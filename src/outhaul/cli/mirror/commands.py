@@ -77,6 +77,8 @@ def mirror(  # noqa: PLR0913 - an argument for each option
         Session(url, client_id, client_secret).close()
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--url") from None
+    if since > now():
+        raise typer.BadParameter("it is in the future", param_hint="--since")
     options = Options(
         since=since,
         overlap=timedelta(seconds=overlap),

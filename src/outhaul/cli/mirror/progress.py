@@ -91,6 +91,8 @@ class Shown(MirrorWatch):
     def waiting(self, until: datetime, why: str) -> None:
         """Say what is waited for."""
         line = f"waiting until {render_instant(until)}: {why}"
+        if self._forecast is not None and self._forecast.done_at is not None:
+            line += f"; all there by {render_instant(self._forecast.done_at)}"
         self._describe(line)
         if not errors.is_terminal:
             print_message(line)
