@@ -61,6 +61,7 @@ def load_file(  # noqa: PLR0913, PLR0917 - what is loaded, into which lake, from
     *,
     infer: bool = False,
     cursor: Cursor | None = None,
+    batch_bytes: int | None = None,
 ) -> Loaded:
     """Load a file into a table. Records merge by the key of the table.
 
@@ -74,7 +75,9 @@ def load_file(  # noqa: PLR0913, PLR0917 - what is loaded, into which lake, from
     and the entries of the catalog are stored before. If the load is interrupted, the cursor is the
     previous one, and loading the file again repeats these steps without any change.
     """
-    return _Load(loading, lake, catalog, path, infer=infer, cursor=cursor).run(moment, report)
+    return _Load(
+        loading, lake, catalog, path, infer=infer, cursor=cursor, batch_bytes=batch_bytes
+    ).run(moment, report)
 
 
 def load_snapshot(  # noqa: PLR0913, PLR0917 - as `load_file`
@@ -88,6 +91,7 @@ def load_snapshot(  # noqa: PLR0913, PLR0917 - as `load_file`
     of: Collection[int],
     infer: bool = False,
     cursor: Cursor | None = None,
+    batch_bytes: int | None = None,
 ) -> Loaded:
     """Load all members of some static lists, or of some programs, whose ids are `of`.
 
@@ -97,7 +101,9 @@ def load_snapshot(  # noqa: PLR0913, PLR0917 - as `load_file`
     programs are read. The rest is as for `load_file`.
     """
     assert loading.table.has_members  # noqa: S101 - other tables have no such partitions
-    load = _Load(loading, lake, catalog, path, infer=infer, cursor=cursor, whole=of)
+    load = _Load(
+        loading, lake, catalog, path, infer=infer, cursor=cursor, batch_bytes=batch_bytes, whole=of
+    )
     return load.run(moment, report)
 
 
@@ -121,6 +127,7 @@ class _Load:
         *,
         infer: bool,
         cursor: Cursor | None,
+        batch_bytes: int | None = None,
         whole: Collection[int] = (),
     ) -> None:
         self._loading = loading
@@ -138,6 +145,7 @@ class _Load:
         self._infer = infer
         self._cursor = cursor
         self._whole = whole
+        self._batch_bytes = batch_bytes
         self._problems: list[Problem] = []
         self._more = 0
         others = () if loading.of_leads is None else loading.of_leads(catalog)
@@ -153,7 +161,7 @@ class _Load:
                 self._types.widen(found.names)
 
     def _run(self, moment: datetime, report: Report) -> Loaded:
-        reader = None if self._path is None else open_reader(self._path)
+        reader = None if self._path is None else open_reader(self._path, self._batch_bytes)
         types = self._types
         types.begin()
         self._problems, self._more = [], 0

@@ -16,6 +16,10 @@ from outhaul.mirror.work import Counts, Work
 CURSOR = "outhaul-mirror"
 """The name under which each table has the number of the mirror's latest load."""
 
+_BATCH_BYTES = 2 * 2**20
+"""How much of a file is read at a time. Less than other loads read, because a mirror may run beside
+servers, and waits for its endpoint most of the time."""
+
 Report = Callable[[float], None]
 
 
@@ -51,12 +55,22 @@ class Arrivals:
                 report,
                 of=work.ids,
                 cursor=cursor,
+                batch_bytes=_BATCH_BYTES,
             )
             return _counts(loaded)
         if path is None:
             return Counts()
         return _counts(
-            load_file(loading, self._lake, self._catalog, path, moment, report, cursor=cursor)
+            load_file(
+                loading,
+                self._lake,
+                self._catalog,
+                path,
+                moment,
+                report,
+                cursor=cursor,
+                batch_bytes=_BATCH_BYTES,
+            )
         )
 
     def load_records(
