@@ -131,13 +131,6 @@ def test_standard_output(server: Server, endpoint: str) -> None:
             r"error: The server refused the call: 1006 Field 'favouriteColour' not found",
             id="unknown field",
         ),
-        pytest.param(
-            ["--fields", "id", "--created-at", "2026-01-01/2026-02-10"],
-            {},
-            r"error: .+ 1003 .+filter\.createdAt.+ 2026-01-01T00:00:00Z to 2026-02-10T00:00:00Z "
-            r"is longer than 31 days",
-            id="40 days",
-        ),
     ],
 )
 def test_a_server_that_refuses(  # noqa: PLR0913, PLR0917 - three of them are the case

@@ -5,11 +5,13 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
-from tests.support.instance import USERS, Clock, Instance
+import polars as pl
+from tests.support.instance import NOW, USERS, WINDOW, Clock, Instance
 from tests.support.template import Template
 
 from outhaul.accounts.services import create_service
@@ -20,6 +22,7 @@ from outhaul.database.engine import Database
 from outhaul.jobs.queue import Queue
 from outhaul.kinds.registry import REGISTRY
 from outhaul.lake.snapshot import Lake
+from outhaul.lake.tables import Table
 from outhaul.loading.loads import load_file
 from outhaul.mirror.engine import Mirror
 from outhaul.mirror.options import Options
@@ -194,3 +197,74 @@ def mirror(
             watch=watch or MirrorWatch(),
             clock=side.clock,
         ).run()
+
+
+def activity(
+    guid: str, lead: int, of: int = 1, *, days: float = 0, **further: Any
+) -> dict[str, Any]:
+    moment = NOW - timedelta(days=days)
+    return {
+        "marketoGUID": guid,
+        "leadId": lead,
+        "activityDate": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "activityTypeId": of,
+        "attributes": {"Webpage URL": "/new"},
+        **further,
+    }
+
+
+def again(endpoint: Endpoint, copy: Side) -> Summary:
+    """Run the mirror a day later."""
+    endpoint.clock.advance(days=1)
+    return mirror(endpoint, copy)
+
+
+def records(side: Side, table: Table) -> pl.DataFrame:
+    snapshot = side.lake.snapshot(table)
+    assert snapshot is not None
+    return snapshot.scan(snapshot.files).collect()
+
+
+MIDDLE = {"startAt": "2026-01-01T00:00:00Z", "endAt": "2026-01-10T23:59:59Z"}
+
+
+def requests(endpoint: Endpoint) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """Return requests of every kind, by name."""
+    fields = [entry["rest"]["name"] for entry in _result(endpoint, "/rest/v1/leads/describe.json")]
+    boat = _result(endpoint, "/rest/v1/customobjects/boat_c/describe.json")[0]
+    recent = {"startAt": "2026-01-01T00:00:00Z", "endAt": "2026-01-31T00:00:00Z"}
+    return {
+        "leads": ("leads", {"fields": fields, "filter": {"createdAt": WINDOW}}),
+        "leads of a list": ("leads", {"filter": {"staticListId": 1001}}),
+        "activities": ("activities", {"filter": {"createdAt": WINDOW}}),
+        "activities of types": (
+            "activities",
+            {"filter": {"createdAt": MIDDLE, "activityTypeIds": [1, 37, 104]}},
+        ),
+        "members": (
+            "program/members",
+            {"fields": ["leadId", "statusName", "email"], "filter": {"programId": 1004}},
+        ),
+        "objects": (
+            "customobjects/boat_c",
+            {
+                "fields": [field["name"] for field in boat["fields"]],
+                "filter": {"updatedAt": recent},
+            },
+        ),
+    }
+
+
+def _result(endpoint: Endpoint, path: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = endpoint.instance.get(path).json()["result"]
+    return found
+
+
+def assert_same(endpoint: Endpoint, copy: Side) -> None:
+    """Assert that the original and its copy export the same, and describe themselves alike."""
+    with copy.served() as other:
+        wanted = requests(endpoint)
+        assert wanted == requests(other)
+        for name, (kind, request) in wanted.items():
+            assert endpoint.file(kind, **request) == other.file(kind, **request), name
+        other.close()

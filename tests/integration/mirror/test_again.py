@@ -1,46 +1,22 @@
 """Later runs bring what has changed: more records, edits, deletions, members that left, fields."""
 
 import json
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import polars as pl
-from tests.integration.mirror.test_the_same import assert_same
-from tests.support.instance import NOW
-from tests.support.mirroring import Endpoint, Side, mirror
+from tests.support.mirroring import (
+    Endpoint,
+    Side,
+    activity,
+    again,
+    assert_same,
+    mirror,
+    records,
+)
 
 from outhaul.kinds.custom_objects import CUSTOM_OBJECTS
 from outhaul.kinds.list_members import LIST_MEMBERS
 from outhaul.lake.tables import ACTIVITIES, LEADS, Table
 from outhaul.loading.loads import load_snapshot
-from outhaul.mirror.watch import Summary
-
-
-def activity(
-    guid: str, lead: int, of: int = 1, *, days: float = 0, **further: Any
-) -> dict[str, Any]:
-    moment = NOW - timedelta(days=days)
-    return {
-        "marketoGUID": guid,
-        "leadId": lead,
-        "activityDate": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "activityTypeId": of,
-        "attributes": {"Webpage URL": "/new"},
-        **further,
-    }
-
-
-def again(endpoint: Endpoint, copy: Side) -> Summary:
-    """Run the mirror a day later."""
-    endpoint.clock.advance(days=1)
-    return mirror(endpoint, copy)
-
-
-def records(side: Side, table: Table) -> pl.DataFrame:
-    snapshot = side.lake.snapshot(table)
-    assert snapshot is not None
-    return snapshot.scan(snapshot.files).collect()
 
 
 def test_a_second_run_reads_the_overlap_only(endpoint: Endpoint, copy: Side) -> None:

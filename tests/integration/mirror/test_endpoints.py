@@ -5,10 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.mirror.test_again import activity, again, records
-from tests.integration.mirror.test_the_same import assert_same
 from tests.support.instance import NOW, Clock
-from tests.support.mirroring import Endpoint, Side, copied, mirror
+from tests.support.mirroring import (
+    Endpoint,
+    Side,
+    activity,
+    again,
+    assert_same,
+    copied,
+    mirror,
+    records,
+)
 from tests.support.template import Template
 
 from outhaul.lake.tables import ACTIVITIES, LEADS, MERGED_LEADS

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.mirror.test_the_same import assert_same
 from tests.support.instance import NOW, Clock
-from tests.support.mirroring import Endpoint, Side, copied, mirror
+from tests.support.mirroring import Endpoint, Side, assert_same, copied, mirror
 from tests.support.template import Template
 
 from outhaul.client import Forecast
