@@ -51,10 +51,18 @@ Seen = tuple[str, str, str]
 class Side:
     """A data folder: its records can be changed, and it can be served."""
 
-    def __init__(self, folder: Path, clock: Clock, limits: str, **single: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        limits: str,
+        database_url: str | None = None,
+        **single: Any,
+    ) -> None:
         self.settings = Settings.model_validate(
             {
                 "data": folder,
+                **({} if database_url is None else {"database_url": database_url}),
                 "listen_seconds": 3_600,
                 "part_threads": 2,
                 "poll_seconds": 0.005,
