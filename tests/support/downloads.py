@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -59,13 +60,13 @@ class Fetch:
         return self.stream.getvalue()
 
     @staticmethod
-    def session(endpoint: Handler) -> Session:
+    def session(endpoint: Handler, clock: Callable[[], float] = time.monotonic) -> Session:
         return Session(
             "http://host",
             "id",
             "s",
             transport=httpx2.MockTransport(endpoint),
-            patience=Patience(sleep=lambda _seconds: None),
+            patience=Patience(clock=clock, sleep=lambda _seconds: None),
             backoff=Backoff(attempts=4),
         )
 

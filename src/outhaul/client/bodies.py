@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpcore2
 import httpx2
 
-_READ_BYTES = 1 << 18
+_READ_BYTES = 1 << 20
 _LARGE_BYTES = 4 << 20
 
 

@@ -18,12 +18,16 @@ from outhaul.client.errors import (
 from outhaul.client.file_answers import content_of, range_of, refuse_page, validator_of, whole_size
 from outhaul.client.jobs import Job
 from outhaul.client.outputs import open_output
-from outhaul.client.partial import Span
 from outhaul.client.ranges import NoRangesError, Parallel, Ranges
 from outhaul.client.session import Session
 from outhaul.client.sinks import FileSink, Sink, StreamSink
 
 _MOST_OTHERS = 5
+_LOOK_SECONDS = 1.0
+
+
+class _SlowError(Exception):
+    """The rest of the file would take too long over this connection alone."""
 
 
 def _quiet(_received: int) -> None:
@@ -128,6 +132,7 @@ class _Download:
         self._missing_attempts = missing_attempts
         self._parallel = parallel
         self._may_be_ranged = True
+        self._is_slow = not parallel.slow_seconds
         self._has_checksum = sha256_of(job.checksum) is not None
         self._size: int | None = None
         """Bytes of the whole file, as the answers so far say."""
@@ -155,29 +160,53 @@ class _Download:
         attempts = Attempts(
             session=self._session, name=self._job.export_id, missing=self._missing_attempts
         )
-        if isinstance(sink, FileSink):
-            if self._wants_ranges(sink):
-                fetch = Ranges(
-                    attempts, self._path, self._job, sink, self._on_bytes, self._parallel
-                )
-                with contextlib.suppress(NoRangesError):
-                    fetch.fetch()
-                    return
-            self._may_be_ranged = False
-            sink.gather()
-        attempts.run(self._receive, lambda: sink.arrived.size)
-
-    def _wants_ranges(self, sink: FileSink) -> bool:
-        size = self._job.file_size
-        if size is None or not self._may_be_ranged:
-            return False
-        there = [Span(0, sink.arrived.size), *sink.apart]
-        if there[-1].end > size:
-            return False
-        missing = size - sum(end - begin for begin, end in there)
-        is_large = self._parallel.connections > 1 and missing >= self._parallel.large_bytes
         # What an earlier run has fetched out of order is not fetched again.
-        return is_large or bool(sink.apart)
+        if isinstance(sink, FileSink) and sink.apart and self._may_be_ranged:
+            self._is_slow = True
+        try:
+            if isinstance(sink, FileSink):
+                if self._is_slow and self._fetch_ranges(attempts, sink):
+                    return
+                sink.gather()
+            attempts.run(self._receive, lambda: sink.arrived.size)
+        except _SlowError:
+            self._is_slow = True
+            self._fetch()
+
+    def _fetch_ranges(self, attempts: Attempts, sink: FileSink) -> bool:
+        """Fetch the missing bytes over several connections; return false if that is no use."""
+        if not (sink.apart or self._is_large()) or not self._can_be_ranged(sink):
+            return False
+        fetch = Ranges(attempts, self._path, self._job, sink, self._on_bytes, self._parallel)
+        with contextlib.suppress(NoRangesError):
+            fetch.fetch()
+            return True
+        self._may_be_ranged = False
+        return False
+
+    def _can_be_ranged(self, sink: FileSink) -> bool:
+        end = sink.apart[-1].end if sink.apart else sink.arrived.size
+        return (
+            self._may_be_ranged and self._job.file_size is not None and end <= self._job.file_size
+        )
+
+    def _is_large(self) -> bool:
+        """Return whether enough bytes are missing in order for several connections."""
+        missing = (self._job.file_size or 0) - self._sink.arrived.size
+        return self._parallel.connections > 1 and missing >= self._parallel.large_bytes
+
+    def _check_speed(self, begun: float, received: int) -> None:
+        """Raise `_SlowError` if the rest of a large file would take too long at this speed."""
+        elapsed = self._session.patience.now() - begun
+        if elapsed < _LOOK_SECONDS or self._is_slow or not self._is_large():
+            return
+        missing = (self._job.file_size or 0) - self._sink.arrived.size
+        if (
+            isinstance(self._sink, FileSink)
+            and self._can_be_ranged(self._sink)
+            and missing / received * elapsed > self._parallel.slow_seconds
+        ):
+            raise _SlowError
 
     def _receive(self) -> None:
         """Request the missing bytes once, and append those that arrive."""
@@ -216,8 +245,10 @@ class _Download:
         skipped = Arrived(job)
         content, is_packed = content_of(response, job.format)
         self._is_packed = self._is_packed or is_packed
+        begun, came = self._session.patience.now(), 0
         for piece in content:
             self._session.patience.check()
+            came += len(piece)
             old, fresh = piece[:skip], piece[skip:]
             if old:
                 skip -= len(old)
@@ -232,6 +263,8 @@ class _Download:
             if job.file_size is not None and received > job.file_size:
                 raise ChecksumError(f"{job.export_id} has more than {job.file_size} bytes")
             self._on_bytes(received)
+            if not is_packed and came:
+                self._check_speed(begun, came)
         expected = self._size if job.file_size is None else job.file_size
         if skip or sink.arrived.size < (expected or 0):
             raise UnreachableError(f"{self._session.url}: the file ended too soon", sent=True)

@@ -45,6 +45,9 @@ class Parallel:
     """How many connections at most. With 1, files are fetched over one connection."""
     large_bytes: int = 64 << 20
     """A file is large if so many bytes of it are missing."""
+    slow_seconds: float = 5.0
+    """A large file is fetched over several connections if the rest would take longer than this over
+    one. Over a fast connection they would only get in each other's way."""
     range_bytes: int = 32 << 20
     """Bytes of a range, unless there would be more than `most_ranges`."""
     most_ranges: int = 32

@@ -210,6 +210,7 @@ class FileSink:
 
     def note_apart(self, spans: Sequence[Span]) -> None:
         """Take down which ranges are written beyond the bytes that have arrived in order."""
+        self._write()
         self.apart = list(spans)
         self._is_apart = self._was_apart = True
         if sha256_of(self._of_job().checksum) is None:

@@ -33,7 +33,7 @@ EXTRACTS = int(os.environ.get("OUTHAUL_BAD_EXTRACTS", "12"))
 _ID = re.compile(r"[0-9a-f-]{36,}")
 SEED = int(os.environ.get("OUTHAUL_BAD_SEED", "1"))
 THREADS = 4
-PARALLEL = Parallel(large_bytes=200_000, range_bytes=100_000, most_ranges=8)
+PARALLEL = Parallel(large_bytes=200_000, range_bytes=100_000, most_ranges=8, slow_seconds=0)
 
 
 def file_of(number: int) -> bytes:

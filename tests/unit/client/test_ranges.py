@@ -19,7 +19,7 @@ from outhaul.client.partial import Span
 from outhaul.client.ranges import gaps
 from outhaul.protocol.ranges import parse_range
 
-PARALLEL = Parallel(connections=4, large_bytes=50_000, range_bytes=20_000)
+PARALLEL = Parallel(connections=4, large_bytes=50_000, range_bytes=20_000, slow_seconds=0)
 SIZE = len(FILE)
 BUSY = {"success": False, "errors": [{"code": "615", "message": "Concurrent access limit reached"}]}
 
@@ -118,6 +118,31 @@ def test_one_connection_asks_for_no_range(fetch: Fetch, parallel: Parallel) -> N
     assert endpoint.asked == [""]
 
 
+@pytest.mark.parametrize("checksum", [True, False])
+@pytest.mark.parametrize(
+    ("seconds_a_piece", "is_slow"), [(0.02, True), (0.01, False), (0.0, False)]
+)
+def test_several_connections_are_for_a_slow_one(
+    fetch: Fetch, seconds_a_piece: float, is_slow: bool, checksum: bool
+) -> None:
+    # A piece has 1,000 of the 300,000 bytes: at 0.02 s each, the rest takes 5 s after a second.
+    endpoint, parallel = Endpoint(tag='"v1"'), replace(PARALLEL, slow_seconds=4.0)
+
+    def clock() -> float:
+        return len(fetch.seen) * seconds_a_piece
+
+    job = job_of(FILE, checksum=checksum)
+    with fetch.session(endpoint, clock) as session, open_output(fetch.target) as output:
+        download_into(session, PATH, job, output, fetch.seen.append, parallel=parallel)
+    assert fetch.target.read_bytes() == FILE
+    assert endpoint.asked[0] == ""
+    if is_slow:
+        assert endpoint.asked[1] == "bytes=50000-69999"
+        assert len(endpoint.asked) == 1 + 13
+    else:
+        assert endpoint.asked == [""]
+
+
 def test_a_file_has_a_bounded_number_of_ranges(fetch: Fetch) -> None:
     endpoint = Endpoint()
     assert run(fetch, endpoint, job_of(FILE), replace(PARALLEL, most_ranges=3)) == FILE
@@ -129,7 +154,11 @@ def test_a_file_has_a_bounded_number_of_ranges(fetch: Fetch) -> None:
 def test_broken_connections(fetch: Fetch, seed: int, checksum: bool) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret
     endpoint = Endpoint(tag='"v1"')
-    endpoint.breaks = iter([chance.choice([0, 1, 7000, 19_999, SIZE]) for _ in range(60)])
+    # Which connection meets which break is up to the threads. A call is made four times, so that
+    # three breaks without a byte never end it.
+    breaks = [0] * 3 + [chance.choice([1, 7000, 19_999, SIZE]) for _ in range(57)]
+    chance.shuffle(breaks)
+    endpoint.breaks = iter(breaks)
     assert run(fetch, endpoint, job_of(FILE, checksum=checksum)) == FILE
     assert fetch.left == ["leads.csv"]
 

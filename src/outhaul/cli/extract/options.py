@@ -198,9 +198,9 @@ Connections = Annotated[
     int,
     _option(
         "--connections",
-        "Connections over which a large file is fetched at once: 1 to 16. Each call counts for the "
-        "limits of the endpoint; if it refuses some, fewer are used. 1 fetches every file in one "
-        "piece.",
+        "Connections over which the rest of a large file is fetched at once if one is slow: 1 to "
+        "16. Each call counts for the limits of the endpoint; if it refuses some, fewer are used. "
+        "1 fetches every file in one piece.",
         min=1,
         max=16,
     ),
