@@ -15,8 +15,12 @@ T = TypeVar("T")
 
 
 def request_id() -> str:
-    """Return a new id of a call, such as `e42b#14272d07d78`: a random number, then milliseconds."""
-    return f"{secrets.randbits(16):x}#{time.time_ns() // 1_000_000:x}"
+    """Return a new id of a call, such as `e42b#14272d07d78`: a random number, then milliseconds.
+
+    All are of one length, so that two answers to one call are as well: one may be compressed from
+    a size on, and `HEAD` tells the size of what `GET` would answer.
+    """
+    return f"{secrets.randbits(16):04x}#{time.time_ns() // 1_000_000:x}"
 
 
 class CallError(Answer):

@@ -21,9 +21,14 @@ def test_a_request_id_is_chance_and_the_milliseconds_in_hexadecimal() -> None:
     before = time.time_ns() // 1_000_000
     text = request_id()
     after = time.time_ns() // 1_000_000
-    found = re.fullmatch(r"([0-9a-f]{1,4})#([0-9a-f]{11})", text)
+    found = re.fullmatch(r"([0-9a-f]{4})#([0-9a-f]{11})", text)
     assert found is not None
     assert before <= int(found[2], 16) <= after
+
+
+def test_request_ids_are_of_one_length() -> None:
+    """Sizes of answers decide about compression, so they must not vary by chance."""
+    assert {len(request_id()) for _ in range(1_000)} == {16}
 
 
 def test_request_ids_differ() -> None:
