@@ -207,6 +207,7 @@ class _Merger:
     def _partition(self, partition: Any) -> None:  # noqa: ANN401 - a day or a number
         files = self._files.get(partition, [])
         arriving = self._arriving.get(partition, [])
+        # New records are in order, as they were staged. Edited ones come between them.
         written, replaced = [], [*self._leaving.get(partition, [])]
         rows, named = None, None
         if partition in self._staging.partitions:
@@ -218,15 +219,20 @@ class _Merger:
         if rows is not None:
             known = pl.concat([self._known(files, rows, rows.columns), *arriving])
             fresh, edited = self._compare(rows, known)
-            written = [records for records in (fresh, edited) if records.height]
+            if edited.height:
+                written = [pl.concat([fresh, edited]).sort(self._table.order)]
+            elif fresh.height:
+                written = [fresh]
             came = {key for records in arriving for key in records[self._key + _OLD]}
             replaced += [key for key in edited[self._key] if key not in came]
             self._done.added += fresh.height
             self._done.changed += edited.height
             self._done.unchanged += rows.height - fresh.height - edited.height
+            # A day of activities can be large, and is in memory once while it is written.
+            del rows, named, known, fresh, edited
         if not written and not replaced:
             return
-        incoming = [pl.concat(written).sort(self._table.order).lazy()] if written else []
+        incoming = [records.lazy() for records in written]
         if replaced or len(files) >= MANY_FILES:
             self._done.removes += files
             if sum(file.records for file in files) > len(replaced):
@@ -287,6 +293,14 @@ class _Merger:
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return the new rows and the changed rows, both with all columns."""
         given = [name for name in rows.columns if name != self._key]
+        if known.is_empty():
+            absent = [
+                pl.lit(None, dtype=of).alias(name)
+                for name, of in self._columns.items()
+                if name not in rows.columns
+            ]
+            fresh = self._complete(rows.with_columns(absent), given, new=True)
+            return fresh, fresh.clear()
         joined = rows.join(known, on=self._key, how="left", maintain_order="left")
         is_new = joined[self._key + _OLD].is_null()
         fresh = joined.filter(is_new)

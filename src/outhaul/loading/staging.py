@@ -142,15 +142,11 @@ class Staging:
             pl.scan_parquet(path, glob=False, hive_partitioning=False)
             for path in self._files[partition]
         ]
-        superseded = pl.Series(self._superseded.get(partition, []), dtype=self.columns[self.key])
         together = pl.concat(frames, how="diagonal")
-        staged = (
-            (together.sort(_RECORD) if self._moved else together)
-            .filter(~pl.col(self.key).is_in(superseded.implode()))
-            .unique(subset=self.key, keep="last", maintain_order=True)
-            .sort(self._table.order)
-            .collect()
-        )
+        chosen = self._last_in_order(together, partition)
+        staged = together.collect()
+        if not staged[_RECORD].equals(chosen):
+            staged = chosen.to_frame().join(staged, on=_RECORD, maintain_order="left")
         typed = [convert(staged[name], of) for name, of in self._types.items() if name in staged]
         missing = [
             pl.lit(None, dtype=of).alias(name)
@@ -158,6 +154,22 @@ class Staging:
             if name not in staged.columns
         ]
         return staged.with_columns(*typed, *missing).select(list(self.columns))
+
+    def _last_in_order(self, together: pl.LazyFrame, partition: Any) -> pl.Series:  # noqa: ANN401
+        """Return the numbers of the last record of each key, in the order of the table.
+
+        Only the columns that decide are read. Sorting whole records would take their memory a few
+        times over, and most files have them in order already.
+        """
+        superseded = pl.Series(self._superseded.get(partition, []), dtype=self.columns[self.key])
+        deciding = dict.fromkeys([_RECORD, self.key, *self._table.order])
+        keys = together.select(*deciding).collect(engine="streaming")
+        return (
+            (keys.sort(_RECORD) if self._moved else keys)
+            .filter(~pl.col(self.key).is_in(superseded.implode()))
+            .unique(subset=self.key, keep="last", maintain_order=True)
+            .sort(self._table.order)[_RECORD]
+        )
 
     def staged_keys(self) -> Iterator[pl.DataFrame]:
         """Yield the keys of all records with their partitions, in batches."""
