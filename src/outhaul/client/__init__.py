@@ -35,15 +35,8 @@ from outhaul.client.errors import (
     WindowsFailedError,
 )
 from outhaul.client.exports import Exports
-from outhaul.client.extracts import (
-    Extract,
-    Extracted,
-    ExtractedFile,
-    ExtractWatch,
-    Means,
-    Wanted,
-    extract_files,
-)
+from outhaul.client.extracted import Extracted, ExtractedFile, ExtractWatch
+from outhaul.client.extracts import Extract, extract_files
 from outhaul.client.flight import Flight
 from outhaul.client.forecast import Forecast
 from outhaul.client.foresight import Foresight
@@ -58,6 +51,7 @@ from outhaul.client.retries import Backoff
 from outhaul.client.session import Session
 from outhaul.client.tasks import Landed, Task
 from outhaul.client.told import Told, told_limits
+from outhaul.client.wanted import Means, Wanted
 from outhaul.client.watch import Watch
 from outhaul.client.windows import Period, Window, split
 

@@ -7,11 +7,10 @@ for file in extract_files(session, "activities", {}, period="2023-01-01/2026-01-
 import hashlib
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from outhaul.client.arrived import Checked
 from outhaul.client.download import download_into
@@ -24,6 +23,7 @@ from outhaul.client.errors import (
     ProtocolError,
     WindowsFailedError,
 )
+from outhaul.client.extracted import Extracted, ExtractedFile
 from outhaul.client.flight import Flight
 from outhaul.client.forecast import Forecast
 from outhaul.client.jobs import Job
@@ -31,13 +31,12 @@ from outhaul.client.joining import Joined, join
 from outhaul.client.journal import Journal
 from outhaul.client.layout import Layout
 from outhaul.client.outputs import open_output
-from outhaul.client.queueing import Pace
 from outhaul.client.quota import Quota
-from outhaul.client.ranges import Parallel
 from outhaul.client.session import Session
 from outhaul.client.sinks import Sink
 from outhaul.client.tasks import Landed, Task
 from outhaul.client.told import Told, told_limits
+from outhaul.client.wanted import Means, Wanted
 from outhaul.client.watch import Watch
 from outhaul.client.windows import Period, Window, split
 from outhaul.protocol.states import State
@@ -46,86 +45,6 @@ _KINDS = ("leads", "activities", "program/members")
 _MOST_JOBS = 10
 _PIECE = 1 << 20
 _MISSING_ATTEMPTS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What an extract is to bring."""
-
-    kind_path: str
-    """`leads`, `activities`, `program/members` or `customobjects/<name>`."""
-    request: Mapping[str, Any]
-    """The body of the call that creates a job, without the filter of the period."""
-    period: Period | None = None
-    """Without one, there is one job."""
-    by: str = "createdAt"
-    """The filter that has the period: `createdAt` or `updatedAt`."""
-    window_days: int | None = None
-    """The longest window. `None`: as long as the endpoint says, or 31 days."""
-    newest_first: bool = False
-    """Which windows are asked for first. It changes nothing about the files."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExtractedFile:
-    """The file of a window."""
-
-    window: Window | None
-    """`None` for an extract without a period."""
-    job: Job
-    path: Path
-    checked: Checked
-    is_new: bool = True
-    """Whether this run has brought it; an earlier one otherwise."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Extracted:
-    """The files of all windows, joined."""
-
-    files: Sequence[ExtractedFile]
-    """Those of the windows, from the oldest on. They are removed."""
-    size: int
-    sha256: str
-    records: int | None
-    """`None` if the endpoint does not say how many records a file has."""
-    repeated: int
-    """Records that a later window had too, and that are there only once."""
-
-
-class ExtractWatch(Watch):
-    """What an extract tells, besides what its flight does. Override what you need."""
-
-    def begun(self, windows: Sequence[Window | None], files: Sequence[ExtractedFile]) -> None:
-        """Note all windows, and the files that earlier runs have brought."""
-
-    def fetching(self, task: Task, job: Job, received: int) -> None:
-        """Note how many bytes of a file have arrived."""
-
-    def arrived(self, file: ExtractedFile) -> None:
-        """Note a file that is there, checked."""
-
-    def failed(self, task: Task, error: ClientError) -> None:
-        """Note a window whose file is not there. The others go on."""
-
-    def joining(self) -> None:
-        """Note that all files are there, and are joined now."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Means:
-    """How an extract uses the endpoint."""
-
-    at_once: int | None = None
-    """Most jobs in the queue, those of others included. `None`: as many as the endpoint takes."""
-    daily_bytes: int | Literal["told"] | None = "told"
-    """The day's export quota; `told`: what the endpoint says, or 500 MB; `None`: no limit."""
-    wait: bool = False
-    """Whether to wait for the next day when the day's quota is spent."""
-    pace: Pace = field(default_factory=Pace)
-    parallel: Parallel = field(default_factory=Parallel)
-    """How large files are fetched."""
-    watch: ExtractWatch = field(default_factory=ExtractWatch)
 
 
 def extract_files(  # noqa: PLR0913 - each says what is wanted, or how

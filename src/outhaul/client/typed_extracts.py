@@ -6,10 +6,11 @@ from typing import Any
 import pyarrow as pa
 
 from outhaul.client.described import field_types
-from outhaul.client.extracts import Means, extract_files
+from outhaul.client.extracts import extract_files
 from outhaul.client.layout import Layout
 from outhaul.client.session import Session
 from outhaul.client.typed import Misfits, batches
+from outhaul.client.wanted import Means
 from outhaul.client.windows import Period
 
 
