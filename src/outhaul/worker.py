@@ -23,6 +23,7 @@ from outhaul.export.opening import open_executor
 from outhaul.export.plan import Plan, make_plan
 from outhaul.janitor import Janitor
 from outhaul.jobs.job import Job
+from outhaul.jobs.pace import AT_ONCE, FailedByOrderError, Pace
 from outhaul.jobs.queue import MAX_ATTEMPTS, LeaseLostError, Queue
 from outhaul.kinds import find_kind
 from outhaul.kinds.filter import Context
@@ -55,6 +56,7 @@ class Worker:
         clock: Callable[[], datetime] = now,
         timer: Callable[[], float] = time.monotonic,
         name: str | None = None,
+        pace: Pace = AT_ONCE,
     ) -> None:
         # An absolute path, because nodes that render have another working directory.
         settings = settings.model_copy(
@@ -64,6 +66,7 @@ class Worker:
         self._clock = clock
         self._timer = timer
         self._name = name or str(uuid.uuid4())
+        self._pace = pace
         self._stop = threading.Event()
         self._database = Database(settings.database_url)
         self._files = open_files(settings)
@@ -105,7 +108,7 @@ class Worker:
         self._wakeups.end()
 
     def _work(self, name: str) -> None:
-        queue = Queue(self._database, self._settings, name)
+        queue = Queue(self._database, self._settings, name, self._pace)
         unavailable = False
         while not self._stop.is_set():
             seen = self._wakeups.count
@@ -146,6 +149,9 @@ class Worker:
                 publish=lambda part: self._patiently(job, partial(queue.publish_part, job, part)),
                 as_one=self._settings.files_redirect,
             )
+            self._pace.hold(job, stop)
+            if stop.is_set():
+                raise StoppedError  # noqa: TRY301 - the job may have been held until then
             self._patiently(job, lambda: queue.publish(job.id, manifest, self._clock()))
             bound.info("completed", records=manifest.records, bytes=manifest.size)
         except (LeaseLostError, StoppedError):
@@ -153,6 +159,10 @@ class Worker:
                 with suppress(LeaseLostError):
                     queue.release(job, counts=False)
             bound.info("attempt stopped")
+        except FailedByOrderError as order:
+            bound.info("failed by order")
+            with suppress(LeaseLostError):
+                queue.fail(job.id, str(order), self._clock())
         except (Exception, PanicException) as error:  # noqa: BLE001 - the job reports it
             bound.exception("the attempt failed")
             with suppress(LeaseLostError):

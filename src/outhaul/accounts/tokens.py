@@ -100,7 +100,7 @@ def issue_token(
                 text = _text(client_secret, held[0])
                 connection.execute(
                     token.insert().values(
-                        token_hash=_hash(text),
+                        token_hash=token_hash(text),
                         client_id=client_id,
                         nonce=held[0],
                         expires_at=held[1],
@@ -119,7 +119,7 @@ def authenticate(database: Database, text: str | None, moment: datetime) -> Call
     if not text:
         raise Error.TOKEN_MISSING()
     with database.read() as connection:
-        row = connection.execute(_CALLER, {"token_hash": _hash(text)}).first()
+        row = connection.execute(_CALLER, {"token_hash": token_hash(text)}).first()
         if row is None:
             raise Error.TOKEN_INVALID()
         if row.expires_at <= moment:
@@ -150,7 +150,8 @@ def _text(client_secret: str, nonce: str) -> str:
     return f"{uuid.UUID(bytes=digest[:16])}:{digest[16:20].hex()}"
 
 
-def _hash(text: str) -> str:
+def token_hash(text: str) -> str:
+    """Return the hash of an access token, which the database stores."""
     # A token from a client may be any text: `surrogatepass` encodes what UTF-8 alone cannot.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

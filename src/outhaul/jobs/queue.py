@@ -17,6 +17,7 @@ from outhaul.database.engine import Database, insert
 from outhaul.database.schema import export_job, export_part, export_plan, subscription
 from outhaul.database.wakeups import wake_workers
 from outhaul.jobs.job import Job
+from outhaul.jobs.pace import AT_ONCE, Pace
 from outhaul.jobs.plans import drop_plans
 from outhaul.jobs.store import JOB_COLUMNS, lock_subscription, to_job
 from outhaul.jobs.turns import first_waiting, subscriptions_in_turn, take_turn, users_in_turn
@@ -42,10 +43,13 @@ class LeaseLostError(Exception):
 class Queue:
     """The jobs of all subscriptions, for one worker."""
 
-    def __init__(self, database: Database, settings: Settings, worker: str) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, worker: str, pace: Pace = AT_ONCE
+    ) -> None:
         self._database = database
         self._settings = settings
         self._worker = worker
+        self._pace = pace
 
     def claim(self, moment: datetime) -> Job | None:
         """Take the next job, in the order of `outhaul.jobs.turns`, and begin an attempt.
@@ -291,13 +295,22 @@ class Queue:
         if not self._may_run(processing, overrides, moment):
             return None
         for user in users_in_turn(connection, name):
-            # A locked job is about to be cancelled: the next one is taken instead.
-            found = first_waiting(name, user).with_for_update(skip_locked=True)
-            job_id = connection.execute(found).scalar()
+            job_id = self._first(connection, name, user)
             if job_id is not None:
                 take_turn(connection, name, user)
                 return self._hold(connection, job_id, moment)
         return None
+
+    def _first(self, connection: sa.Connection, name: str, user: int) -> str | None:
+        """Lock the first job of a user that may start, and return its id."""
+        held: list[str] = []
+        while True:
+            # A locked job is about to be cancelled: the next one is taken instead.
+            found = first_waiting(name, user, but=held).with_for_update(skip_locked=True)
+            job_id = connection.execute(found).scalar()
+            if job_id is None or self._pace.may_start(job_id, name):
+                return job_id
+            held.append(job_id)
 
     def _hold(self, connection: sa.Connection, job_id: str, moment: datetime) -> Job:
         """Begin an attempt of this worker at a job, whose row is locked."""

@@ -7,6 +7,7 @@ of each other user, however many jobs these have queued. Starts are numbered and
 the clocks of several machines differ.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -82,15 +83,21 @@ def users_in_turn(connection: sa.Connection, name: str) -> list[int]:
     return list(connection.execute(statement).scalars())
 
 
-def first_waiting(name: str, user: int) -> sa.Select[str]:
-    """Return a statement that selects the id of the job that a user queued first."""
+def first_waiting(name: str, user: int, *, but: Collection[str] = ()) -> sa.Select[str]:
+    """Return a statement that selects the id of the job that a user queued first.
+
+    The jobs with the ids in `but` are left out.
+    """
+    where = [
+        export_job.c.subscription == name,
+        export_job.c.state == State.QUEUED.value,
+        export_job.c.api_user == user,
+    ]
+    if but:
+        where.append(export_job.c.id.not_in(but))
     return (
         sa.select(export_job.c.id)
-        .where(
-            export_job.c.subscription == name,
-            export_job.c.state == State.QUEUED.value,
-            export_job.c.api_user == user,
-        )
+        .where(*where)
         .order_by(export_job.c.queued_at, export_job.c.id)
         .limit(1)
     )
