@@ -2,7 +2,9 @@
 
 import os
 import sys
+from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -10,17 +12,34 @@ from typer.core import TyperGroup
 from outhaul import __version__
 from outhaul.cli.console import errors, set_up_logging
 
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its line in the help of `outhaul`, and the module that declares it as `app`."""
+
+    help: str
+    module: str
+
+
 COMMANDS = {
-    "serve": "outhaul.cli.serve:app",
-    "worker": "outhaul.cli.worker:app",
-    "subscription": "outhaul.cli.subscription:app",
-    "service": "outhaul.cli.service:app",
-    "load": "outhaul.cli.load:app",
-    "extract": "outhaul.cli.extract:app",
-    "mirror": "outhaul.cli.mirror:app",
-    "demo": "outhaul.cli.demo:app",
+    "serve": Command(
+        "Serve records by the bulk extract protocol, until stopped.", "outhaul.cli.serve"
+    ),
+    "worker": Command("Run export jobs, for servers that only answer calls.", "outhaul.cli.worker"),
+    "subscription": Command(
+        "Create and show subscriptions, each with its own records.", "outhaul.cli.subscription"
+    ),
+    "service": Command("Create credentials for programs that call the API.", "outhaul.cli.service"),
+    "load": Command("Load records and catalogs.", "outhaul.cli.load"),
+    "extract": Command("Extract records into a file, from any endpoint.", "outhaul.cli.extract"),
+    "mirror": Command(
+        "Keep a copy of the records of an endpoint in step with it.", "outhaul.cli.mirror"
+    ),
+    "demo": Command(
+        "Show the steps of an export: load, serve, extract, check.", "outhaul.cli.demo"
+    ),
 }
-"""The module and the name of each command. Only the called one is imported: it saves a second."""
+"""The commands by name. Only the module of the called one is imported: it saves two seconds."""
 
 
 class _Commands(TyperGroup):
@@ -30,10 +49,14 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: object, cmd_name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202, ARG002
         if cmd_name not in COMMANDS:
             return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
-        command = typer.main.get_command(getattr(import_module(module), name))
+        command = typer.main.get_command(import_module(COMMANDS[cmd_name].module).app)
         command.name = cmd_name
         return command
+
+    def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401, ARG002 - of a private module
+        """Show the commands without importing their modules."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in COMMANDS.items()])
 
 
 app = typer.Typer(

@@ -53,7 +53,7 @@ from outhaul.client.tasks import Landed, Task
 from outhaul.client.told import Told, told_limits
 from outhaul.client.wanted import Means, Wanted
 from outhaul.client.watch import Watch
-from outhaul.client.windows import Period, Window, split
+from outhaul.protocol.windows import Period, Window, split
 
 if TYPE_CHECKING:
     from outhaul.client.parquet import ParquetFile, ParquetFolder, write_parquet

@@ -9,7 +9,7 @@ from outhaul.client.errors import ClientError
 from outhaul.client.jobs import Job
 from outhaul.client.tasks import Task
 from outhaul.client.watch import Watch
-from outhaul.client.windows import Window
+from outhaul.protocol.windows import Window
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,8 +38,8 @@ from outhaul.client.tasks import Landed, Task
 from outhaul.client.told import Told, told_limits
 from outhaul.client.wanted import Means, Wanted
 from outhaul.client.watch import Watch
-from outhaul.client.windows import Period, Window, split
 from outhaul.protocol.states import State
+from outhaul.protocol.windows import Period, Window, split
 
 _KINDS = ("leads", "activities", "program/members")
 _MOST_JOBS = 10

@@ -17,8 +17,8 @@ from typing import Any, Self
 from outhaul.client.arrived import Checked
 from outhaul.client.jobs import Job
 from outhaul.client.partial import OutputError, claim, is_at
-from outhaul.client.windows import Period, Window
 from outhaul.protocol.states import State
+from outhaul.protocol.windows import Period, Window
 
 NAME = "extract.jsonl"
 _VERSION = 1

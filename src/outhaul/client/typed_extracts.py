@@ -11,7 +11,7 @@ from outhaul.client.layout import Layout
 from outhaul.client.session import Session
 from outhaul.client.typed import Misfits, batches
 from outhaul.client.wanted import Means
-from outhaul.client.windows import Period
+from outhaul.protocol.windows import Period
 
 
 def extract_batches(  # noqa: PLR0913 - each says what is wanted, or how

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from outhaul.client.extracted import ExtractWatch
 from outhaul.client.queueing import Pace
 from outhaul.client.ranges import Parallel
-from outhaul.client.windows import Period
+from outhaul.protocol.windows import Period
 
 
 @dataclass(frozen=True, kw_only=True)

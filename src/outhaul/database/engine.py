@@ -7,19 +7,24 @@ sees what others have committed before it. Stores therefore lock the rows that t
 """
 
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
+
+from outhaul.database.versions import (
+    SchemaUnknownError,
+    create,
+    is_empty,
+    newest_version,
+    stored_version,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 BUSY_MILLISECONDS = 30_000
 """Longest time that a statement waits for the locks of another transaction."""
@@ -39,9 +44,6 @@ _IDLE_MILLISECONDS = 60_000
 _READ_ONLY = "25006"
 
 _MIGRATION_LOCK = "outhaul migration"
-
-# Alembic has global variables, so a process can run only one migration at a time.
-_MIGRATING = threading.Lock()
 
 
 class DatabaseUnavailableError(Exception):
@@ -150,25 +152,28 @@ class Database:
             raise DatabaseUnavailableError(
                 f"cannot open the database {self.name}, see --database-url: {reason(error)}"
             ) from error
-        except CommandError as error:  # the schema is newer than this program
+        except SchemaUnknownError as error:
             raise DatabaseUnavailableError(
                 f"cannot migrate the database {self.name}, see --database-url: {error}"
             ) from error
 
     def _migrate(self) -> None:
-        config = Config()
-        config.set_main_option("script_location", "outhaul.database:migrations")
-        newest = ScriptDirectory.from_config(config).get_current_head()
         with self.read() as connection:
-            if MigrationContext.configure(connection).get_current_revision() == newest:
+            if stored_version(connection) == newest_version():
                 return
         # Several processes may get here at once. One migrates, and the others then find it done.
-        with _MIGRATING, self.write() as connection:
+        with self.write() as connection:
             if self.is_postgresql:
                 connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
                 lock(connection, _MIGRATION_LOCK)
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            elif is_empty(connection):
+                create(connection)
+            if stored_version(connection) == newest_version():
+                return
+            # Alembic takes a tenth of a server's start to import, and is seldom needed.
+            from outhaul.database.upgrade import upgrade  # noqa: PLC0415
+
+            upgrade(connection)
 
     def check(self) -> None:
         """Check that the database answers. Raises `sqlalchemy.exc.SQLAlchemyError` otherwise."""
@@ -204,9 +209,12 @@ def reason(error: BaseException) -> str:
     return " ".join(str(original).split())
 
 
-def insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+def insert(connection: sa.Connection, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
     """Return an INSERT that can have an ON CONFLICT clause, for the database of the connection."""
     if connection.dialect.name == "postgresql":
+        # The module imports all drivers, and a server with SQLite needs none of them.
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415
+
         return postgresql.insert(table)
     return sqlite.insert(table)
 

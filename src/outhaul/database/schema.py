@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 metadata = sa.MetaData(
     naming_convention={
@@ -54,7 +53,7 @@ class Text(sa.types.TypeDecorator[str]):
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
         """Return the type of the column. SQLite compares code points by default."""
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.VARCHAR(collation="C"))
+            return dialect.type_descriptor(sa.VARCHAR(collation="C"))
         return dialect.type_descriptor(sa.String())
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002

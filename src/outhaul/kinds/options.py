@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from outhaul.client.windows import EXAMPLE, Period
 from outhaul.protocol.instants import render_instant
+from outhaul.protocol.windows import EXAMPLE, Period
 
 WINDOW = EXAMPLE
 """An example of a window of time."""

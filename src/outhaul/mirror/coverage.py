@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import reduce
 from typing import Self
 
-from outhaul.client.windows import Window
+from outhaul.protocol.windows import Window
 
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)

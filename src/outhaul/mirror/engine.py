@@ -20,7 +20,6 @@ from outhaul.client import (
     Task,
     told_limits,
 )
-from outhaul.client.windows import Window
 from outhaul.lake.snapshot import Lake
 from outhaul.mirror.arrivals import Arrivals
 from outhaul.mirror.catalog import refresh
@@ -58,6 +57,7 @@ from outhaul.mirror.streams import (
 from outhaul.mirror.watch import MirrorWatch, Summary
 from outhaul.mirror.work import Work
 from outhaul.protocol.answers.stored import StoredRecords
+from outhaul.protocol.windows import Window
 
 _SECOND = timedelta(seconds=1)
 _LEARNT_FROM = 200

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from outhaul.client import Pace
-from outhaul.client.windows import Period
+from outhaul.protocol.windows import Period
 
 FIRST_MOMENT = datetime(2006, 1, 1, tzinfo=UTC)
 """No instance of the original is older."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 
-from outhaul.client.windows import Window, split
 from outhaul.mirror.coverage import Coverage
 from outhaul.mirror.streams import (
     ACTIVITIES,
@@ -22,6 +21,7 @@ from outhaul.mirror.streams import (
     Stream,
 )
 from outhaul.mirror.work import Work
+from outhaul.protocol.windows import Window, split
 
 _SECOND = timedelta(seconds=1)
 _SOON = timedelta(days=2)

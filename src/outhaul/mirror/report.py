@@ -6,7 +6,6 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from outhaul.catalog.store import Catalog
-from outhaul.client.windows import Window
 from outhaul.lake.snapshot import Lake
 from outhaul.lake.tables import Table
 from outhaul.mirror.coverage import Coverage, day_window, days
@@ -22,6 +21,7 @@ from outhaul.mirror.streams import (
     STATIC_LISTS,
 )
 from outhaul.mirror.work import Counts
+from outhaul.protocol.windows import Window
 
 _RUNS = 10
 

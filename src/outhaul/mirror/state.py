@@ -14,7 +14,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from outhaul.client.windows import Window
 from outhaul.database.engine import Database, insert
 from outhaul.database.schema import (
     mirror,
@@ -27,6 +26,7 @@ from outhaul.database.schema import (
 )
 from outhaul.mirror.coverage import Coverage
 from outhaul.mirror.work import Counts, Work
+from outhaul.protocol.windows import Window
 
 _REMEMBERED = timedelta(days=400)
 """How long loads and runs are remembered, for the report."""

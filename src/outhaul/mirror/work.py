@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from outhaul.client.windows import Window
+from outhaul.protocol.windows import Window
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from pkgutil import walk_packages
 from typing import Any
 
 import pytest
-from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
+from starlette.routing import Route
 from tests.support.description import Description
 from tests.support.instance import BODIES, TOKEN, USERS, WINDOW, Instance, base, refusal
 
@@ -52,7 +52,7 @@ def test_everything_that_is_served_is_described(shared: Instance, content: dict[
     served = {
         (method, route.path)
         for route in shared.routes()
-        if isinstance(route, APIRoute)
+        if isinstance(route, Route)
         for method in route.methods or ()
         if route.path not in SERVED_WITHOUT_DESCRIPTION
     }

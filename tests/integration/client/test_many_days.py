@@ -27,10 +27,10 @@ from outhaul.client import (
     download,
     told_limits,
 )
-from outhaul.client.windows import Window, split
 from outhaul.database.engine import Database
 from outhaul.jobs.queue import Queue
 from outhaul.lake.snapshot import Lake
+from outhaul.protocol.windows import Window, split
 from outhaul.settings import Settings
 from outhaul.worker import Worker
 

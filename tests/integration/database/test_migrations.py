@@ -15,6 +15,7 @@ from alembic import command, op
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from tests.support import postgres
 
 from outhaul.database.engine import Database
@@ -26,6 +27,8 @@ from outhaul.database.schema import (
     metadata,
     subscription,
 )
+from outhaul.database.upgrade import upgrade
+from outhaul.database.versions import newest_version
 
 # Says that it is ready, and then migrates each database whose URL it is told.
 MIGRATE = """
@@ -64,11 +67,22 @@ WHERE c.relnamespace = 'public'::regnamespace
 
 def migrate_to(revision: str, database: Database) -> None:
     """Make the schema of an earlier version."""
-    config = Config()
-    config.set_main_option("script_location", "outhaul.database:migrations")
+    config = configuration()
     with database.write() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
+
+
+def run_migrations(database: Database) -> None:
+    """Migrate by every step, also a new file of SQLite, which is otherwise made at once."""
+    with database.write() as connection:
+        upgrade(connection)
+
+
+def configuration() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "outhaul.database:migrations")
+    return config
 
 
 def tables_of(database: Database) -> set[str]:
@@ -108,32 +122,70 @@ def opened(url: str) -> Iterator[Database]:
         database.close()
 
 
-def test_the_migrated_schema_is_the_metadata(database: Database) -> None:
-    with database.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+def test_the_migrated_schema_is_the_metadata(make_empty: MakeEmpty) -> None:
+    with opened(make_empty()) as database:
+        run_migrations(database)
+        with database.read() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
 def test_primary_keys_and_names_are_those_of_the_metadata(make_empty: MakeEmpty) -> None:
     # What the comparison above leaves out.
-    def described(connection: sa.Connection) -> dict[str, Any]:
-        inspector = sa.inspect(connection)
-        return {
-            name: (
-                inspector.get_pk_constraint(name),
-                sorted(key["name"] or "" for key in inspector.get_foreign_keys(name)),
-                sorted(index["name"] or "" for index in inspector.get_indexes(name)),
-                sorted(unique["name"] or "" for unique in inspector.get_unique_constraints(name)),
-            )
-            for name in metadata.tables
-        }
-
     with opened(make_empty()) as made, made.write() as connection:
         metadata.create_all(connection)
         wanted = described(connection)
     with opened(make_empty()) as database:
-        database.migrate()
+        run_migrations(database)
         with database.read() as connection:
             assert described(connection) == wanted
+
+
+def test_a_new_file_has_what_migrations_make(tmp_path: Path) -> None:
+    def content(database: Database) -> Any:
+        with database.read() as connection:
+            columns = {
+                name: {
+                    column["name"]: (str(column["type"]), column["nullable"], column["default"])
+                    for column in sa.inspect(connection).get_columns(name)
+                }
+                for name in [*metadata.tables, "alembic_version"]
+            }
+            rows = {
+                name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar()
+                for name, table in metadata.tables.items()
+            }
+            version = connection.execute(sa.text("SELECT * FROM alembic_version")).scalars().all()
+            default = connection.execute(
+                sa.select(subscription.c.name, subscription.c.limit_overrides)
+            ).all()
+            return described(connection), columns, rows, version, default
+
+    with (
+        opened(f"sqlite:///{tmp_path / 'new.db'}") as new,
+        opened(f"sqlite:///{tmp_path / 'migrated.db'}") as migrated,
+    ):
+        new.migrate()
+        run_migrations(migrated)
+        assert content(new) == content(migrated)
+        run_migrations(new)
+        assert content(new) == content(migrated)
+
+
+def test_the_newest_version_is_the_one_that_migrations_lead_to() -> None:
+    assert newest_version() == ScriptDirectory.from_config(configuration()).get_current_head()
+
+
+def described(connection: sa.Connection) -> dict[str, Any]:
+    inspector = sa.inspect(connection)
+    return {
+        name: (
+            inspector.get_pk_constraint(name),
+            sorted(key["name"] or "" for key in inspector.get_foreign_keys(name)),
+            sorted(index["name"] or "" for index in inspector.get_indexes(name)),
+            sorted(unique["name"] or "" for unique in inspector.get_unique_constraints(name)),
+        )
+        for name in metadata.tables
+    }
 
 
 def test_the_subscription_default_is_there_and_has_no_overrides(database: Database) -> None:
@@ -231,7 +283,7 @@ def test_a_migration_that_breaks_off_leaves_nothing(
         with monkeypatch.context() as patch:
             patch.setattr(op, "bulk_insert", fail)
             with pytest.raises(RuntimeError, match="power cut"):
-                database.migrate()
+                run_migrations(database)
         assert tables_of(database) == set()
         database.migrate()
         assert tables_of(database) == {*metadata.tables, "alembic_version"}

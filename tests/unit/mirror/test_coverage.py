@@ -6,8 +6,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outhaul.client.windows import Window
 from outhaul.mirror.coverage import Coverage, day_window, days
+from outhaul.protocol.windows import Window
 
 ZERO = datetime(2026, 1, 1, tzinfo=UTC)
 LAST = 40

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outhaul.client.windows import Window
 from outhaul.mirror.coverage import Coverage
 from outhaul.mirror.planning import Members, Missing, Planner
 from outhaul.mirror.streams import (
@@ -19,6 +18,7 @@ from outhaul.mirror.streams import (
     lead_stream,
 )
 from outhaul.mirror.work import Work
+from outhaul.protocol.windows import Window
 
 NOW = datetime(2026, 11, 29, 11, 59, 59, tzinfo=UTC)
 DAY = timedelta(days=1)

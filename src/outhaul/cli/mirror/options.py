@@ -9,9 +9,9 @@ import typer
 
 from outhaul.cli.extract.durations import parse_duration, render_duration
 from outhaul.cli.options import variable_of
-from outhaul.client.windows import Period
 from outhaul.mirror.options import FIRST_MOMENT
 from outhaul.protocol.instants import parse_instant, render_instant
+from outhaul.protocol.windows import Period
 
 TOLD = "told"
 NONE = "none"

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from outhaul.cli.mirror.calendar import legend, month_rows
-from outhaul.client.windows import Window
 from outhaul.mirror.report import Report, StreamReport
 from outhaul.mirror.state import PastRun
 from outhaul.protocol.instants import render_instant
+from outhaul.protocol.windows import Window
 
 _GAPS_SHOWN = 3
 

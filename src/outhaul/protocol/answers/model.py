@@ -28,6 +28,8 @@ class Answer(BaseModel):
 
     model_config = ConfigDict(
         alias_generator=to_camel,
+        # Built when it is first used: a process uses few of the models that it imports.
+        defer_build=True,
         extra="ignore",
         frozen=True,
         serialize_by_alias=True,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outhaul.client.windows import Period, Window, split
 from outhaul.protocol.body import read_window
+from outhaul.protocol.windows import Period, Window, split
 
 SECOND = timedelta(seconds=1)
 MONTH = timedelta(days=31)
