@@ -65,8 +65,9 @@ class Janitor:
     def round(self, stop: threading.Event | None = None) -> None:
         """Do every task once. A task that fails is done again in the next round."""
         tasks: list[tuple[str, Callable[[], object]]] = [
-            ("statuses", lambda: self._retention.forget(self._clock())),
+            # Files first: it is known of a job when its file expires, until its status is deleted.
             ("files", self._remove_parts),
+            ("statuses", lambda: self._retention.forget(self._clock())),
             ("tokens", self._forget_tokens),
             ("usage", self._forget_usage),
             *(("lake", task) for task in self._lake_tasks()),
@@ -90,16 +91,24 @@ class Janitor:
             job: max(entry.modified for entry in group)
             for job, group in groupby(stored, key=lambda entry: entry.key.partition("/")[0])
         }
-        old = [job for job, modified in jobs.items() if modified <= last]
+        young = {job for job, modified in jobs.items() if modified > last}
+        # A file expires by the clock of its subscription, which may be far ahead of real time.
+        young -= self._retention.expired(young, self._clock())
+        old = jobs.keys() - young
         for job, keys in self._retention.retained_parts(old, self._clock()).items():
             if keys is not None:
                 self._files.delete(job, but=keys)
 
     def _forget_tokens(self) -> None:
-        forget_tokens(self._database, self._clock() - timedelta(days=TOKEN_DAYS))
+        for each in subscriptions(self._database):
+            moment = each.clock.at(self._clock())
+            forget_tokens(self._database, each.name, moment - timedelta(days=TOKEN_DAYS))
 
     def _forget_usage(self) -> None:
-        UsageStore(self._database).forget(quota_date(self._clock()) - timedelta(days=USAGE_DAYS))
+        usage = UsageStore(self._database)
+        for each in subscriptions(self._database):
+            today = quota_date(each.clock.at(self._clock()))
+            usage.forget(each.name, today - timedelta(days=USAGE_DAYS))
 
     def _lake_tasks(self) -> list[Callable[[], object]]:
         """Return a task for each table of each subscription."""

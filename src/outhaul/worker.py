@@ -12,6 +12,7 @@ import structlog
 from polars.exceptions import PanicException
 from sqlalchemy.exc import SQLAlchemyError
 
+from outhaul.accounts.clocks import clock_of
 from outhaul.accounts.limits import limits_of
 from outhaul.catalog.store import Catalog
 from outhaul.clock import now
@@ -179,7 +180,7 @@ class Worker:
         """Return the stored plan of the job. Without one, make it from the lake, and store it."""
         if (pinned := queue.plan(job.id)) is not None:
             return Plan.from_json(pinned)
-        moment = self._clock()
+        moment = clock_of(self._database, job.subscription).at(self._clock())
         context = Context(
             catalog=Catalog(self._database, job.subscription),
             limits=limits_of(self._database, self._settings, job.subscription, moment),

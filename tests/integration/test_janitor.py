@@ -215,8 +215,8 @@ def test_tokens_go_a_day_after_they_expired(house: House) -> None:
         house.database,
         client_id=made.client_id,
         client_secret=made.client_secret,
-        life_seconds=lambda _: 3_600,
-        moment=NOW,
+        life_seconds=lambda *_: 3_600,
+        real=NOW,
     )
 
     def tokens() -> int:

@@ -37,8 +37,10 @@ class _Tally:
     """The quota day of `calls`."""
     calls: int
     """Calls of the day that succeeded, including those that other processes have written."""
+    skipped: float = 0
+    """The seconds that the clock of the subscription has skipped. They count as passed."""
     recent: deque[float] = field(default_factory=deque)
-    """When each call of the last 20 seconds was admitted, by the meter's timer, in seconds."""
+    """When each call of the last 20 seconds was admitted: seconds of the timer, plus `skipped`."""
     running: int = 0
     """Calls in progress."""
 
@@ -59,34 +61,53 @@ class Meter:
         self._counting = threading.Lock()  # held briefly, and never during a statement
         self._flushing = threading.Lock()  # held while counts are read from the database or written
 
-    def enter(self, subscription: str, user: int, limits: Limits, moment: datetime) -> Ticket:
+    def enter(
+        self,
+        subscription: str,
+        user: int,
+        limits: Limits,
+        moment: datetime,
+        *,
+        skipped: float = 0,
+    ) -> Ticket:
         """Admit a call, which is in progress until `leave`.
 
-        Raises 615, 606 and 607. A refused call counts as an error, and for no limit. Calls in
-        progress count for the day as if they had succeeded, so that a day never exceeds its limit.
+        `moment` is by the clock of the subscription, and `skipped` the seconds that this clock has
+        skipped. Raises 615, 606 and 607. A refused call counts as an error, and for no limit. Calls
+        in progress count for the day as if they had succeeded, so that a day never exceeds its
+        limit.
         """
         day = quota_date(moment)
-        self._open(subscription, day)
-        with self._counting:
-            tally = self._tallies[subscription]
-            seconds = self._timer()
-            while tally.recent and seconds - tally.recent[0] >= RATE_SECONDS:
-                tally.recent.popleft()
-            refusal = None
-            if _full(tally.running, limits.calls_at_once):
-                refusal = Error.TOO_MANY_AT_ONCE()
-            elif _full(len(tally.recent), limits.calls_in_20_seconds):
-                limit = limits.calls_in_20_seconds
-                refusal = Error.RATE_EXCEEDED(limit=limit, seconds=RATE_SECONDS)
-            elif _full(tally.calls + tally.running, limits.calls_per_day):
-                refusal = Error.CALLS_EXCEEDED()
-            if refusal is not None:
-                self._errors[subscription, day, refusal.error.code] += 1
-                raise refusal
-            tally.running += 1
-            if limits.calls_in_20_seconds is not None:
-                tally.recent.append(seconds)
-        return Ticket(subscription=subscription, user=user, day=day)
+        while True:
+            self._open(subscription, day)
+            with self._counting:
+                tally = self._tallies[subscription]
+                if tally.day != day:
+                    continue  # a call of another day came between: a clock was set
+                self._admit(tally, subscription, limits, skipped)
+            return Ticket(subscription=subscription, user=user, day=day)
+
+    def _admit(self, tally: _Tally, subscription: str, limits: Limits, skipped: float) -> None:
+        """Count a call as in progress, or refuse it."""
+        # A call that began before an advance may come after one that began later.
+        tally.skipped = max(tally.skipped, skipped)
+        seconds = self._timer() + tally.skipped
+        while tally.recent and seconds - tally.recent[0] >= RATE_SECONDS:
+            tally.recent.popleft()
+        refusal = None
+        if _full(tally.running, limits.calls_at_once):
+            refusal = Error.TOO_MANY_AT_ONCE()
+        elif _full(len(tally.recent), limits.calls_in_20_seconds):
+            limit = limits.calls_in_20_seconds
+            refusal = Error.RATE_EXCEEDED(limit=limit, seconds=RATE_SECONDS)
+        elif _full(tally.calls + tally.running, limits.calls_per_day):
+            refusal = Error.CALLS_EXCEEDED()
+        if refusal is not None:
+            self._errors[subscription, tally.day, refusal.error.code] += 1
+            raise refusal
+        tally.running += 1
+        if limits.calls_in_20_seconds is not None:
+            tally.recent.append(seconds)
 
     def leave(self, ticket: Ticket, error_code: str | None) -> None:
         """End a call when its answer is sent. An error does not count for the day."""
@@ -134,7 +155,7 @@ class Meter:
     def _open(self, subscription: str, day: date) -> None:
         """Begin a quota day of a subscription with the calls that the database has for it."""
         known = self._tallies.get(subscription)
-        if known is not None and known.day >= day:
+        if known is not None and known.day == day:
             return
         with self._flushing:  # so that no counts are being written at this time
             total = self._store.total(subscription, day)

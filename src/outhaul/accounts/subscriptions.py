@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import ValidationError
 
+from outhaul.accounts.clocks import REAL, SubscriptionClock
 from outhaul.accounts.services import SubscriptionUnknownError
 from outhaul.database.engine import Database, insert
 from outhaul.database.schema import subscription
@@ -35,6 +36,7 @@ class Subscription:
     limit_overrides: Mapping[str, Any]
     """The limits that differ from those of the settings, by name."""
     created_at: datetime
+    clock: SubscriptionClock = REAL
 
 
 def create_subscription(database: Database, name: str, moment: datetime) -> Subscription:
@@ -127,5 +129,8 @@ def _named(connection: sa.Connection, name: str) -> Subscription:
 
 def _subscription(row: sa.Row[Any]) -> Subscription:
     return Subscription(
-        name=row.name, limit_overrides=row.limit_overrides, created_at=row.created_at
+        name=row.name,
+        limit_overrides=row.limit_overrides,
+        created_at=row.created_at,
+        clock=SubscriptionClock.from_json(row.clock),
     )

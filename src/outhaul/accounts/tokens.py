@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from outhaul.accounts.clocks import REAL, SubscriptionClock
 from outhaul.accounts.services import permissions_of, secret_matches
 from outhaul.database.engine import Database
 from outhaul.database.schema import api_user, service, subscription, token
@@ -23,12 +24,17 @@ _CALLER = (
         api_user.c.id,
         api_user.c.subscription,
         subscription.c.limit_overrides,
+        subscription.c.clock,
     )
     .join(service, service.c.client_id == token.c.client_id)
     .join(api_user, api_user.c.id == service.c.api_user)
     .join(subscription, subscription.c.name == api_user.c.subscription)
     .where(token.c.token_hash == sa.bindparam("token_hash"))
 )
+
+
+LONGEST_SECONDS = 2**31 - 1
+"""The largest `expires_in` that is sent: clients read it as an integer of 32 bits."""
 
 
 class CredentialsInvalidError(Exception):
@@ -54,6 +60,8 @@ class Caller:
     limit_overrides: Mapping[str, Any]
     user: int
     permissions: frozenset[str]
+    clock: SubscriptionClock = REAL
+    """The clock of the subscription, as it was when the call began."""
 
     def require(self, allowed: frozenset[str]) -> None:
         """Raise 603 if the caller has none of the `allowed` permissions."""
@@ -66,23 +74,30 @@ def issue_token(
     *,
     client_id: str,
     client_secret: str,
-    life_seconds: Callable[[Mapping[str, Any]], int],
-    moment: datetime,
+    life_seconds: Callable[[Mapping[str, Any], datetime], int],
+    real: datetime,
 ) -> Token:
     """Return the access token of a custom service: its current token, or a new one.
 
     `life_seconds` returns the lifetime of a new token, given the limits that the subscription
-    overrides. Raises `CredentialsInvalidError`.
+    overrides, and what its clock shows. `real` is the current time. Raises
+    `CredentialsInvalidError`.
     """
     with database.read() as connection:
         known = connection.execute(
-            sa.select(service.c.secret_hash, api_user.c.email, subscription.c.limit_overrides)
+            sa.select(
+                service.c.secret_hash,
+                api_user.c.email,
+                subscription.c.limit_overrides,
+                subscription.c.clock,
+            )
             .join(api_user, api_user.c.id == service.c.api_user)
             .join(subscription, subscription.c.name == api_user.c.subscription)
             .where(service.c.client_id == client_id)
         ).first()
         if known is None or not secret_matches(client_secret, known.secret_hash):
             raise CredentialsInvalidError("client id or client secret is wrong")
+        moment = SubscriptionClock.from_json(known.clock).at(real)
         held = _held(connection, client_id, moment)
     if held is None:
         with database.write() as connection:
@@ -95,7 +110,7 @@ def issue_token(
             )
             held = _held(connection, client_id, moment)
             if held is None:
-                life = timedelta(seconds=life_seconds(known.limit_overrides))
+                life = timedelta(seconds=life_seconds(known.limit_overrides, moment))
                 held = secrets.token_hex(16), moment + life
                 text = _text(client_secret, held[0])
                 connection.execute(
@@ -109,26 +124,32 @@ def issue_token(
     nonce, expires_at = held
     return Token(
         text=_text(client_secret, nonce),
-        seconds=int((expires_at - moment).total_seconds()),
+        # After the clock was set back, more than the longest lifetime may be left.
+        seconds=min(int((expires_at - moment).total_seconds()), LONGEST_SECONDS),
         scope=known.email,
     )
 
 
-def authenticate(database: Database, text: str | None, moment: datetime) -> Caller:
-    """Return the caller with this access token. Raises 601, 602 and 603."""
+def authenticate(database: Database, text: str | None, real: datetime) -> Caller:
+    """Return the caller with this access token. Raises 601, 602 and 603.
+
+    `real` is the current time. The token expires by the clock of the subscription.
+    """
     if not text:
         raise Error.TOKEN_MISSING()
     with database.read() as connection:
         row = connection.execute(_CALLER, {"token_hash": token_hash(text)}).first()
         if row is None:
             raise Error.TOKEN_INVALID()
-        if row.expires_at <= moment:
+        clock = SubscriptionClock.from_json(row.clock)
+        if row.expires_at <= clock.at(real):
             raise Error.TOKEN_EXPIRED()
         return Caller(
             subscription=row.subscription,
             limit_overrides=row.limit_overrides,
             user=row.id,
             permissions=permissions_of(connection, row.id),
+            clock=clock,
         )
 
 
@@ -156,7 +177,17 @@ def token_hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def forget_tokens(database: Database, moment: datetime) -> None:
-    """Delete the tokens that expired before a moment. They are then answered as unknown (601)."""
+def forget_tokens(database: Database, name: str, moment: datetime) -> None:
+    """Delete a subscription's tokens that expired before a moment.
+
+    They are then answered as unknown (601).
+    """
+    clients = (
+        sa.select(service.c.client_id)
+        .join(api_user, api_user.c.id == service.c.api_user)
+        .where(api_user.c.subscription == name)
+    )
     with database.write() as connection:
-        connection.execute(token.delete().where(token.c.expires_at < moment))
+        connection.execute(
+            token.delete().where(token.c.client_id.in_(clients), token.c.expires_at < moment)
+        )

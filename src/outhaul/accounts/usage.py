@@ -70,11 +70,13 @@ class UsageStore:
         )
         return self._by_day(statement, days)
 
-    def forget(self, before: date) -> None:
-        """Delete the counts of all days before a day."""
+    def forget(self, subscription: str, before: date) -> None:
+        """Delete the counts of a subscription of all days before a day."""
         with self._database.write() as connection:
             for table in (usage, error_count):
-                connection.execute(table.delete().where(table.c.day < before))
+                connection.execute(
+                    table.delete().where(table.c.subscription == subscription, table.c.day < before)
+                )
 
     def _by_day(self, statement: sa.Select[Any], days: Collection[date]) -> Totals:
         found: dict[date, dict[str, int]] = {day: {} for day in days}

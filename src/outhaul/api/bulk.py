@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from starlette.concurrency import run_in_threadpool
@@ -95,32 +96,32 @@ class _Routes:
         kind = self._kind.kind_of(context.catalog, type_name)
         wanted = read_request(kind, parse_object(body), context)
         jobs = self._service.jobs(caller)
-        return jobs.create(name_jobs(kind, type_name), wanted, self._service.clock())
+        return jobs.create(name_jobs(kind, type_name), wanted, context.moment)
 
     def enqueue(self, request: Request) -> Response:
         """Put an export job into the queue."""
-        jobs, kind = self._jobs(request)
-        job = jobs.enqueue(kind, _job_id(request), self._service.clock())
+        jobs, kind, moment = self._jobs(request)
+        job = jobs.enqueue(kind, _job_id(request), moment)
         return self._answer(request, [job])
 
     def cancel(self, request: Request) -> Response:
         """Cancel an export job that has not ended."""
-        jobs, kind = self._jobs(request)
-        job = jobs.cancel(kind, _job_id(request), self._service.clock())
+        jobs, kind, moment = self._jobs(request)
+        job = jobs.cancel(kind, _job_id(request), moment)
         return self._answer(request, [job])
 
     def status(self, request: Request) -> Response:
         """Show the state of an export job."""
-        jobs, kind = self._jobs(request)
-        job = jobs.get(kind, _job_id(request), self._service.clock())
+        jobs, kind, moment = self._jobs(request)
+        job = jobs.get(kind, _job_id(request), moment)
         return self._answer(request, [job])
 
     def list(self, request: Request) -> Response:
         """List the caller's export jobs of the last days, oldest first."""
-        jobs, kind = self._jobs(request)
+        jobs, kind, moment = self._jobs(request)
         page, token = jobs.page(
             kind,
-            self._service.clock(),
+            moment,
             states=_states(request.query_params.getlist(STATUS.name)),
             size=_batch_size(request.query_params.get(BATCH_SIZE.name)),
             token=request.query_params.get(NEXT_PAGE_TOKEN.name) or None,
@@ -150,22 +151,24 @@ class _Routes:
 
     def _file(self, request: Request) -> tuple[Job, Sequence[tuple[str, int]]]:
         """Return a job and the parts of its file. Raises `LookupError` if there is no file."""
-        jobs = self._service.jobs(self._caller(request))
+        caller = self._caller(request)
+        jobs = self._service.jobs(caller)
         # The catalog is not read here, to keep range requests cheap: an unknown type has no jobs.
         kind = name_jobs(self._kind, self._type_of(request))
         try:
             job_id = _job_id(request)
         except ApiError as error:
             raise LookupError(error.message) from error
-        return jobs.file(kind, job_id, self._service.clock())
+        return jobs.file(kind, job_id, self._service.moment(caller))
 
-    def _jobs(self, request: Request) -> tuple[JobStore, str]:
-        """Return the caller's jobs, and the name of the jobs that the path selects."""
+    def _jobs(self, request: Request) -> tuple[JobStore, str, datetime]:
+        """Return the caller's jobs, the name of the jobs that the path selects, and the time."""
         caller = self._caller(request)
         type_name = self._type_of(request)
         if type_name is not None:
             self._kind.kind_of(self._service.context(caller).catalog, type_name)
-        return self._service.jobs(caller), name_jobs(self._kind, type_name)
+        service = self._service
+        return service.jobs(caller), name_jobs(self._kind, type_name), service.moment(caller)
 
     def _type_of(self, request: Request) -> str | None:
         """Return the type of records that the path names; `None` if the kind has no types."""

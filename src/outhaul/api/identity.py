@@ -90,16 +90,15 @@ def identity_calls(service: Service) -> list[Call]:
 
 
 def _issue(service: Service, given: dict[str, str]) -> Response:
-    moment = service.clock()
     try:
         token = issue_token(
             service.database,
             client_id=given.get(_CLIENT_ID.name, ""),
             client_secret=given.get(_CLIENT_SECRET.name, ""),
-            life_seconds=lambda overrides: (
+            life_seconds=lambda overrides, moment: (
                 service.settings.limits_of(overrides, moment).token_seconds
             ),
-            moment=moment,
+            real=service.clock(),
         )
     except CredentialsInvalidError as error:
         return _refusal(401, "invalid_client", str(error))

@@ -67,16 +67,21 @@ class Service:
         known = getattr(request.state, _CALLER, None)
         if isinstance(known, Caller):
             return known
-        moment = self.clock()
         token = _header_token(request)
         in_query = token is None
         if in_query:
             token = request.query_params.get("access_token")
-        caller = authenticate(self.database, token, moment)
+        caller = authenticate(self.database, token, self.clock())
         limits = self.limits(caller)
         if in_query and not limits.query_token:
             raise Error.TOKEN_MISSING()
-        ticket = self.meter.enter(caller.subscription, caller.user, limits, moment)
+        ticket = self.meter.enter(
+            caller.subscription,
+            caller.user,
+            limits,
+            self.moment(caller),
+            skipped=caller.clock.skipped.total_seconds(),
+        )
         setattr(request.state, TICKET, ticket)
         setattr(request.state, LIMITS, limits)
         setattr(request.state, _CALLER, caller)
@@ -94,9 +99,13 @@ class Service:
             self.checks.close()
             self.database.close()
 
+    def moment(self, caller: Caller) -> datetime:
+        """Return the current time by the clock of the caller's subscription."""
+        return caller.clock.at(self.clock())
+
     def limits(self, caller: Caller) -> Limits:
         """Return the limits of the caller's subscription."""
-        return self.settings.limits_of(caller.limit_overrides, self.clock())
+        return self.settings.limits_of(caller.limit_overrides, self.moment(caller))
 
     def jobs(self, caller: Caller) -> JobStore:
         """Return the caller's jobs."""
@@ -111,7 +120,7 @@ class Service:
         return Context(
             catalog=Catalog(self.database, caller.subscription),
             limits=self.limits(caller),
-            moment=self.clock(),
+            moment=self.moment(caller),
         )
 
 

@@ -26,7 +26,7 @@ def stats_calls(service: Service) -> list[Call]:
     def usage(days: int) -> Callable[[Request], Response]:
         def endpoint(request: Request) -> Response:
             caller = service.caller(request)
-            found = service.meter.calls(caller.subscription, service.clock(), days)
+            found = service.meter.calls(caller.subscription, service.moment(caller), days)
             return JsonResponse(
                 Success[UsageDay].of(
                     call_id(request),
@@ -39,7 +39,7 @@ def stats_calls(service: Service) -> list[Call]:
     def errors(days: int) -> Callable[[Request], Response]:
         def endpoint(request: Request) -> Response:
             caller = service.caller(request)
-            found = service.meter.errors(caller.subscription, service.clock(), days)
+            found = service.meter.errors(caller.subscription, service.moment(caller), days)
             return JsonResponse(
                 Success[ErrorDay].of(
                     call_id(request),

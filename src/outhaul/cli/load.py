@@ -2,6 +2,7 @@
 
 import json as json_module
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from inspect import Parameter
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from outhaul.accounts.clocks import clock_of
 from outhaul.accounts.services import DEFAULT_SUBSCRIPTION
 from outhaul.catalog.entries import CatalogError, Entries, parse_catalog
 from outhaul.catalog.store import Catalog
@@ -49,7 +51,7 @@ Paths = Annotated[
     ),
 ]
 
-Load = Callable[[Lake, Catalog, Path, Report], Loaded]
+Load = Callable[[Lake, Catalog, Path, datetime, Report], Loaded]
 
 
 def _commands() -> Makers:
@@ -72,9 +74,11 @@ def _command(records: Records) -> Command:
         type_name: str | None = None,
         json: bool = False,
     ) -> None:
-        def load_one(lake: Lake, catalog: Catalog, path: Path, report: Report) -> Loaded:
+        def load_one(
+            lake: Lake, catalog: Catalog, path: Path, moment: datetime, report: Report
+        ) -> Loaded:
             loading = _loading(records, catalog, type_name)
-            return load_file(loading, lake, catalog, path, now(), report, infer=infer_fields)
+            return load_file(loading, lake, catalog, path, moment, report, infer=infer_fields)
 
         _load(records.plural, paths, settings, load_one, subscription=subscription, as_json=json)
 
@@ -233,7 +237,8 @@ def _load(  # noqa: PLR0913 - all commands share it
         for path in paths:
             task = progress.add_task(escape(path.name), total=1.0)
             try:
-                done.append(load(lake, store, path, _reporter(progress, task)))
+                moment = clock_of(database, subscription).at(now())
+                done.append(load(lake, store, path, moment, _reporter(progress, task)))
             except FileError as error:
                 progress.stop()
                 _refused(error, done, left=len(paths) - len(done) - 1)

@@ -1,9 +1,17 @@
 """`outhaul subscription`."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
+from outhaul.accounts.clocks import (
+    ClockError,
+    advance_clock,
+    clock_of,
+    reset_clock,
+    set_clock,
+)
 from outhaul.accounts.services import SubscriptionUnknownError
 from outhaul.accounts.subscriptions import (
     LimitError,
@@ -14,10 +22,12 @@ from outhaul.accounts.subscriptions import (
     subscriptions,
 )
 from outhaul.cli.console import Json, fail, named_errors, print_json
+from outhaul.cli.durations import parse_duration
 from outhaul.cli.options import takes
 from outhaul.cli.store import open_database
 from outhaul.clock import now
 from outhaul.limits import Limits
+from outhaul.protocol.instants import parse_instant, render_instant
 from outhaul.settings import Settings
 
 app = typer.Typer(
@@ -110,8 +120,92 @@ def limits(
             found = override_limits(database, name, given, unset or ())
         else:
             found = subscription_named(database, name)
-    current = settings.limits_of(found.limit_overrides, now())
+    current = settings.limits_of(found.limit_overrides, found.clock.at(now()))
     _show(name, current, set(found.limit_overrides), as_json=json)
+
+
+@app.command()
+@takes("data", "database_url")
+def clock(  # noqa: PLR0913 - each is an option of the command
+    name: Name,
+    *,
+    set_: Annotated[
+        str | None,
+        typer.Option(
+            "--set",
+            envvar="OUTHAUL_SET",
+            metavar="MOMENT",
+            help="Set the clock to a moment, such as 2026-03-08T07:59:00Z; it runs from there, "
+            "or stands still with --freeze.",
+        ),
+    ] = None,
+    freeze: Annotated[
+        bool | None,
+        typer.Option(
+            "--freeze/--run",
+            envvar="OUTHAUL_FREEZE",
+            help="Let the clock stand still, or run on from the moment that it shows.",
+        ),
+    ] = None,
+    advance: Annotated[
+        str | None,
+        typer.Option(
+            envvar="OUTHAUL_ADVANCE",
+            metavar="DURATION",
+            help="Set the clock forward by a duration, such as 90s, 30m, 2h or 28d; a frozen clock "
+            "stays frozen.",
+        ),
+    ] = None,
+    real: Annotated[
+        bool, typer.Option("--real", envvar="OUTHAUL_REAL", help="Use real time again.")
+    ] = False,
+    settings: Settings,
+    json: Json = False,
+) -> None:
+    """Show the clock of a subscription, or set, freeze or advance it, to test what time changes.
+
+    All times and periods of the subscription follow its clock: access tokens, quota days, the ages
+    of files, jobs and activities. Running servers and workers follow at once.
+
+    Example: `outhaul subscription clock emea --data ./data --advance 28d`
+    """
+    if sum((set_ is not None or freeze is not None, advance is not None, real)) > 1:
+        fail("--advance and --real each stand alone: give one of them, or --set and --freeze")
+    moment = None if set_ is None else _moment(set_)
+    seconds = None if advance is None else _seconds(advance)
+    at = now()
+    with open_database(settings) as database, named_errors(SubscriptionUnknownError):
+        try:
+            if real:
+                found = reset_clock(database, name)
+            elif seconds is not None:
+                found = advance_clock(database, name, seconds, real=at)
+            elif moment is not None or freeze is not None:
+                found = set_clock(database, name, moment, frozen=bool(freeze), real=at)
+            else:
+                found = clock_of(database, name)
+        except ClockError as error:
+            fail(f"{'--set' if advance is None else '--advance'}: {error}")
+    shown = render_instant(found.at(at))
+    state = "real" if found.is_real else "frozen" if found.is_frozen else "running"
+    if json:
+        print_json({"name": name, "moment": shown, "clock": state})
+    else:
+        typer.echo(f"{shown}  {state}")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        fail(f"--set: {error}")
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        fail(f"--advance: {error}")
 
 
 def _show(name: str, limits: Limits, own: set[str], *, as_json: bool) -> None:

@@ -102,6 +102,8 @@ subscription = sa.Table(
     sa.Column("limit_overrides", sa.JSON, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     _turn(),
+    # How its time differs from real time; see `outhaul.accounts.clocks`.
+    sa.Column("clock", sa.JSON(none_as_null=True)),
 )
 
 api_user = sa.Table(

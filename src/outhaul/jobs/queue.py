@@ -1,5 +1,8 @@
 """The queue for workers: claim a job, hold its lease, publish its file or give the job up.
 
+All methods take real time, in which leases are. The times of a job are stored by the clock of its
+subscription.
+
 A worker that lost its lease cannot change the job: every change here checks that the worker holds
 the lease. Each change is one transaction, so a crash leaves it done or not done.
 
@@ -13,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from outhaul.accounts.clocks import SubscriptionClock
 from outhaul.database.engine import Database, insert
 from outhaul.database.schema import export_job, export_part, export_plan, subscription
 from outhaul.database.wakeups import wake_workers
@@ -51,24 +55,24 @@ class Queue:
         self._worker = worker
         self._pace = pace
 
-    def claim(self, moment: datetime) -> Job | None:
+    def claim(self, real: datetime) -> Job | None:
         """Take the next job, in the order of `outhaul.jobs.turns`, and begin an attempt.
 
         Jobs with an expired lease come first. Such a job becomes Failed if it has had
         `MAX_ATTEMPTS` attempts. Returns `None` if there is nothing to do.
         """
         with self._database.read() as connection:
-            abandoned = connection.execute(_EXPIRED.limit(1), {"moment": moment}).first()
+            abandoned = connection.execute(_EXPIRED.limit(1), {"moment": real}).first()
             waiting = subscriptions_in_turn(connection)
         if abandoned is not None:
-            if (job := self._take_up(moment)) is not None:
+            if (job := self._take_up(real)) is not None:
                 return job
             with self._database.read() as connection:
                 waiting = subscriptions_in_turn(connection)  # without the jobs that were given up
         free = [
             row.name
             for row in waiting
-            if self._may_run(row.processing, row.limit_overrides, moment)
+            if self._may_run(row.processing, row.limit_overrides, row.clock, real)
         ]
         # Locked subscriptions come last. This worker then waits for their locks, because it may get
         # no notification of a job that the other transaction leaves behind.
@@ -77,12 +81,12 @@ class Queue:
             with self._database.write() as connection:
                 if not lock_subscription(connection, name, wait=False):
                     locked.append(name)
-                elif (job := self._start(connection, name, moment)) is not None:
+                elif (job := self._start(connection, name, real)) is not None:
                     return job
         for name in locked:
             with self._database.write() as connection:
                 lock_subscription(connection, name)
-                if (job := self._start(connection, name, moment)) is not None:
+                if (job := self._start(connection, name, real)) is not None:
                     return job
         return None
 
@@ -93,10 +97,10 @@ class Queue:
             if connection.execute(mine).first() is None:
                 raise LeaseLostError(job_id)
 
-    def renew(self, job_id: str, moment: datetime) -> None:
-        """Extend the lease to `lease_seconds` from `moment`. Raises `LeaseLostError`."""
+    def renew(self, job_id: str, real: datetime) -> None:
+        """Extend the lease to `lease_seconds` from now. Raises `LeaseLostError`."""
         with self._database.write() as connection:
-            self._change(connection, job_id, lease_until=moment + self._lease)
+            self._change(connection, job_id, lease_until=real + self._lease)
 
     def pin(self, job_id: str, plan: Mapping[str, Any]) -> None:
         """Store the plan of a job, so that every attempt reads the same. Call it once for a job.
@@ -145,13 +149,14 @@ class Queue:
             self._lock(connection, job_id)
             connection.execute(export_part.delete().where(export_part.c.job == job_id))
 
-    def publish(self, job_id: str, manifest: Manifest, moment: datetime) -> None:
+    def publish(self, job_id: str, manifest: Manifest, real: datetime) -> None:
         """Make a job Completed and its file visible, both at once. Raises `LeaseLostError`."""
         with self._database.write() as connection:
             # The daily quota is measured under this lock, so each measurement is either before
             # this file or includes it. Lock order: subscription row, then job row.
             found = sa.select(export_job.c.subscription).where(export_job.c.id == job_id)
             lock_subscription(connection, connection.execute(found).scalar() or "")
+            moment = _by_its_clock(connection, job_id, real)
             self._change(
                 connection,
                 job_id,
@@ -178,9 +183,10 @@ class Queue:
             found = State(connection.execute(state).scalar_one())
             return found, frozenset(connection.execute(keys).scalars())
 
-    def fail(self, job_id: str, message: str, moment: datetime) -> None:
+    def fail(self, job_id: str, message: str, real: datetime) -> None:
         """Make a job Failed. Raises `LeaseLostError`."""
         with self._database.write() as connection:
+            moment = _by_its_clock(connection, job_id, real)
             self._change(
                 connection,
                 job_id,
@@ -232,58 +238,61 @@ class Queue:
             export_job.c.lease_owner == self._worker,
         )
 
-    def _take_up(self, moment: datetime) -> Job | None:
+    def _take_up(self, real: datetime) -> Job | None:
         """Take a job whose lease has expired, the oldest first.
 
         The number of jobs in Processing does not change, so no subscription is locked. Locked rows
         are skipped: their worker is renewing the lease, or another worker is taking the job up.
         """
         with self._database.write() as connection:
-            self._give_up(connection, moment)
+            self._give_up(connection, real)
         with self._database.write() as connection:
             job_id = connection.execute(
                 _EXPIRED.where(export_job.c.attempts < MAX_ATTEMPTS)
                 .order_by(export_job.c.started_at)
                 .limit(1)
                 .with_for_update(skip_locked=True),
-                {"moment": moment},
+                {"moment": real},
             ).scalar()
-            return None if job_id is None else self._hold(connection, job_id, moment)
+            return None if job_id is None else self._hold(connection, job_id, real)
 
-    def _give_up(self, connection: sa.Connection, moment: datetime) -> None:
+    def _give_up(self, connection: sa.Connection, real: datetime) -> None:
         """Make jobs Failed whose lease expired at every attempt."""
         # Locked rows are skipped: two workers that give up the same jobs would wait for each other.
         spent = connection.execute(
             _EXPIRED.where(export_job.c.attempts >= MAX_ATTEMPTS).with_for_update(skip_locked=True),
-            {"moment": moment},
+            {"moment": real},
         ).scalars()
         jobs = list(spent)
         if not jobs:
             return
-        connection.execute(
-            export_job.update()
-            .where(export_job.c.id.in_(jobs))
-            .values(
-                state=State.FAILED.value,
-                finished_at=_not_before(export_job.c.started_at, moment),
-                error_message=f"Gave up after {MAX_ATTEMPTS} attempts: "
-                "each time the worker stopped before the export was done",
-                lease_owner=None,
-                lease_until=None,
+        for job_id in jobs:
+            moment = _by_its_clock(connection, job_id, real)
+            connection.execute(
+                export_job.update()
+                .where(export_job.c.id == job_id)
+                .values(
+                    state=State.FAILED.value,
+                    finished_at=_not_before(export_job.c.started_at, moment),
+                    error_message=f"Gave up after {MAX_ATTEMPTS} attempts: "
+                    "each time the worker stopped before the export was done",
+                    lease_owner=None,
+                    lease_until=None,
+                )
             )
-        )
         drop_plans(connection, jobs)
         wake_workers(connection)
 
-    def _start(self, connection: sa.Connection, name: str, moment: datetime) -> Job | None:
+    def _start(self, connection: sa.Connection, name: str, real: datetime) -> Job | None:
         """Take the next job of a subscription, whose row is locked.
 
         The number of its jobs in Processing grows only here, under that lock. The count is
         therefore valid until the transaction ends.
         """
-        overrides, processing = connection.execute(
+        overrides, clock, processing = connection.execute(
             sa.select(
                 subscription.c.limit_overrides,
+                subscription.c.clock,
                 sa.select(sa.func.count())
                 .where(
                     export_job.c.subscription == name,
@@ -292,13 +301,13 @@ class Queue:
                 .scalar_subquery(),
             ).where(subscription.c.name == name)
         ).one()
-        if not self._may_run(processing, overrides, moment):
+        if not self._may_run(processing, overrides, clock, real):
             return None
         for user in users_in_turn(connection, name):
             job_id = self._first(connection, name, user)
             if job_id is not None:
                 take_turn(connection, name, user)
-                return self._hold(connection, job_id, moment)
+                return self._hold(connection, job_id, real)
         return None
 
     def _first(self, connection: sa.Connection, name: str, user: int) -> str | None:
@@ -312,8 +321,9 @@ class Queue:
                 return job_id
             held.append(job_id)
 
-    def _hold(self, connection: sa.Connection, job_id: str, moment: datetime) -> Job:
+    def _hold(self, connection: sa.Connection, job_id: str, real: datetime) -> Job:
         """Begin an attempt of this worker at a job, whose row is locked."""
+        moment = _by_its_clock(connection, job_id, real)
         connection.execute(
             export_job.update()
             .where(export_job.c.id == job_id)
@@ -324,21 +334,38 @@ class Queue:
                 ),
                 attempts=export_job.c.attempts + 1,
                 lease_owner=self._worker,
-                lease_until=moment + self._lease,
+                lease_until=real + self._lease,
             )
         )
         row = connection.execute(sa.select(*JOB_COLUMNS).where(export_job.c.id == job_id)).one()
         return to_job(row)
 
-    def _may_run(self, processing: int, overrides: Mapping[str, Any], moment: datetime) -> bool:
+    def _may_run(
+        self,
+        processing: int,
+        overrides: Mapping[str, Any],
+        clock: Mapping[str, Any] | None,
+        real: datetime,
+    ) -> bool:
+        moment = SubscriptionClock.from_json(clock).at(real)
         limit = self._settings.limits_of(overrides, moment).processing_jobs
         return limit is None or processing < limit
+
+
+def _by_its_clock(connection: sa.Connection, job_id: str, real: datetime) -> datetime:
+    """Return what the clock of a job's subscription shows at a moment of real time."""
+    found = (
+        sa.select(subscription.c.clock)
+        .join(export_job, export_job.c.subscription == subscription.c.name)
+        .where(export_job.c.id == job_id)
+    )
+    return SubscriptionClock.from_json(connection.execute(found).scalar()).at(real)
 
 
 def _not_before(earlier: sa.Column[datetime], moment: datetime) -> sa.Case[datetime]:
     """Return a moment, or that of an earlier event of the job if it is later.
 
-    The moment was read before the transaction, by a clock that may be slow.
+    The moment was read before the transaction, by a clock that may be slow, or that was set back.
     """
     return sa.case((earlier > moment, earlier), else_=moment)
 

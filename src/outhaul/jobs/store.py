@@ -4,6 +4,8 @@ Lock order: subscription row, then job row. Counting jobs or file sizes, and act
 happens under the subscription lock, so this order cannot deadlock.
 """
 
+import secrets
+import time
 import uuid
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -75,7 +77,7 @@ class JobStore:
     def create(self, kind: str, request: ExportRequest, moment: datetime) -> Job:
         """Create a job. Raises 1029 when the daily quota is used up."""
         job = Job(
-            id=str(uuid.uuid4()),
+            id=_new_id(in_order=self._caller.clock.is_frozen),
             subscription=self._caller.subscription,
             user=self._caller.user,
             kind=kind,
@@ -118,7 +120,7 @@ class JobStore:
             connection.execute(
                 export_job.update()
                 .where(export_job.c.id == job_id)
-                .values(state=State.QUEUED.value, queued_at=moment)
+                .values(state=State.QUEUED.value, queued_at=max(moment, job.created_at))
             )
             wake_workers(connection)
             return self._job(connection, kind, job_id, moment)
@@ -135,13 +137,14 @@ class JobStore:
                 return job
             if job.state not in sources(State.CANCELLED):
                 raise Error.JOB_STATE(export_id=job_id, state=job.state.value, action="cancelled")
+            last = job.started_at or job.queued_at or job.created_at
             # A worker that holds the job finds its lease lost, and deletes the parts.
             connection.execute(
                 export_job.update()
                 .where(export_job.c.id == job_id)
                 .values(
                     state=State.CANCELLED.value,
-                    finished_at=moment,
+                    finished_at=max(moment, last),  # the clock may have been set back
                     lease_owner=None,
                     lease_until=None,
                 )
@@ -277,6 +280,20 @@ class JobStore:
             export_job.c.created_at > moment,
             sa.and_(export_job.c.created_at == moment, export_job.c.id > last),
         )
+
+
+def _new_id(*, in_order: bool) -> str:
+    """Return a new job id: by default a random UUID.
+
+    Jobs of the same time are listed and started in the order of their ids. If that has to be the
+    order of their creation, because the clock is frozen, the id is a UUID of version 7.
+    """
+    if not in_order:
+        return str(uuid.uuid4())
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    fraction = rest * 4096 // 1_000_000
+    head = milliseconds << 80 | 7 << 76 | fraction << 64
+    return str(uuid.UUID(int=head | 2 << 62 | secrets.randbits(62)))
 
 
 def _position(token: str) -> tuple[datetime, str]:

@@ -17,7 +17,7 @@ from outhaul.protocol.states import State
 
 
 def subscriptions_in_turn(connection: sa.Connection) -> list[sa.Row[Any]]:
-    """Return name, limit_overrides and jobs in Processing of subscriptions with queued jobs."""
+    """Return name, limits, clock and jobs in Processing of subscriptions with queued jobs."""
     processing = (
         sa.select(sa.func.count())
         .where(
@@ -40,7 +40,9 @@ def subscriptions_in_turn(connection: sa.Connection) -> list[sa.Row[Any]]:
         .scalar_subquery()
     )
     statement = (
-        sa.select(subscription.c.name, subscription.c.limit_overrides, processing)
+        sa.select(
+            subscription.c.name, subscription.c.limit_overrides, subscription.c.clock, processing
+        )
         .where(waiting.is_not(None))
         .order_by(processing, subscription.c.turn, subscription.c.name)
     )

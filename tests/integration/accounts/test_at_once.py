@@ -69,8 +69,8 @@ def test_all_who_ask_for_a_token_are_given_the_same(machines: list[Database]) ->
                 database,
                 client_id=made.client_id,
                 client_secret=made.client_secret,
-                life_seconds=lambda _: 3_600,
-                moment=MOMENT,
+                life_seconds=lambda *_: 3_600,
+                real=MOMENT,
             ).text
         ),
     )

@@ -41,8 +41,8 @@ def issue(
         database,
         client_id=credentials.client_id,
         client_secret=credentials.client_secret,
-        life_seconds=lambda _: life,
-        moment=moment,
+        life_seconds=lambda *_: life,
+        real=moment,
     )
 
 

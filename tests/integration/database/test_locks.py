@@ -77,7 +77,7 @@ def test_a_service_whose_token_is_made_can_be_referred_to(database: Database) ->
         token_hash="another", client_id=made.client_id, nonce="", expires_at=MOMENT
     )
 
-    def meanwhile(_: object) -> int:
+    def meanwhile(*_: object) -> int:
         execute(database, row)
         return 60
 
@@ -86,6 +86,6 @@ def test_a_service_whose_token_is_made_can_be_referred_to(database: Database) ->
         client_id=made.client_id,
         client_secret=made.client_secret,
         life_seconds=meanwhile,
-        moment=MOMENT + timedelta(seconds=1),
+        real=MOMENT + timedelta(seconds=1),
     )
     assert issued.seconds == 60

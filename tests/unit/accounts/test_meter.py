@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.metering import FREE, MOMENT, enter, limits, refused
@@ -178,3 +179,29 @@ def test_threads_do_not_get_in_beyond_the_limit() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(attempt, range(400))) == 50
+
+
+def test_time_that_a_clock_skips_counts_as_passed() -> None:
+    timer = Timer()
+    meter, one = Meter(NoStore(), timer), limits(calls_in_20_seconds=1)
+    meter.enter("default", 1, one, MOMENT)
+    for skipped in (19.999, 20.0):
+        if skipped == 20.0:
+            meter.enter("default", 1, one, MOMENT, skipped=skipped)
+        with pytest.raises(ApiError, match="606"):
+            meter.enter("default", 1, one, MOMENT, skipped=skipped)
+    # A call that began before the advance does not bring the seconds back.
+    with pytest.raises(ApiError, match="606"):
+        meter.enter("default", 1, one, MOMENT, skipped=0)
+    timer.seconds = 20
+    meter.enter("default", 1, one, MOMENT, skipped=0)
+
+
+def test_a_day_that_comes_back_has_its_calls() -> None:
+    meter, two = Meter(NoStore(), Timer()), limits(calls_per_day=2)
+    later = MOMENT + timedelta(days=28)
+    for moment in (MOMENT, later):
+        meter.leave(enter(meter, two, moment), None)
+        meter.leave(enter(meter, two, moment), None)
+    for moment in (MOMENT, later):
+        assert refused(meter, two, moment).startswith("607")

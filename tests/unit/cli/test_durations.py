@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outhaul.cli.extract.durations import parse_duration, render_duration
+from outhaul.cli.durations import parse_duration, render_duration
 
 
 @pytest.mark.parametrize(

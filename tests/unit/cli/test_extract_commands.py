@@ -184,7 +184,7 @@ def test_durations_become_seconds(
         ),
         (
             ("leads", "--fields", "id", "--static-list-id", "1", "--timeout", "soon"),
-            "'OUTHAUL_TIMEOUT'): 'soon' is no duration, such as 90s, 30m or 2h",
+            "'OUTHAUL_TIMEOUT'): 'soon' is no duration, such as 90s, 30m, 2h or 28d",
         ),
         (
             ("leads", "--fields", "id", "--static-list-id", "1", "--poll-interval", "0"),

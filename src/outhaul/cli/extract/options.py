@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from outhaul.cli.console import Json
-from outhaul.cli.extract.durations import parse_duration, render_duration
+from outhaul.cli.durations import parse_duration, render_duration
 from outhaul.cli.extract.periods import FIRST, TOLD, parse_size
 from outhaul.cli.generated import type_parameter
 from outhaul.cli.options import parameter, variable_of

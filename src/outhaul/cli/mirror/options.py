@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from outhaul.cli.extract.durations import parse_duration, render_duration
+from outhaul.cli.durations import parse_duration, render_duration
 from outhaul.cli.options import variable_of
 from outhaul.mirror.options import FIRST_MOMENT
 from outhaul.protocol.instants import parse_instant, render_instant

@@ -11,7 +11,7 @@ def parse_duration(text: str) -> float:
     """Return the seconds of `90`, `1.5`, `90s`, `30m`, `2h` or `1d`. Raises `ValueError`."""
     match = _PATTERN.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is no duration, such as 90s, 30m or 2h")
+        raise ValueError(f"{text!r} is no duration, such as 90s, 30m, 2h or 28d")
     return float(match[1]) * _UNITS[match[2].lower()]
 
 
