@@ -39,6 +39,7 @@ from outhaul.clock import now
 from outhaul.database.engine import Database
 from outhaul.database.schema import export_job, export_part
 from outhaul.janitor import Janitor
+from outhaul.jobs.queue import MAX_ATTEMPTS
 from outhaul.protocol.states import State
 from outhaul.storage.opening import open_files
 
@@ -56,6 +57,7 @@ A server is killed at the beginning of the second and of the third third: amid s
 JITTER_SECONDS = 0.15
 
 WORKERS = 4
+GIVEN_UP = "Gave up after 3 attempts: each time the worker stopped before the export was done"
 PATIENCE = 240
 """Seconds after the last kill in which all is to be done."""
 
@@ -159,7 +161,7 @@ class Client:
                 if error.code != "1003":
                     raise
                 order.answer = exports.status(order.export_id)
-                assert order.answer.status is State.COMPLETED, "what else is not cancelled?"
+                assert order.answer.status in {State.COMPLETED, State.FAILED}
         elif order.state is State.CREATED:
             try:
                 order.answer = exports.enqueue(order.export_id)
@@ -354,7 +356,7 @@ def check_file(session: Session, order: Order, random: Random) -> None:
         assert answer.read() == order.expected[first : last + 1]
 
 
-def check_jobs(place: Site, orders: Sequence[Order]) -> int:
+def check_jobs(place: Site, orders: Sequence[Order], kills: int) -> int:
     """See that there is one job for each order, in the state that its client was told.
 
     Return how many parts were left that belong to no file.
@@ -368,8 +370,10 @@ def check_jobs(place: Site, orders: Sequence[Order]) -> int:
     assert len(rows) == len(orders)
     states = {row.id: State(row.state) for row in rows}
     assert states == {order.export_id: order.state for order in orders}
+    # Three kills in a row may meet one job before its first part is there, on a busy machine.
     failed = [row.error_message for row in rows if row.state == State.FAILED.value]
-    assert not failed
+    assert set(failed) <= {GIVEN_UP}
+    assert len(failed) * MAX_ATTEMPTS <= kills  # a worker has one job at a time
 
     completed = {part.key for part in parts if states[part.job] is State.COMPLETED}
     files = open_files(place.settings)
@@ -413,7 +417,7 @@ def run(place: Site, folder: Path, *, servers: int, part_records: int) -> str:
                     if order.state is State.COMPLETED:
                         check_file(session, order, random)
         storm.end()
-    left = check_jobs(place, orders)
+    left = check_jobs(place, orders, storm.kills)
     states = Counter(order.state.value for order in orders)
     assert observer.ended.keys() == {order.export_id for order in orders}
     again = Counter(Counter(job for job, _ in observer.attempts).values())
