@@ -55,6 +55,13 @@ class Limits(BaseModel):
         le=_CENTURY,
         description="Days for which the status of a job can be fetched after the job ended.",
     )
+    status_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=86_400,
+        description="Seconds between two refreshes of the status of a job, as the call for one "
+        "status shows it; 60 on a live instance.",
+    )
     calls_in_20_seconds: int | None = Field(
         default=100, ge=1, description="Most calls in any 20 seconds."
     )

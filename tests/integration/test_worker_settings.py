@@ -39,6 +39,7 @@ LIMITS: Mapping[str, Any] = {
     "body_bytes": 1_000_001,
     "bulk_body_bytes": 10_000_001,
     "uri_bytes": 8_193,
+    "status_seconds": 60,
     "token_seconds": 3_601,
     "query_token": True,
     "gzip_bytes": 1_025,

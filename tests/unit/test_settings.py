@@ -36,6 +36,7 @@ NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
         ("query_token", False),
         ("gzip_bytes", 1_024),
         ("delete_lead_type", True),
+        ("status_seconds", None),
         ("delete_lead_days", None),
         ("frequent_activity_days", None),
         ("activity_months", None),

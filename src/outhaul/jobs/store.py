@@ -21,6 +21,7 @@ from outhaul.errors import Error
 from outhaul.export.request import ExportRequest
 from outhaul.jobs.job import Job, sources
 from outhaul.jobs.plans import drop_plans
+from outhaul.jobs.refresh import refreshed
 from outhaul.limits import Limits
 from outhaul.protocol.paging import decode_token, encode_token
 from outhaul.protocol.quota_days import quota_day
@@ -155,9 +156,13 @@ class JobStore:
             return self._job(connection, kind, job_id, moment)
 
     def get(self, kind: str, job_id: str, moment: datetime) -> Job:
-        """Return a job. Raises 1003 when the caller has no job with this id."""
+        """Return a job, as of the last refresh if `status_seconds` is set.
+
+        Raises 1003 when the caller has no job with this id.
+        """
         with self._database.read() as connection:
-            return self._job(connection, kind, job_id, moment)
+            job = self._job(connection, kind, job_id, moment)
+        return refreshed(job, moment, self._limits.status_seconds)
 
     def page(
         self,

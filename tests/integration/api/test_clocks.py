@@ -189,6 +189,23 @@ def test_centuries_do_no_harm(serve: Serve, year: int) -> None:
     clean_up(instance)
 
 
+def test_a_status_is_refreshed_once_a_minute(serve: Serve) -> None:
+    instance = serve(status_seconds=60)
+    set_to(instance, FUTURE, frozen=True)
+    job = instance.queued()
+    assert instance.claim() == job
+    assert only(instance.status(job))["status"] == "Queued"
+    advance(instance, timedelta(seconds=59))
+    assert "startedAt" not in only(instance.status(job))
+    advance(instance, SECOND)
+    assert only(instance.status(job))["status"] == "Processing"
+    Queue(instance.database, instance.settings, "stuck").fail(job, "why", instance.clock())
+    shown = only(instance.status(job))
+    assert (shown["status"], shown.get("errorMsg")) == ("Processing", None)
+    advance(instance, timedelta(seconds=60))
+    assert only(instance.status(job))["errorMsg"] == "why"
+
+
 def test_jobs_of_a_frozen_clock_are_in_order(instance: Instance) -> None:
     set_to(instance, FUTURE, frozen=True)
     made = [instance.queued() for _ in range(8)]

@@ -75,6 +75,41 @@ def test_a_name_that_cannot_be_is_told(run: Run, name: str) -> None:
     assert done.stdout == ""
 
 
+def test_a_clock_is_shown_set_and_given_back(run: Run) -> None:
+    def clock(*words: str) -> Any:
+        return told(run("subscription", "clock", "default", *words, "--json"))
+
+    assert clock()["clock"] == "real"
+    frozen = {"name": "default", "moment": "2026-03-08T07:59:00Z", "clock": "frozen"}
+    assert clock("--set", "2026-03-08T07:59:00Z", "--freeze") == clock() == frozen
+    assert clock("--advance", "28d") == frozen | {"moment": "2026-04-05T07:59:00Z"}
+    assert clock("--run")["clock"] == "running"
+    assert clock("--freeze")["moment"].startswith("2026-04-05T")
+    assert run("subscription", "clock", "default", "--set", "2044-02-29", "--freeze").stdout == (
+        "2044-02-29T00:00:00Z  frozen\n"
+    )
+    limits = told(run("subscription", "limits", "default", "--json"))["limits"]
+    assert limits["list_id_leads"] == 10_000, "those in force by its clock"
+    assert clock("--real")["clock"] == "real"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--set", "9999-12-31"), "--set: a clock cannot show 9999-12-31"),
+        (("--set", "0001-01-01"), "--set: a clock cannot show 0001-01-01"),
+        (("--set", "tomorrow"), "--set: 'tomorrow' is not"),
+        (("--advance", "999999999.9d"), "--advance: a clock"),
+        (("--advance", "soon"), "--advance: 'soon' is no duration"),
+        (("--advance", "1d", "--freeze"), "each stand alone"),
+        (("--real", "--advance", "1d"), "each stand alone"),
+    ],
+)
+def test_a_clock_that_cannot_be_is_told(run: Run, words: tuple[str, ...], message: str) -> None:
+    assert message in run("subscription", "clock", "default", *words, status=1).stderr
+    assert told(run("subscription", "clock", "default", "--json"))["clock"] == "real"
+
+
 def test_limits_are_shown_set_and_unset(run: Run) -> None:
     shown = told(run("subscription", "limits", "default", "--json"))
     assert shown == {"name": "default", "limits": Limits().model_dump(), "overrides": {}}
