@@ -1,4 +1,4 @@
-"""The tables of `docs/settings.md`, made from the fields of the settings; that of conversions, too.
+"""The tables of `docs/settings.md`, made from the fields of the settings, and those of others.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`. Run as a program, this writes them
 into the pages.
@@ -13,10 +13,12 @@ from tests.support.paths import DOCS
 from outhaul.declaration import Computed, Declared, Entries, Option, group_of, marked, option_name
 from outhaul.limits import LIMIT_SETS, Limits
 from outhaul.records.conversions import CONVERSIONS, Given
+from outhaul.sample.sets import SETS
 from outhaul.settings import Settings
 
 PAGE = DOCS / "settings.md"
 RECORDS = DOCS / "records.md"
+SETS_PAGE = DOCS / "sets.md"
 
 Tables = Iterable[tuple[str, list[str]]]
 
@@ -29,6 +31,18 @@ def with_tables(page: str) -> str:
 def with_conversions(page: str) -> str:
     """Return the page of records with the table of conversions as it is to be."""
     return _with(page, _conversions())
+
+
+def with_sets(page: str) -> str:
+    """Return the page of sets with its table as it is to be."""
+    rows = ["| set | what it holds | parameters |", "|---|---|---|"]
+    for each in SETS.values():
+        parameters = "; ".join(
+            f"`{name}` ({declared.default}): {declared.help}"
+            for name, declared in each.parameters.items()
+        )
+        rows.append(f"| `{each.name}` | {each.help} | {parameters} |")
+    return _with(page, [("sets", rows)])
 
 
 def _with(page: str, made: Tables) -> str:
@@ -140,3 +154,4 @@ def _shown(value: object) -> str:
 if __name__ == "__main__":
     PAGE.write_text(with_tables(PAGE.read_text("utf-8")), "utf-8")
     RECORDS.write_text(with_conversions(RECORDS.read_text("utf-8")), "utf-8")
+    SETS_PAGE.write_text(with_sets(SETS_PAGE.read_text("utf-8")), "utf-8")

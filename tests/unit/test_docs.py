@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.paths import DOCS, ROOT
-from tests.support.setting_tables import settable, with_conversions, with_tables
+from tests.support.setting_tables import settable, with_conversions, with_sets, with_tables
 from typer import Typer
 from typer.core import TyperOption
 from typer.main import get_command
@@ -58,6 +58,10 @@ def test_the_tables_of_settings_are_those_of_the_code() -> None:
 
 def test_the_table_of_conversions_is_that_of_the_code() -> None:
     assert with_conversions(page("records.md")) == page("records.md"), "`make docs` writes it"
+
+
+def test_the_table_of_sets_is_that_of_the_code() -> None:
+    assert with_sets(page("sets.md")) == page("sets.md"), "`make docs` writes it"
 
 
 def test_every_setting_is_in_a_table() -> None:

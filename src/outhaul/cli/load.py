@@ -18,6 +18,7 @@ from outhaul.catalog.entries import CatalogError, Entries, parse_catalog
 from outhaul.catalog.store import Catalog
 from outhaul.cli.console import Json, errors, fail, named_errors, print_json, print_message
 from outhaul.cli.generated import Makers, group_of, type_parameter
+from outhaul.cli.load_set import command as load_set
 from outhaul.cli.options import (
     Command,
     parameter,
@@ -124,7 +125,10 @@ app = typer.Typer(
 
 @app.callback()
 def _group() -> None:
-    """Make Typer treat this as a group, though it declares one command only."""
+    """Make Typer treat this as a group."""
+
+
+app.command("set")(load_set())
 
 
 @app.command()

@@ -34,6 +34,18 @@ from outhaul.kinds.filter import Context
 from outhaul.lake.snapshot import Lake
 from outhaul.limits import Limits
 from outhaul.protocol.dialects import line
+from outhaul.sample.sets import Of, load_set
+from outhaul.sample.sets.nasty import (
+    ATTRIBUTES,
+    CUSTOM_TYPE,
+    FIELDS,
+    IDS,
+    LONG,
+    NASTY,
+)
+from outhaul.sample.sets.nasty import (
+    TEXTS as ODD,
+)
 from outhaul.storage.folder import FolderStore
 
 Cell = str | None
@@ -115,7 +127,7 @@ WRITERS = [write_json_lines, write_delimited, write_parquet]
 def exported(kind: str, fields: list[str], mark: Format, catalog: Catalog, lake: Lake) -> bytes:
     """Return the file that a job for all records and these fields makes."""
     context = Context(catalog=catalog, limits=Limits(), moment=MOMENT)
-    window = {"startAt": "2026-01-31T00:00:00Z", "endAt": "2026-01-31T23:59:59Z"}
+    window = {"startAt": "2026-01-01T00:00:00Z", "endAt": "2026-01-31T23:59:59Z"}
     body = {"fields": fields, "format": mark.name, "filter": {"createdAt": window}}
     request = read_request(find_kind(kind, context), body, context)
     plan = make_plan(find_kind(kind, context), request, context, lake, 1_000)
@@ -136,6 +148,7 @@ def exported(kind: str, fields: list[str], mark: Format, catalog: Catalog, lake:
 
 
 def read_with_python(path: Path, mark: str) -> Rows:
+    csv.field_size_limit(LONG)
     with path.open(encoding="utf-8", newline="") as text:
         return [tuple(row) for row in csv.reader(text, delimiter=mark)][1:]
 
@@ -158,6 +171,8 @@ def read_with_arrow(path: Path, mark: str) -> Rows:
     header = path.read_text("utf-8").partition("\n")[0].split(mark)
     table = pa_csv.read_csv(
         path,
+        # A record must fit in a block.
+        read_options=pa_csv.ReadOptions(block_size=16 * LONG),
         parse_options=pa_csv.ParseOptions(delimiter=mark, newlines_in_values=True),
         convert_options=pa_csv.ConvertOptions(
             null_values=["null"],
@@ -266,3 +281,43 @@ def test_batches_are_written_in_the_very_dialect_of_the_protocol(
     Delimited("CSV", mark).batch(frame, [], target)
     texts = [(a, b, None if n is None else str(n)) for a, b, n in rows]
     assert target.getvalue() == "".join(line(cells, mark) for cells in texts).encode()
+
+
+@pytest.fixture(scope="module")
+def nasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Catalog, Lake]]:
+    folder = tmp_path_factory.mktemp("nasty")
+    database = Database(f"sqlite:///{folder / 'outhaul.db'}")
+    database.migrate()
+    catalog, lake = Catalog(database, "default"), Lake(folder / "lake")
+    load_set("nasty", lake, catalog, MOMENT)
+    yield catalog, lake
+    database.close()
+
+
+def test_leads_of_the_set_nasty(nasty: tuple[Catalog, Lake]) -> None:
+    leads = list(NASTY.records(MOMENT, {})[Of.LEADS])
+    assert {lead["firstName"] for lead in leads if "firstName" in lead} == {*ODD.values()}
+    for fields in (["id", "firstName"], ["id", "lastName", *FIELDS]):
+        rows = [
+            tuple(None if lead.get(name) is None else str(lead[name]) for name in fields)
+            for lead in leads
+        ]
+        check_exports("leads", fields, rows, *nasty)
+
+
+def test_activities_of_the_set_nasty(nasty: tuple[Catalog, Lake]) -> None:
+    fields = ["marketoGUID", "leadId", "activityTypeId", "primaryAttributeValue", "attributes"]
+    rows = [
+        (
+            activity["marketoGUID"],
+            str(activity["leadId"]),
+            str(activity["activityTypeId"]),
+            activity["primaryAttributeValue"],
+            json.dumps(activity["attributes"], ensure_ascii=False, separators=(",", ":")),
+        )
+        for activity in NASTY.records(MOMENT, {})[Of.ACTIVITIES]
+    ]
+    assert {row[2] for row in rows} == {"1", str(CUSTOM_TYPE)}
+    assert len({row[4] for row in rows}) == len(ATTRIBUTES)
+    assert {row[1] for row in rows} >= {str(id_) for id_ in IDS}
+    check_exports("activities", fields, rows, *nasty)
