@@ -1,9 +1,11 @@
 """The command `outhaul`."""
 
+import gc
 import os
 import sys
 from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import typer
@@ -49,7 +51,7 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: object, cmd_name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202, ARG002
         if cmd_name not in COMMANDS:
             return None
-        command = typer.main.get_command(import_module(COMMANDS[cmd_name].module).app)
+        command = typer.main.get_command(_imported(COMMANDS[cmd_name].module).app)
         command.name = cmd_name
         return command
 
@@ -57,6 +59,20 @@ class _Commands(TyperGroup):
         """Show the commands without importing their modules."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.help) for name, command in COMMANDS.items()])
+
+
+def _imported(module: str) -> ModuleType:
+    """Import a module, and collect no garbage meanwhile.
+
+    Imports leave next to none, and looking for it takes a sixth of their time.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return import_module(module)
+    finally:
+        if collects:
+            gc.enable()
 
 
 app = typer.Typer(
