@@ -1,5 +1,6 @@
 """The worker: it claims export jobs, holds them by leases, runs them and publishes their files."""
 
+import itertools
 import threading
 import time
 import uuid
@@ -69,6 +70,8 @@ class Worker:
         self._name = name or str(uuid.uuid4())
         self._pace = pace
         self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._numbers = itertools.count()
         self._database = Database(settings.database_url)
         self._files = open_files(settings)
         self._executor = open_executor(settings, self._files)
@@ -80,20 +83,16 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop` is called. Jobs that are not completed then go back to the queue."""
-        threads = [
-            threading.Thread(target=self._work, args=(f"{self._name}/{n}",), name=f"job-{n}")
-            for n in range(max(1, self._settings.workers))
-        ]
         self._wakeups.start()
+        for _ in range(max(1, self._settings.workers)):
+            self._start_thread()
         janitor = Janitor(self._settings, self._database, self._files, self._clock)
-        threads.append(threading.Thread(target=janitor.run, args=(self._stop,), name="janitor"))
-        for thread in threads:
-            thread.start()
-        for thread in threads:
+        tidying = threading.Thread(target=janitor.run, args=(self._stop,), name="janitor")
+        tidying.start()
+        while alive := [thread for thread in (*self._threads, tidying) if thread.is_alive()]:
             # The system may deliver a signal to any thread, but its handler runs in this one, and
             # only when it wakes up.
-            while thread.is_alive():
-                thread.join(LOOK_SECONDS)
+            alive[0].join(LOOK_SECONDS)
         self.close()
 
     def close(self) -> None:
@@ -108,6 +107,20 @@ class Worker:
         self._stop.set()
         self._wakeups.end()
 
+    def wake(self) -> None:
+        """Look for a job now: one was queued in this process, or may now start."""
+        self._wakeups.wake()
+
+    def _start_thread(self) -> None:
+        """Start another thread that runs jobs."""
+        number = next(self._numbers)
+        thread = threading.Thread(
+            target=self._work, args=(f"{self._name}/{number}",), name=f"job-{number}"
+        )
+        self._threads = [each for each in self._threads if each.is_alive()]
+        self._threads.append(thread)
+        thread.start()
+
     def _work(self, name: str) -> None:
         queue = Queue(self._database, self._settings, name, self._pace)
         unavailable = False
@@ -117,7 +130,8 @@ class Worker:
                 job = queue.claim(self._clock())
                 unavailable = False
                 if job is not None:
-                    self._run(queue, job)
+                    if self._run(queue, job):
+                        return
                     continue
             except Exception as error:
                 # The database may be unavailable for a while. The work goes on afterwards.
@@ -130,8 +144,12 @@ class Worker:
                 continue
             self._wakeups.wait(seen, self._look_seconds)
 
-    def _run(self, queue: Queue, job: Job) -> None:
-        """Run one attempt. At its end the job is Completed, Failed, released or lost to others."""
+    def _run(self, queue: Queue, job: Job) -> bool:
+        """Run one attempt. At its end the job is Completed, Failed, released or lost to others.
+
+        Returns whether another thread has taken the place of this one.
+        """
+        replaced = False
         bound = log.bind(job=job.id, kind=job.kind, attempt=job.attempts)
         prefix = f"{job.id}/{uuid.uuid4()}"
         stop = threading.Event()
@@ -150,6 +168,10 @@ class Worker:
                 publish=lambda part: self._patiently(job, partial(queue.publish_part, job, part)),
                 as_one=self._settings.files_redirect,
             )
+            if self._pace is not AT_ONCE:
+                # A job that is held must not keep others from running.
+                self._start_thread()
+                replaced = True
             self._pace.hold(job, stop)
             if stop.is_set():
                 raise StoppedError  # noqa: TRY301 - the job may have been held until then
@@ -175,6 +197,7 @@ class Worker:
                 self._clean_up(queue, job, prefix)
             except FilesError as error:
                 bound.warning("parts could not be deleted", error=str(error))
+        return replaced
 
     def _plan(self, queue: Queue, job: Job) -> Plan:
         """Return the stored plan of the job. Without one, make it from the lake, and store it."""
@@ -223,7 +246,7 @@ class Worker:
         state, keys = queue.state_and_keys(job.id)
         if state is State.COMPLETED:
             self._files.delete(job.id, but=keys)
-        elif state in (State.CANCELLED, State.FAILED):
+        elif state in (State.CANCELLED, State.FAILED, None):
             self._files.delete(job.id)
         else:
             self._files.delete(prefix, but=keys)

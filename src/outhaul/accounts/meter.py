@@ -142,6 +142,19 @@ class Meter:
                     if tally.day == day:
                         tally.calls = total + self._pending(subscription, day)
 
+    def forget(self, subscription: str) -> None:
+        """Forget all calls and errors of a subscription, but for the calls in progress."""
+        with self._flushing:
+            self._store.drop(subscription)
+            with self._counting:
+                for counts in (self._calls, self._errors):
+                    for key in [key for key in counts if key[0] == subscription]:
+                        del counts[key]
+                tally = self._tallies.get(subscription)
+                if tally is not None:
+                    tally.day, tally.calls = date.min, 0  # the next call begins a day
+                    tally.recent.clear()
+
     def calls(self, subscription: str, moment: datetime, days: int = 1) -> Totals:
         """Return the calls of the last days by the user's e-mail address, latest day first."""
         self.flush()

@@ -177,6 +177,17 @@ def token_hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def drop_tokens(database: Database, subscription_name: str) -> None:
+    """Delete all access tokens of a subscription. They are then answered as unknown (601)."""
+    clients = (
+        sa.select(service.c.client_id)
+        .join(api_user, api_user.c.id == service.c.api_user)
+        .where(api_user.c.subscription == subscription_name)
+    )
+    with database.write() as connection:
+        connection.execute(token.delete().where(token.c.client_id.in_(clients)))
+
+
 def forget_tokens(database: Database, name: str, moment: datetime) -> None:
     """Delete a subscription's tokens that expired before a moment.
 

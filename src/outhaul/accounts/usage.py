@@ -78,6 +78,12 @@ class UsageStore:
                     table.delete().where(table.c.subscription == subscription, table.c.day < before)
                 )
 
+    def drop(self, subscription: str) -> None:
+        """Delete all counts of a subscription."""
+        with self._database.write() as connection:
+            for table in (usage, error_count):
+                connection.execute(table.delete().where(table.c.subscription == subscription))
+
     def _by_day(self, statement: sa.Select[Any], days: Collection[date]) -> Totals:
         found: dict[date, dict[str, int]] = {day: {} for day in days}
         with self._database.read() as connection:

@@ -77,7 +77,8 @@ class Wakeups:
         if self._thread is not None:
             self._thread.join(RETRY_SECONDS)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Count a notification, and end every wait for it."""
         with self._changed:
             self._count += 1
             self._changed.notify_all()
@@ -94,10 +95,10 @@ class Wakeups:
                     if lost:
                         log.info("notifications of new jobs arrive again")
                         lost = False
-                    self._wake()  # notifications may have been missed before
+                    self.wake()  # notifications may have been missed before
                     while not self._closed:
                         for _ in connection.notifies(timeout=LISTEN_SECONDS):
-                            self._wake()
+                            self.wake()
             except (psycopg.Error, OSError) as error:
                 if not lost:
                     log.warning("no notifications of new jobs; connecting", error=reason(error))

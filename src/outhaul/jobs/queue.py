@@ -175,13 +175,17 @@ class Queue:
             )
             wake_workers(connection)  # another job may start
 
-    def state_and_keys(self, job_id: str) -> tuple[State, frozenset[str]]:
-        """Return the state of a job and the keys of its parts. It needs no lease."""
+    def state_and_keys(self, job_id: str) -> tuple[State | None, frozenset[str]]:
+        """Return the state of a job and the keys of its parts. It needs no lease.
+
+        The state is `None` if the job does not exist any more.
+        """
         with self._database.read() as connection:
             state = sa.select(export_job.c.state).where(export_job.c.id == job_id)
             keys = sa.select(export_part.c.key).where(export_part.c.job == job_id)
-            found = State(connection.execute(state).scalar_one())
-            return found, frozenset(connection.execute(keys).scalars())
+            found = connection.execute(state).scalar()
+            known = None if found is None else State(found)
+            return known, frozenset(connection.execute(keys).scalars())
 
     def fail(self, job_id: str, message: str, real: datetime) -> None:
         """Make a job Failed. Raises `LeaseLostError`."""

@@ -48,6 +48,10 @@ class Call:
     body: Any
     """The JSON value of the body or the fields of a form; a text if it is neither. `None` if there
     is no body, or if it is too large."""
+    body_bytes: int
+    """The size of the body; 0 if it is too large to be recorded."""
+    range: str | None
+    """The header `Range`."""
     who: Who | None
     at: datetime
     """When it arrived, by the clock of the server."""

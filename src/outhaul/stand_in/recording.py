@@ -1,6 +1,8 @@
 """Recording of calls: who makes a call, what it asks for, and how it is answered."""
 
 import json
+import time
+import zlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -10,10 +12,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from outhaul.accounts.tokens import token_hash
 from outhaul.api.gate import normal_path
 from outhaul.database.engine import Database
 from outhaul.stand_in.calls import Call, name_call, set_call
-from outhaul.stand_in.who import header_token, query_of, who
+from outhaul.stand_in.journal import Entry, Journal
+from outhaul.stand_in.who import Who, header_token, query_of, who
 
 BODY_BYTES = 65_536
 """Largest body that is recorded, in bytes."""
@@ -21,26 +25,59 @@ BODY_BYTES = 65_536
 HIDDEN = "***"
 """What replaces secrets and access tokens."""
 
+_MOST_TOKENS = 10_000
 _SECRETS = ("client_secret", "access_token")
 
 
 class Recording:
-    """ASGI middleware, the outermost one. It attaches a `Call` to the scope of each call."""
+    """ASGI middleware, the outermost one. It attaches a `Call` to the scope of each call.
 
-    def __init__(self, app: ASGIApp, database: Database, clock: Callable[[], datetime]) -> None:
+    When a call ends, it becomes an entry of the journal, before the last byte of its answer is
+    sent. A client that has an answer thus finds its call in the journal.
+    """
+
+    def __init__(
+        self, app: ASGIApp, database: Database, journal: Journal, clock: Callable[[], datetime]
+    ) -> None:
         self._app = app
         self._database = database
+        self._journal = journal
         self._clock = clock
+        self._services: dict[str, Who] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        began = time.monotonic()
         scope = {**scope, "state": dict(scope.get("state") or {})}
         early = await _Early.read(scope, receive)
-        set_call(scope, await run_in_threadpool(self._call, scope, early.body))
-        await self._app(scope, early.receive, send)
+        call = await run_in_threadpool(self._call, scope, early.body)
+        set_call(scope, call)
+        answer = _Answer()
+
+        async def watched(message: Message) -> None:
+            if answer.ends_with(message):
+                self._journal.add(self._entry(call, answer, began))
+            await send(message)
+
+        try:
+            await self._app(scope, early.receive, watched)
+        finally:
+            if not answer.ended:
+                self._journal.add(self._entry(call, answer, began))
+
+    def _entry(self, call: Call, answer: "_Answer", began: float) -> Entry:
+        code, job = answer.said(call.name)
+        return Entry(
+            number=self._journal.next_number(),
+            call=call,
+            job=call.job or job,
+            status=answer.status,
+            code=code,
+            milliseconds=1_000 * (time.monotonic() - began),
+        )
 
     def _call(self, scope: Scope, body: bytes | None) -> Call:
         at = self._clock()
@@ -57,16 +94,66 @@ class Recording:
             if value
         ]
         return Call(
-            name=named.name,
-            kind=named.kind,
-            job=named.job,
+            name=hidden(named.name, secrets),
+            kind=hidden(named.kind, secrets),
+            job=hidden(named.job, secrets),
             method=scope["method"],
             path=hidden(path, secrets),
             query=hidden(query, secrets),
             body=dict(hidden(form, secrets)) if form else _content(body, secrets),
-            who=who(self._database, {**scope, "path": path}, form),
+            body_bytes=len(body or b""),
+            range=hidden(Headers(scope=scope).get("range"), secrets),
+            who=self._who({**scope, "path": path}, form),
             at=at,
         )
+
+    def _who(self, scope: Scope, form: Mapping[str, str]) -> Who | None:
+        """Return who makes a call. An access token is known also after it was deleted."""
+        text = header_token(scope) or query_of(scope).get("access_token")
+        key = token_hash(text) if text else ""
+        found = who(self._database, scope, form) or self._services.get(key)
+        if key and found is not None:
+            if len(self._services) >= _MOST_TOKENS:
+                self._services.clear()
+            self._services[key] = found
+        return found
+
+
+class _Answer:
+    """What the journal needs of an answer."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.ended = False
+        self._encoding: str | None = None
+        self._body: bytes | None = None
+
+    def ends_with(self, message: Message) -> bool:
+        """Take in a message of the answer; return whether it is the last one."""
+        if message["type"] == "http.response.start":
+            headers = Headers(raw=message.get("headers", []))
+            self.status = message["status"]
+            self._encoding = headers.get("content-encoding")
+            self._body = b"" if "json" in headers.get("content-type", "") else None
+        elif message["type"] == "http.response.body":
+            if self._body is not None:
+                self._body += message.get("body", b"")
+                if len(self._body) > BODY_BYTES:
+                    self._body = None
+            self.ended = not message.get("more_body", False)
+        return self.ended
+
+    def said(self, name: str) -> tuple[str | None, str | None]:
+        """Return the code of the error, and the id of the job that a call `create` made."""
+        try:
+            content = json.loads(_decompressed(self._body or b"", self._encoding))
+            if errors := content.get("errors"):
+                return str(errors[0]["code"]), None
+            if "error" in content:
+                return str(content["error"]), None
+            return None, str(content["result"][0]["exportId"]) if name == "create" else None
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, zlib.error):
+            return None, None  # faults send what is no answer of the API
 
 
 class _Early:
@@ -115,6 +202,12 @@ def hidden(value: Any, secrets: list[str]) -> Any:  # noqa: ANN401 - any JSON va
     if isinstance(value, list):
         return [hidden(inner, secrets) for inner in value]
     return value
+
+
+def _decompressed(body: bytes, encoding: str | None) -> bytes:
+    if encoding != "gzip":
+        return body
+    return zlib.decompressobj(wbits=31).decompress(body, BODY_BYTES)
 
 
 def _form(scope: Scope, body: bytes | None) -> Mapping[str, str]:
