@@ -37,6 +37,10 @@ COMMANDS = {
     "mirror": Command(
         "Keep a copy of the records of an endpoint in step with it.", "outhaul.cli.mirror"
     ),
+    "stand-in": Command(
+        "Run an instance to develop and test against, and show the calls that it gets.",
+        "outhaul.cli.stand_in",
+    ),
     "demo": Command(
         "Show the steps of an export: load, serve, extract, check.", "outhaul.cli.demo"
     ),

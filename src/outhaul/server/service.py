@@ -7,9 +7,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 import uvloop
+from starlette.types import ASGIApp
 
 from outhaul.api import create_app
 from outhaul.database.engine import Database
@@ -32,7 +34,39 @@ class PortTakenError(OSError):
     """The port is in use."""
 
 
-def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
+class Served(Protocol):
+    """What a server runs: an application, and export jobs."""
+
+    app: ASGIApp
+
+    async def run_jobs(self) -> None:
+        """Run export jobs until cancelled."""
+
+    def close(self) -> None:
+        """Close what the application uses."""
+
+
+class ApiAndWorker:
+    """The API in this process, and export jobs in a worker process."""
+
+    def __init__(self, settings: Settings) -> None:
+        api = create_app(settings)
+        self.app: ASGIApp = api
+        self._settings = settings
+        self._close = api.state.service.close
+
+    async def run_jobs(self) -> None:
+        await _run_worker(self._settings)
+
+    def close(self) -> None:
+        self._close()
+
+
+def serve(
+    settings: Settings,
+    on_ready: Callable[[str], None],
+    make: Callable[[Settings], Served] = ApiAndWorker,
+) -> None:
     """Serve until SIGTERM or SIGINT. `on_ready` is called with the URL once calls are answered.
 
     Raises `PortTakenError` and `DatabaseUnavailableError`.
@@ -51,19 +85,22 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
         finally:
             database.close()
         settings = settings.model_copy(update={"port": listening.getsockname()[1]})
-        uvloop.run(_serve(settings, listening, on_ready))
+        uvloop.run(_serve(settings, listening, on_ready, make))
 
 
 async def _serve(
-    settings: Settings, listening: socket.socket, on_ready: Callable[[str], None]
+    settings: Settings,
+    listening: socket.socket,
+    on_ready: Callable[[str], None],
+    make: Callable[[Settings], Served],
 ) -> None:
-    app = create_app(settings)
-    listener = Listener(app, settings)
+    service = make(settings)
+    listener = Listener(service.app, settings)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    worker = asyncio.create_task(_run_worker(settings))
+    worker = asyncio.create_task(service.run_jobs())
     await asyncio.sleep(0)  # it starts before clients are told that they can call
     try:
         await listener.start(listening)
@@ -74,7 +111,7 @@ async def _serve(
         worker.cancel()
         await listener.stop(STOP_SECONDS)
         await asyncio.wait({worker})
-        await asyncio.to_thread(app.state.service.close)
+        await asyncio.to_thread(service.close)
 
 
 async def _run_worker(settings: Settings) -> None:
