@@ -17,6 +17,7 @@ from rich.text import Text
 
 from outhaul.accounts.services import Credentials
 from outhaul.cli.console import errors, fail, named_errors
+from outhaul.cli.environment import write_environment
 from outhaul.cli.extract.extraction import Order, extract
 from outhaul.cli.options import make_settings, option
 from outhaul.cli.store import open_database
@@ -110,11 +111,13 @@ def _serve(settings: Settings, credentials: Credentials, folder: Path) -> None:
 
     def ready(url: str) -> None:
         environment = folder / ENVIRONMENT
-        environment.touch(mode=0o600)
-        environment.write_text(
-            f"URL={url}\n"
-            f"CLIENT_ID={credentials.client_id}\n"
-            f"CLIENT_SECRET={credentials.client_secret}\n"
+        write_environment(
+            environment,
+            {
+                "URL": url,
+                "CLIENT_ID": credentials.client_id,
+                "CLIENT_SECRET": credentials.client_secret,
+            },
         )
         errors.print(f"[bold]2[/] {SERVES}{url}; Ctrl-C ends it")
         errors.print(f"[bold]3[/] in another shell, then as the README shows:  . {environment}")

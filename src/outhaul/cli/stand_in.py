@@ -17,6 +17,7 @@ from outhaul.accounts.subscriptions import (
     subscriptions,
 )
 from outhaul.cli.console import Json, errors, named_errors, print_json
+from outhaul.cli.environment import write_environment
 from outhaul.cli.options import make_settings, option
 from outhaul.cli.store import open_database
 from outhaul.clock import now
@@ -133,13 +134,15 @@ def _announce(
     def ready(url: str) -> None:
         control = f"{url}/_outhaul"
         environment = folder / ENVIRONMENT
-        environment.touch(mode=0o600)
-        environment.write_text(
-            f"URL={url}\n"
-            f"CLIENT_ID={credentials.client_id}\n"
-            f"CLIENT_SECRET={credentials.client_secret}\n"
-            f"CONTROL_URL={control}\n"
-            f"CONTROL_TOKEN={token}\n"
+        write_environment(
+            environment,
+            {
+                "URL": url,
+                "CLIENT_ID": credentials.client_id,
+                "CLIENT_SECRET": credentials.client_secret,
+                "CONTROL_URL": control,
+                "CONTROL_TOKEN": token,
+            },
         )
         if as_json:
             print_json(

@@ -1,12 +1,6 @@
 """Loading the sample subscription into a data folder."""
 
-import json
-from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 from outhaul import sample
 from outhaul.accounts.services import DEFAULT_SUBSCRIPTION, Credentials, create_service
@@ -19,7 +13,7 @@ from outhaul.kinds.leads import LEADS
 from outhaul.kinds.list_members import LIST_MEMBERS
 from outhaul.kinds.program_members import PROGRAM_MEMBERS
 from outhaul.lake.snapshot import Lake, open_lake
-from outhaul.loading.loads import load_file
+from outhaul.sample.loads import Report, load_records
 from outhaul.settings import Settings
 from outhaul.smart_lists.stored import store_entries
 
@@ -33,7 +27,7 @@ def is_loaded(settings: Settings, database: Database) -> bool:
 
 
 def load_sample(
-    database: Database, settings: Settings, moment: datetime, report: Callable[[str, float], None]
+    database: Database, settings: Settings, moment: datetime, report: Report
 ) -> dict[str, int]:
     """Load the sample's catalog and records, whose dates are before `moment`.
 
@@ -43,7 +37,6 @@ def load_sample(
     catalog = Catalog(database, DEFAULT_SUBSCRIPTION)
     store_entries(catalog, parse_catalog(sample.catalog()))
     lake = _lake(settings, database)
-    counts: dict[str, int] = {}
     # Leads are loaded last, so that with leads the whole sample is there (`is_loaded`).
     steps = (
         ("list members", LIST_MEMBERS.loading, sample.list_members()),
@@ -57,14 +50,7 @@ def load_sample(
         ),
         ("leads", LEADS.loading, sample.leads(until=moment)),
     )
-    with TemporaryDirectory() as folder:
-        for what, loading, records in steps:
-            report(what, 0.0)
-            path = Path(folder) / f"{what.replace(' ', '-')}.jsonl"
-            counts[what] = _write(path, records)
-            load_file(loading, lake, catalog, path, moment, partial(report, what))
-            report(what, 1.0)
-    return counts
+    return load_records(steps, lake, catalog, moment, report)
 
 
 def make_sample_service(database: Database, moment: datetime) -> Credentials:
@@ -74,12 +60,3 @@ def make_sample_service(database: Database, moment: datetime) -> Credentials:
 
 def _lake(settings: Settings, database: Database) -> Lake:
     return open_lake(settings, DEFAULT_SUBSCRIPTION, database)
-
-
-def _write(path: Path, records: Iterable[Mapping[str, Any]]) -> int:
-    count = 0
-    with path.open("w", encoding="utf-8") as target:
-        for record in records:
-            target.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
-            count += 1
-    return count

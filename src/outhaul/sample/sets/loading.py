@@ -1,11 +1,7 @@
 """Loading a set of records into the lake of a subscription."""
 
-import json
-from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from outhaul.catalog.entries import parse_catalog
 from outhaul.catalog.store import Catalog
@@ -16,15 +12,12 @@ from outhaul.kinds.list_members import LIST_MEMBERS
 from outhaul.kinds.loading import Loading
 from outhaul.kinds.program_members import PROGRAM_MEMBERS
 from outhaul.lake.snapshot import Lake
-from outhaul.loading.loads import load_file
+from outhaul.sample.loads import Report, load_records
 from outhaul.sample.objects import BOATS
-from outhaul.sample.sets.declaration import Of, Record, Records, RecordSet
+from outhaul.sample.sets.declaration import Of, Records, RecordSet
 from outhaul.sample.sets.registry import set_named
 from outhaul.sample.sets.templates import Templates
 from outhaul.smart_lists.stored import store_entries
-
-Report = Callable[[str, float], None]
-"""Is called with what is loaded, and how much of it, from 0 to 1."""
 
 _TEMPLATES = Templates()
 
@@ -60,36 +53,17 @@ def load_set(
     return counts
 
 
-def write_records(path: Path, records: Iterable[Record]) -> int:
-    """Write a file of JSON Lines, and return the number of records."""
-    count = 0
-    with path.open("w", encoding="utf-8") as target:
-        for record in records:
-            target.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
-            count += 1
-    return count
-
-
 def _load(
     records: Records, lake: Lake, catalog: Catalog, moment: datetime, report: Report
 ) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    with TemporaryDirectory() as folder:
-        for of, each in records.items():
-            report(of.value, 0.0)
-            path = Path(folder) / f"{of.name.lower()}.jsonl"
-            counts[of.value] = write_records(path, each)
-            loading = _loading(of, catalog)
-            load_file(loading, lake, catalog, path, moment, partial(report, of.value))
-            path.unlink()
-            report(of.value, 1.0)
-    return counts
+    steps = ((of.value, _loading(of, catalog), each) for of, each in records.items())
+    return load_records(steps, lake, catalog, moment, report)
 
 
 def _loading(of: Of, catalog: Catalog) -> Loading:
     if of is Of.BOATS:
         return CUSTOM_OBJECTS.loading_of(catalog, BOATS)
-    kinds: Mapping[Of, Loading] = {
+    kinds = {
         Of.LEADS: LEADS.loading,
         Of.ACTIVITIES: ACTIVITIES.loading,
         Of.LIST_MEMBERS: LIST_MEMBERS.loading,
