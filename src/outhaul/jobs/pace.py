@@ -42,18 +42,4 @@ class AtOnce:
         pass
 
 
-class AllOf:
-    """A job goes on when each of several paces lets it go on."""
-
-    def __init__(self, *paces: Pace) -> None:
-        self._paces = paces
-
-    def may_start(self, job_id: str, subscription: str) -> bool:
-        return all(pace.may_start(job_id, subscription) for pace in self._paces)
-
-    def hold(self, job: Job, stop: threading.Event) -> None:
-        for pace in self._paces:
-            pace.hold(job, stop)
-
-
 AT_ONCE: Pace = AtOnce()

@@ -1,1 +1,1 @@
-"""The stand-in: an instance to develop against, with a control API, a journal and faults."""
+"""The stand-in: an instance to develop against, with a control API and a journal."""

@@ -5,13 +5,12 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from outhaul.api import create_app
 from outhaul.api.app import Api
 from outhaul.api.service import Service
 from outhaul.clock import now
-from outhaul.jobs.pace import AllOf, Pace
 from outhaul.settings import Settings
 from outhaul.stand_in.control.app import ROOT, control_app
 from outhaul.stand_in.control.state import State
@@ -35,12 +34,9 @@ class StandIn:
         self.service = _service_of(api)
         self.journal = Journal()
         self.orders = Orders()
-        # Faults add theirs to these.
-        paces: list[Pace] = [self.orders]
-        self._worker = Worker(settings, clock=clock, pace=AllOf(*paces))
+        self._worker = Worker(settings, clock=clock, pace=self.orders)
         self._thread = threading.Thread(target=self._worker.run, name="worker")
-        faulty: ASGIApp = api  # faults wrap the API here
-        self._recording = Recording(faulty, self.service.database, self.journal, clock)
+        self._recording = Recording(api, self.service.database, self.journal, clock)
         state = State(
             service=self.service,
             journal=self.journal,

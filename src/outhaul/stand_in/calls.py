@@ -1,4 +1,4 @@
-"""The calls that a stand-in gets, and their names, which the journal and faults use."""
+"""The calls that a stand-in gets, and their names in the journal."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Matching of JSON values, for the journal and for faults."""
+"""Matching of JSON values, for the journal."""
 
 from collections.abc import Mapping
 from typing import Any

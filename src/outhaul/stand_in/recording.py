@@ -153,7 +153,7 @@ class _Answer:
                 return str(content["error"]), None
             return None, str(content["result"][0]["exportId"]) if name == "create" else None
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, zlib.error):
-            return None, None  # faults send what is no answer of the API
+            return None, None  # a long answer was not kept, and others are no JSON
 
 
 class _Early:

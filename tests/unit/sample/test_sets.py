@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from outhaul.accounts.subscriptions import create_subscription
 from outhaul.catalog.store import Catalog
 from outhaul.database.engine import Database
+from outhaul.database.schema import member_status
+from outhaul.kinds.program_members import PROGRAM_MEMBERS
 from outhaul.kinds.registry import all_tables
 from outhaul.lake.snapshot import Lake
 from outhaul.loading import loads
@@ -64,6 +68,27 @@ def test_a_copied_set_is_what_is_loaded(
     merged = content(third, catalog)
     assert len(merged["activities"]) == len(wanted["activities"]) + 1
     assert merged["leads"] == wanted["leads"]
+
+
+@pytest.mark.parametrize("name", ["small", "nasty"])
+def test_a_catalog_knows_the_statuses_of_a_copied_set(
+    name: str, tmp_path: Path, database: Database
+) -> None:
+    create_subscription(database, "second", MOMENT)
+    for subscription in ("default", "second"):
+        catalog = Catalog(database, subscription)
+        lake = Lake(tmp_path / subscription)
+        load_set(name, lake, catalog, MOMENT)
+        members = content(lake, catalog)[PROGRAM_MEMBERS.table.name]
+        with database.read() as connection:
+            noted = connection.execute(
+                sa.select(member_status.c.program, member_status.c.name).where(
+                    member_status.c.subscription == subscription
+                )
+            ).all()
+        assert {(row.program, row.name) for row in noted} == {
+            (member["programId"], member["statusName"] or "") for member in members
+        }
 
 
 def test_a_set_that_is_loaded_again_changes_nothing(lake: Lake, database: Database) -> None:
